@@ -1,0 +1,81 @@
+// Which folder of src/ may import which: the one-way flow from the kernel to the log, as a table. ARCHITECTURE.md shows
+// the same one. A part that isn't in it may not exist until somebody has thought about its place.
+import type { Finding } from "./finding.ts";
+import type { Source } from "./source.ts";
+
+/** Shared by everyone; they import nothing of ours. */
+const VOCABULARY = ["event", "failure"];
+
+/** Folders, and files directly in src/ by their name. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  event: [],
+  failure: [],
+  kernel: [],
+  decode: ["kernel/abi"],
+  resolve: ["kernel", "decode"],
+  process: ["kernel", "decode"],
+  filter: [],
+  log: ["kernel", "filter"],
+  config: ["kernel", "filter"],
+  managed: ["kernel", "filter", "config"],
+  control: ["kernel", "managed", "config", "filter"],
+  query: ["kernel", "filter", "log", "config", "managed"],
+  clean: ["kernel", "filter", "log", "config", "managed", "query"],
+  cli: ["kernel", "filter", "log", "config", "managed", "control", "query", "clean", "daemon"],
+  pipeline: ["kernel", "decode", "resolve", "process", "filter", "log", "managed"],
+  daemon: [
+    ...[
+      "kernel",
+      "decode",
+      "resolve",
+      "process",
+      "filter",
+      "log",
+      "config",
+      "managed",
+      "control",
+      "query",
+      "clean",
+    ],
+    "pipeline",
+  ],
+  main: ["cli", "daemon"],
+};
+
+export function folderImports({ path, imports }: Source): Finding[] {
+  if (!path.startsWith("src/")) return [];
+  const part = partOf(path);
+  const allowed = PARTS[part];
+  if (allowed === undefined) {
+    const instead =
+      "put it into a part that exists, or give it a place in scripts/house-rules/folders.ts and ARCHITECTURE.md";
+    return [{ path, line: 1, wrong: `"src/${part}" is no known part of fsmon`, instead }];
+  }
+  const findings: Finding[] = [];
+  for (const { target, line } of imports) {
+    if (target === null || (target.startsWith("build/") && part === "kernel")) continue;
+    if (target.startsWith("src/") && mayImport(part, allowed, target)) continue;
+    const list = [...VOCABULARY, ...allowed].filter((name) => name !== part).join(", ");
+    findings.push({
+      path,
+      line,
+      wrong: `${part} imports "${target}"`,
+      instead:
+        part in { event: 0, failure: 0 }
+          ? "it imports nothing of ours"
+          : `it may import ${list}; hand in the rest as an argument`,
+    });
+  }
+  return findings;
+}
+
+function mayImport(part: string, allowed: readonly string[], target: string): boolean {
+  const targetPart = partOf(target);
+  if (VOCABULARY.includes(part)) return false;
+  if (targetPart === part || VOCABULARY.includes(targetPart)) return true;
+  return allowed.includes(targetPart) || allowed.includes(target.replace(/^src\//, "").replace(/\.ts$/, ""));
+}
+
+function partOf(path: string): string {
+  return (path.split("/")[1] ?? "").replace(/\.ts$/, "");
+}
