@@ -1,0 +1,609 @@
+/* fanhelp: the system calls that fsmon needs and the runtime doesn't offer.
+ *
+ * Called through bun:ffi from src/kernel/ only (src/kernel/helper.ts lists every function with its types).
+ * Every function returns >= 0 or -errno, takes a size with every buffer, owns nothing it wasn't given, never
+ * prints and decides nothing: policy is TypeScript's. 64-bit results travel as double, exact up to 2^53. All
+ * descriptors are close-on-exec from birth.
+ *
+ * Used: fanotify_init/mark (5.1 for names by handle, 5.9 for FAN_REPORT_NAME, 5.17 for FAN_RENAME),
+ * name_to_handle_at, open_by_handle_at (2.6.39), getdents64, statx (4.11), statfs, netlink connector (2.6.14,
+ * event filter 6.6), perf_event_open (software dummy event 3.12, lost counter 6.0),
+ * setfsuid/setfsgid/setgroups, flock, SO_PEERCRED, epoll. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <dirent.h>
+#include <linux/cn_proc.h>
+#include <linux/connector.h>
+#include <linux/fanotify.h>
+#include <linux/netlink.h>
+#include <linux/perf_event.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+/* The newest symbol versions would tie the binary to the glibc it was built with; the runtime itself runs
+ * from 2.17 on. pthread_create moved into libc in 2.34 and kept its old version; statx and fstatat are called
+ * as the system calls they are. */
+#if defined(__x86_64__)
+__asm__(".symver pthread_create,pthread_create@GLIBC_2.2.5");
+#elif defined(__aarch64__)
+__asm__(".symver pthread_create,pthread_create@GLIBC_2.17");
+#endif
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Largest handle the kernel makes: MAX_HANDLE_SZ in linux/exportfs.h. */
+#define HANDLE_MAX 128
+
+/* The kernel's struct file_handle with room for the largest handle (fcntl.h leaves the array open). */
+struct handle {
+	uint32_t bytes;
+	int32_t type;
+	unsigned char data[HANDLE_MAX];
+};
+
+static int64_t result(int64_t rc)
+{
+	return rc < 0 ? -(int64_t)errno : rc;
+}
+
+/* ---- identity ------------------------------------------------------------------------------------------------ */
+
+/* Gives the calling thread another filesystem identity. Raw system calls, because glibc's setgroups() changes
+ * every thread of the process. setfsuid() never fails visibly: it is asked a second time what is in force. */
+EXPORT int32_t fh_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, uint32_t count)
+{
+	/* Root first: setgroups needs CAP_SETGID, which stays, but leaving a person's identity must not
+	 * depend on it. */
+	setfsuid(0);
+	setfsgid(0);
+	if (syscall(SYS_setgroups, (size_t)count, groups) < 0)
+		return -errno;
+	setfsgid(gid);
+	setfsuid(uid);
+	if ((uint32_t)setfsgid((gid_t)-1) != gid || (uint32_t)setfsuid((uid_t)-1) != uid)
+		return -EPERM;
+	return 0;
+}
+
+/* Supplementary groups of the calling thread; returns how many. */
+EXPORT int32_t fh_groups(uint32_t *groups, uint32_t capacity)
+{
+	return (int32_t)result(syscall(SYS_getgroups, (int)capacity, groups));
+}
+
+/* ---- files, locks, sockets ----------------------------------------------------------------------------------- */
+
+/* flock(2); operation is LOCK_* of sys/file.h. */
+EXPORT int32_t fh_flock(int32_t fd, int32_t operation)
+{
+	return (int32_t)result(flock(fd, operation));
+}
+
+/* Credentials of a Unix socket's peer into out: pid, uid, gid. */
+EXPORT int32_t fh_peer(int32_t fd, uint32_t *out, uint32_t capacity)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof credentials;
+
+	if (capacity < 3)
+		return -EINVAL;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return -errno;
+	out[0] = (uint32_t)credentials.pid;
+	out[1] = credentials.uid;
+	out[2] = credentials.gid;
+	return 0;
+}
+
+/* poll(2) on one descriptor; returns the events that are ready, 0 when the time is over. */
+EXPORT int32_t fh_poll(int32_t fd, int32_t events, int32_t timeout_ms)
+{
+	struct pollfd one = {.fd = fd, .events = (short)events};
+	int rc = poll(&one, 1, timeout_ms);
+
+	if (rc < 0)
+		return -errno;
+	return rc == 0 ? 0 : one.revents;
+}
+
+/* read(2). */
+EXPORT double fh_read(int32_t fd, void *buffer, uint32_t size)
+{
+	return (double)result(read(fd, buffer, size));
+}
+
+/* Bytes that a read would find: for a fanotify group 24 times the number of queued events. */
+EXPORT int32_t fh_pending(int32_t fd)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, FIONREAD, &bytes) < 0)
+		return -errno;
+	return bytes;
+}
+
+/* CLOCK_MONOTONIC in nanoseconds, on which perf and the proc connector stamp their records. */
+EXPORT double fh_monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* 0 while a process of that number exists, a zombie included. */
+EXPORT int32_t fh_alive(int32_t pid)
+{
+	return (int32_t)result(kill(pid, 0));
+}
+
+/* Sizes of `count` files whose NUL-terminated paths stand one after the other; out[i] is the size in bytes,
+ * or -errno. Never opens the file, never follows a link, never asks a server (AT_STATX_DONT_SYNC). */
+EXPORT int32_t fh_sizes(const char *paths, uint32_t size, uint32_t count, double *out)
+{
+	const char *end = paths + size;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct statx stx;
+		size_t length;
+
+		if (paths >= end)
+			return -EINVAL;
+		length = strnlen(paths, (size_t)(end - paths));
+		if (paths + length >= end)
+			return -EINVAL;
+		if (syscall(SYS_statx, AT_FDCWD, paths, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+			    STATX_SIZE | STATX_TYPE, &stx) < 0)
+			out[i] = -errno;
+		else
+			out[i] = S_ISDIR(stx.stx_mode) ? 0 : (double)stx.stx_size;
+		paths += length + 1;
+	}
+	return (int32_t)count;
+}
+
+/* ---- fanotify ------------------------------------------------------------------------------------------------- */
+
+EXPORT int32_t fh_fan_init(uint32_t flags, uint32_t event_flags)
+{
+	return (int32_t)result(syscall(SYS_fanotify_init, flags, event_flags));
+}
+
+/* fanotify_mark(2). A path of NULL marks what dirfd itself refers to. The mask comes in two halves because a
+ * JavaScript number has no 64 bits. */
+EXPORT int32_t fh_fan_mark(int32_t fan, uint32_t flags, uint32_t mask_low, uint32_t mask_high, int32_t dirfd, const char *path)
+{
+	uint64_t mask = (uint64_t)mask_high << 32 | mask_low;
+
+	return (int32_t)result(syscall(SYS_fanotify_mark, fan, flags, mask, dirfd, path));
+}
+
+/* ---- handles -------------------------------------------------------------------------------------------------- */
+
+static int handle_of(int dirfd, const char *path, int flags, struct handle *handle, int *mount_id)
+{
+	handle->bytes = HANDLE_MAX;
+	return name_to_handle_at(dirfd, path, (struct file_handle *)handle, mount_id, flags);
+}
+
+/* Writes {u32 bytes, s32 type, data} of path (or of dirfd, with an empty path) to out; returns the length
+ * written. flags: AT_EMPTY_PATH, AT_SYMLINK_FOLLOW, AT_HANDLE_FID (0x200, 6.5). */
+EXPORT int32_t fh_handle(int32_t dirfd, const char *path, int32_t flags, void *out, uint32_t capacity)
+{
+	struct handle handle;
+	int mount_id;
+	uint32_t length;
+
+	if (handle_of(dirfd, path, flags, &handle, &mount_id) < 0)
+		return -errno;
+	length = (uint32_t)offsetof(struct handle, data) + handle.bytes;
+	if (length > capacity)
+		return -EOVERFLOW;
+	memcpy(out, &handle, length);
+	return (int32_t)length;
+}
+
+static int copy_handle(struct handle *to, const void *from, uint32_t size)
+{
+	if (size < offsetof(struct handle, data) || size > sizeof *to)
+		return -EINVAL;
+	memcpy(to, from, size);
+	if (to->bytes != size - offsetof(struct handle, data))
+		return -EINVAL;
+	return 0;
+}
+
+/* The path that a handle's directory has now, as seen through mount_fd's mount, into out; returns its length.
+ * -ESTALE when it is gone. mount_fd must not be O_PATH (EBADF). Not for files: with a cold dentry cache a
+ * file's path reads as "/". */
+EXPORT int32_t fh_handle_path(int32_t mount_fd, const void *handle_bytes, uint32_t size, void *out, uint32_t capacity)
+{
+	struct handle handle;
+	char link[40];
+	int fd;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+
+	if (rc < 0)
+		return (int32_t)rc;
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	rc = result(readlink(link, out, capacity));
+	close(fd);
+	return (int32_t)rc;
+}
+
+/* f_type and the two halves of f_fsid of path into out: the fsid is what fanotify's records carry. */
+EXPORT int32_t fh_statfs(const char *path, uint32_t *out, uint32_t capacity)
+{
+	struct statfs fs;
+
+	if (capacity < 3)
+		return -EINVAL;
+	if (statfs(path, &fs) < 0)
+		return -errno;
+	out[0] = (uint32_t)fs.f_type;
+	memcpy(out + 1, &fs.f_fsid, 8);
+	return 0;
+}
+
+/* ---- scan ----------------------------------------------------------------------------------------------------- */
+
+/* Subdirectories of one directory, in the shape of fanotify's records: for each {u32 record_len, u32 flags,
+ * u32 bytes, s32 type, handle, name, NUL, padding to 4}. flags 1: another filesystem is mounted there (the
+ * handle is that one's root).
+ *
+ * The directory is opened by its handle, so neither its depth nor a rename in the meantime matters. Returns
+ * the bytes written; *position is where to go on (0: all done), because one directory may hold more than a
+ * buffer does. It is opaque: ext4's positions are 63-bit hashes. */
+EXPORT double fh_scan(int32_t mount_fd, const void *handle_bytes, uint32_t size, void *out, uint32_t capacity, int64_t *position)
+{
+	struct handle handle;
+	char entries[32768];
+	unsigned char *to = out;
+	uint32_t used = 0;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+	int fd, home_mount = -1;
+
+	if (rc < 0)
+		return (double)rc;
+	/* O_NOFOLLOW matters not (a handle is no path); O_NOATIME keeps the scan from changing access times. */
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	if (fd < 0)
+		return -errno;
+	if (handle_of(fd, "", AT_EMPTY_PATH, &handle, &home_mount) < 0 || (*position > 0 && lseek(fd, *position, SEEK_SET) < 0)) {
+		rc = -errno;
+		close(fd);
+		return (double)rc;
+	}
+	for (;;) {
+		int64_t got = syscall(SYS_getdents64, fd, entries, sizeof entries);
+
+		if (got < 0) {
+			rc = -errno;
+			break;
+		}
+		if (got == 0) {
+			*position = 0;
+			rc = used;
+			break;
+		}
+		for (int64_t at = 0; at < got;) {
+			struct dirent64 *entry = (struct dirent64 *)(entries + at);
+			const char *name = entry->d_name;
+			size_t name_size = strlen(name) + 1;
+			uint32_t head[4], length;
+			struct statx st;
+			int mount_id;
+
+			at += entry->d_reclen;
+			if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
+				goto next;
+			if (name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0)))
+				goto next;
+			if (entry->d_type == DT_UNKNOWN &&
+			    (syscall(SYS_statx, fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0 || !S_ISDIR(st.stx_mode)))
+				goto next;
+			/* Gone since getdents, or a filesystem that has no handles: nothing to tell. */
+			if (handle_of(fd, name, 0, &handle, &mount_id) < 0)
+				goto next;
+			length = (uint32_t)(sizeof head + handle.bytes + name_size + 3) & ~3u;
+			if (length > capacity - used) {
+				close(fd);
+				return used == 0 ? -EOVERFLOW : (double)used;
+			}
+			head[0] = length;
+			head[1] = mount_id != home_mount;
+			head[2] = handle.bytes;
+			head[3] = (uint32_t)handle.type;
+			memset(to + used + length - 4, 0, 4);
+			memcpy(to + used, head, sizeof head);
+			memcpy(to + used + sizeof head, handle.data, handle.bytes);
+			memcpy(to + used + sizeof head + handle.bytes, name, name_size);
+			used += length;
+next:
+			*position = entry->d_off;
+		}
+	}
+	close(fd);
+	return (double)rc;
+}
+
+/* ---- perf side-band ------------------------------------------------------------------------------------------- */
+
+#ifndef PERF_FORMAT_LOST
+#define PERF_FORMAT_LOST (1U << 4)
+#endif
+
+/* A software event on one CPU that samples nothing and only reports fork, exec (as COMM) and exit of every
+ * process, stamped with CLOCK_MONOTONIC. with_lost asks for the lost counter (6.0; EINVAL before). */
+EXPORT int32_t fh_perf_open(int32_t cpu, uint32_t watermark_bytes, int32_t with_lost)
+{
+	struct perf_event_attr attr;
+
+	memset(&attr, 0, sizeof attr);
+	attr.size = sizeof attr;
+	attr.type = PERF_TYPE_SOFTWARE;
+	attr.config = PERF_COUNT_SW_DUMMY;
+	attr.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU;
+	attr.sample_id_all = 1;
+	attr.comm = 1;
+	attr.comm_exec = 1;
+	attr.task = 1;
+	attr.watermark = 1;
+	attr.wakeup_watermark = watermark_bytes;
+	attr.use_clockid = 1;
+	attr.clockid = CLOCK_MONOTONIC;
+	attr.read_format = with_lost ? PERF_FORMAT_LOST : 0;
+	return (int32_t)result(syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+}
+
+/* Maps a ring of data_bytes (a power of two of pages) behind its control page; the address, or -errno. */
+EXPORT int64_t fh_perf_map(int32_t fd, uint32_t data_bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *map = mmap(NULL, page + data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return map == MAP_FAILED ? -(int64_t)errno : (int64_t)(uintptr_t)map;
+}
+
+/* Copies the whole records that are ready and fit from a ring to out and gives their room back; returns the
+ * bytes copied. The ring's head and tail need acquire and release, which JavaScript doesn't have. */
+EXPORT int32_t fh_perf_drain(uint64_t map, void *out, uint32_t capacity)
+{
+	struct perf_event_mmap_page *control = (void *)(uintptr_t)map;
+	const unsigned char *data = (const unsigned char *)control + control->data_offset;
+	uint64_t ring = control->data_size;
+	uint64_t head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
+	uint64_t tail = control->data_tail;
+	uint32_t used = 0;
+
+	while (tail < head) {
+		/* Records are 8-byte aligned, so a header never wraps around the ring's end; its body may. */
+		const struct perf_event_header *header = (const void *)(data + tail % ring);
+		uint32_t size = header->size;
+		uint64_t until_end = ring - tail % ring;
+
+		if (size < sizeof *header || size > head - tail)
+			return -EIO;
+		if (size > capacity - used)
+			break;
+		if (size <= until_end) {
+			memcpy((char *)out + used, header, size);
+		} else {
+			memcpy((char *)out + used, header, until_end);
+			memcpy((char *)out + used + until_end, data, size - until_end);
+		}
+		used += size;
+		tail += size;
+	}
+	__atomic_store_n(&control->data_tail, tail, __ATOMIC_RELEASE);
+	return (int32_t)used;
+}
+
+/* Records that the ring had no room for since it was opened (PERF_FORMAT_LOST, 6.0). */
+EXPORT double fh_perf_lost(int32_t fd)
+{
+	uint64_t values[2] = {0, 0};
+	ssize_t got = read(fd, values, sizeof values);
+
+	if (got < 0)
+		return -errno;
+	return got == (ssize_t)sizeof values ? (double)values[1] : -ENODATA;
+}
+
+/* ---- proc connector -------------------------------------------------------------------------------------------- */
+
+/* A socket that will receive the kernel's process events once fh_proc_listen() asked for them. Returns the
+ * descriptor. */
+EXPORT int32_t fh_proc_open(uint32_t receive_bytes)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
+	int size = (int)receive_bytes;
+	int rc, fd = socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
+
+	if (fd < 0)
+		return -errno;
+	/* FORCE goes past net.core.rmem_max with CAP_NET_ADMIN; without it the smaller buffer must do. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* Sends PROC_CN_MCAST_LISTEN (1) or _IGNORE (2); filtered: with an event mask behind it (6.6; older kernels
+ * ignore that longer message). */
+EXPORT int32_t fh_proc_listen(int32_t fd, uint32_t operation, uint32_t event_mask, int32_t filtered)
+{
+	struct {
+		struct nlmsghdr header;
+		struct cn_msg message;
+		uint32_t body[2];
+	} __attribute__((packed)) request;
+	uint32_t body = filtered ? 8 : 4;
+	uint32_t length = (uint32_t)(sizeof request.header + sizeof request.message) + body;
+
+	memset(&request, 0, sizeof request);
+	request.header.nlmsg_len = length;
+	request.header.nlmsg_type = NLMSG_DONE;
+	request.message.id.idx = CN_IDX_PROC;
+	request.message.id.val = CN_VAL_PROC;
+	request.message.len = (uint16_t)body;
+	request.body[0] = operation;
+	request.body[1] = event_mask;
+	return send(fd, &request, length, 0) < 0 ? -errno : 0;
+}
+
+/* Receives datagrams one behind the other (each padded to 4 bytes) until there is none or out is full;
+ * returns the bytes. *lost becomes 1 when the kernel says that messages were dropped (ENOBUFS, told once).
+ * Messages that don't come from the kernel are passed over. */
+EXPORT double fh_proc_receive(int32_t fd, void *out, uint32_t capacity, uint32_t *lost)
+{
+	uint32_t used = 0;
+
+	/* 256: no process event is longer than 76 bytes (cn_proc.h), and a datagram must not be cut. */
+	while (capacity - used >= 256) {
+		struct sockaddr_nl from;
+		socklen_t from_size = sizeof from;
+		ssize_t got = recvfrom(fd, (char *)out + used, 256, 0, (struct sockaddr *)&from, &from_size);
+
+		if (got < 0) {
+			if (errno == ENOBUFS) {
+				*lost = 1;
+				continue;
+			}
+			if (errno == EAGAIN || errno == EINTR)
+				break;
+			return used > 0 ? (double)used : -errno;
+		}
+		if (from.nl_pid == 0)
+			used += ((uint32_t)got + 3) & ~3u;
+	}
+	return used;
+}
+
+/* ---- waiter ---------------------------------------------------------------------------------------------------- */
+
+/* One thread that sleeps in epoll_wait and calls back when something is readable, once per fh_waiter_arm().
+ * While JavaScript drains at its own pace nothing wakes it: a monitor's cost is its wake-ups. */
+static struct {
+	int epoll_fd, arm_fd;
+	void (*wake)(int32_t fd);
+} waiter = {-1, -1, NULL};
+
+static void *waiter_main(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		struct epoll_event event;
+		uint64_t armed;
+
+		if (read(waiter.arm_fd, &armed, sizeof armed) < 0 && errno != EINTR)
+			return NULL;
+		while (epoll_wait(waiter.epoll_fd, &event, 1, -1) < 0)
+			if (errno != EINTR)
+				return NULL;
+		waiter.wake(event.data.fd);
+	}
+}
+
+/* Starts the thread; wake is called on it with a ready descriptor (the runtime's callback is thread-safe).
+ * Once per process; the thread ends with it. */
+EXPORT int32_t fh_waiter_start(void (*wake)(int32_t fd))
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int rc;
+
+	if (waiter.wake)
+		return -EBUSY;
+	waiter.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	waiter.arm_fd = eventfd(0, EFD_CLOEXEC);
+	if (waiter.epoll_fd < 0 || waiter.arm_fd < 0)
+		return -errno;
+	waiter.wake = wake;
+	/* The runtime's own threads are to get the signals. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread, NULL, waiter_main, NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return -rc;
+}
+
+/* Adds a descriptor; events is EPOLLIN or EPOLLPRI (mountinfo tells its changes by EPOLLPRI). */
+EXPORT int32_t fh_waiter_add(int32_t fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	return (int32_t)result(epoll_ctl(waiter.epoll_fd, EPOLL_CTL_ADD, fd, &event));
+}
+
+EXPORT int32_t fh_waiter_remove(int32_t fd)
+{
+	return (int32_t)result(epoll_ctl(waiter.epoll_fd, EPOLL_CTL_DEL, fd, NULL));
+}
+
+/* Wants one further call of wake. */
+EXPORT int32_t fh_waiter_arm(void)
+{
+	uint64_t one = 1;
+
+	return write(waiter.arm_fd, &one, sizeof one) < 0 ? -errno : 0;
+}
+
+/* ---- layout ---------------------------------------------------------------------------------------------------- */
+
+/* What the C compiler thinks of the structs that src/kernel/abi.ts describes; the test asks in abi.ts's
+ * order. */
+EXPORT int32_t fh_layout(uint32_t index)
+{
+	static const int32_t layout[] = {
+		sizeof(struct fanotify_event_metadata),
+		offsetof(struct fanotify_event_metadata, vers),
+		offsetof(struct fanotify_event_metadata, metadata_len),
+		offsetof(struct fanotify_event_metadata, mask),
+		offsetof(struct fanotify_event_metadata, fd),
+		offsetof(struct fanotify_event_metadata, pid),
+		sizeof(struct fanotify_event_info_header),
+		offsetof(struct fanotify_event_info_header, len),
+		offsetof(struct fanotify_event_info_fid, fsid),
+		offsetof(struct fanotify_event_info_fid, handle),
+		sizeof(struct fanotify_event_info_error),
+		offsetof(struct fanotify_event_info_error, error),
+		offsetof(struct fanotify_event_info_error, error_count),
+		sizeof(struct nlmsghdr),
+		sizeof(struct cn_msg),
+		offsetof(struct cn_msg, len),
+		offsetof(struct proc_event, what),
+		offsetof(struct proc_event, timestamp_ns),
+		offsetof(struct proc_event, event_data),
+		sizeof(struct perf_event_header),
+		offsetof(struct perf_event_header, misc),
+		offsetof(struct perf_event_header, size),
+	};
+
+	return index < sizeof layout / sizeof layout[0] ? layout[index] : -ENOENT;
+}

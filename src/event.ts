@@ -1,0 +1,101 @@
+// The vocabulary that several folders share: event types, the filters of a managed path, and its state. Types
+// and tables only. A type's bit is the kernel's own FAN_* bit (linux/fanotify.h), so a mask needs no
+// translation.
+
+/** Name → FAN_* bit, in the order in which `fsmon managed` lists them. */
+export const TYPE_BITS = {
+  ACCESS: 0x1,
+  MODIFY: 0x2,
+  ATTRIB: 0x4,
+  CLOSE_WRITE: 0x8,
+  CLOSE_NOWRITE: 0x10,
+  OPEN: 0x20,
+  MOVED_FROM: 0x40,
+  MOVED_TO: 0x80,
+  CREATE: 0x100,
+  DELETE: 0x200,
+  DELETE_SELF: 0x400,
+  MOVE_SELF: 0x800,
+  OPEN_EXEC: 0x1000,
+  FS_ERROR: 0x8000,
+} as const;
+
+export type EventType = keyof typeof TYPE_BITS;
+
+/** Lines by which the log describes itself; no filter ever drops them. */
+export type StateType = "WATCH" | "GAP";
+
+export const EVENT_TYPES = Object.keys(TYPE_BITS) as EventType[];
+
+export const DEFAULT_TYPES: readonly EventType[] = [
+  "ATTRIB",
+  "CLOSE_WRITE",
+  "MOVED_FROM",
+  "MOVED_TO",
+  "CREATE",
+  "DELETE",
+  "DELETE_SELF",
+  "MOVE_SELF",
+];
+
+/** The types' bits, ORed. */
+export function typesToMask(types: readonly EventType[]): number {
+  let mask = 0;
+  for (const type of types) mask |= TYPE_BITS[type];
+  return mask;
+}
+
+/** What a person asked for when a path was added. Pattern lists are kept as typed; src/filter parses them. */
+export interface FilterSpec {
+  recursive: boolean;
+  /** The wanted types, in the order of EVENT_TYPES. */
+  types: readonly EventType[];
+  /** True when `--all-events` chose the types. */
+  allEvents: boolean;
+  exclude: readonly string[];
+  /** Smallest `file_size` that is logged, in bytes; null without `--min-size`. */
+  minSizeBytes: number | null;
+  excludeCmd: readonly string[];
+  onlyCmd: readonly string[];
+  /** Adds unit, container and ancestry to each line. */
+  details: boolean;
+}
+
+export interface ManagedPath extends FilterSpec {
+  /** Absolute, symlinks resolved when it was added, no trailing slash (except "/"). */
+  path: string;
+}
+
+/**
+ * `pending`: the path doesn't exist yet. `impossible`: its filesystem can't be watched; `reason` says why.
+ */
+export type PathState = "watched" | "pending" | "impossible";
+
+/** A managed path as the running daemon sees it. */
+export interface PathStatus extends ManagedPath {
+  state: PathState;
+  reason: string | null;
+  /** Kind of kernel mark; null while nothing is marked. */
+  mark: "filesystem" | "inode" | null;
+  /** "ext4", "btrfs" …; null while unknown. */
+  filesystem: string | null;
+  /** Directories known below the path, itself included. */
+  directories: number;
+  /** True while the first scan still runs; events are recorded all the same. */
+  scanning: boolean;
+  eventsLogged: number;
+  eventsFiltered: number;
+  logFile: string;
+}
+
+/** Why something may be missing from a log: the closed list of GAP's `reason`. */
+export type GapReason =
+  | "queue_overflow"
+  | "process_stream_lost"
+  | "daemon_stopped"
+  | "daemon_crashed"
+  | "unmounted"
+  | "disk_full"
+  | "write_error"
+  | "clock"
+  | "internal";

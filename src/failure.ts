@@ -1,0 +1,27 @@
+// What a person is told when something can't be done: what was tried with the value quoted, and what to do
+// about it. Thrown by any folder, printed only by the command line (and sent over the control socket).
+
+/** 0 fine, 1 failed, 2 wrong usage: the whole contract of fsmon's exit codes. */
+export const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export class Failure extends Error {
+  /** A thing to type or a setting to change; null when there is nothing sensible to add. */
+  readonly hint: string | null;
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, hint: string | null = null, exitCode: ExitCode = EXIT.failed) {
+    super(message);
+    this.name = "Failure";
+    this.hint = hint;
+    this.exitCode = exitCode;
+  }
+}
+
+/** A mistake in what the person typed: exit code 2. */
+export class UsageFailure extends Failure {
+  constructor(message: string, hint: string | null = null) {
+    super(message, hint, EXIT.usage);
+    this.name = "UsageFailure";
+  }
+}

@@ -1,0 +1,57 @@
+// File handles: the kernel's names for objects, which outlive renames. A handle here is the record {u32
+// bytes, s32 type, data}, byte for byte what stands in a fanotify record from its offset 12 on.
+// open_by_handle_at(2).
+import { HANDLE_RECORD_MAX_BYTES } from "./abi.ts";
+import { cPath, helper } from "./helper.ts";
+import { checked } from "./syscall.ts";
+
+const AT_FDCWD = -100;
+/** PATH_MAX; readlink on /proc/self/fd cannot give more. */
+const PATH_MAX_BYTES = 4096;
+
+export interface FilesystemIdentity {
+  /** f_type of statfs(2): EXT4_SUPER_MAGIC and the like (linux/magic.h). */
+  magic: number;
+  /** f_fsid's two halves, which every fanotify record carries. */
+  fsidLow: number;
+  fsidHigh: number;
+}
+
+/** @throws {SyscallError} ENOENT, EACCES … */
+export function filesystemIdentity(path: string): FilesystemIdentity {
+  const out = new Uint32Array(3);
+  checked("statfs", helper().fh_statfs(cPath(path), out, out.length), path);
+  return { magic: out[0]!, fsidLow: out[1]!, fsidHigh: out[2]! };
+}
+
+const handleBuffer = new Uint8Array(HANDLE_RECORD_MAX_BYTES);
+
+/**
+ * The handle of what path names now, a final symlink itself rather than its target.
+ *
+ * @returns a copy, or the negative errno: ENOENT, EOPNOTSUPP on filesystems that have no handles (default
+ *   overlayfs, proc)
+ */
+export function handleOf(path: string | Uint8Array): Uint8Array | number {
+  const length = helper().fh_handle(AT_FDCWD, cPath(path), 0, handleBuffer, handleBuffer.length);
+  return length < 0 ? length : handleBuffer.slice(0, length);
+}
+
+const pathBuffer = Buffer.alloc(PATH_MAX_BYTES);
+/** What /proc appends to a directory that was removed but is still held open by somebody. */
+const DELETED = Buffer.from(" (deleted)");
+
+/**
+ * Where the directory with this handle is now, as seen through mountFd's mount.
+ *
+ * @returns the path's bytes (a copy), or null when it is gone or lies outside that mount's tree
+ */
+export function pathOfHandle(mountFd: number, handle: Uint8Array): Uint8Array | null {
+  const length = helper().fh_handle_path(mountFd, handle, handle.length, pathBuffer, pathBuffer.length);
+  if (length <= 0) return null;
+  const path = pathBuffer.subarray(0, length);
+  // A directory whose name really ends so is mistaken for a removed one: its later events resolve by the scan
+  // instead.
+  if (path.subarray(-DELETED.length).equals(DELETED)) return null;
+  return Uint8Array.from(path);
+}
