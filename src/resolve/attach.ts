@@ -1,0 +1,151 @@
+// A managed path, as it is on the disk now → its place in the directory trees: the directory itself if it is
+// there, else the entry of the deepest existing directory above it that would lead to it.
+import { lstatSync } from "node:fs";
+import { handleOf } from "../kernel/handles.ts";
+import { errnoName } from "../kernel/syscall.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Filesystems } from "./filesystems.ts";
+import { isAtOrBelow, mountOf } from "./mounts.ts";
+import { NOT_FOUND, NOWHERE } from "./tree.ts";
+import type { Watch } from "./watch.ts";
+
+export type Attachment =
+  | { state: "watched"; filesystem: Filesystem; notes: string[] }
+  | { state: "pending"; filesystem: Filesystem; reason: string; notes: string[] }
+  | { state: "impossible"; reason: string; filesystemType: string };
+
+/** How often a path that changes under our eyes is looked at again before it is taken as it is. */
+const LOOKS_MAX = 5;
+
+/**
+ * Marks the filesystem first and looks at the directories second: what happens in between is in the queue by
+ * then. Whatever the watch had before must have been dropped.
+ */
+export function attach(filesystems: Filesystems, watch: Watch): Attachment {
+  for (let look = 1; ; look++) {
+    const deepest = deepestDirectory(watch.path);
+    const fs = filesystems.open(deepest);
+    if (typeof fs === "string") {
+      return {
+        state: "impossible",
+        reason: fs,
+        filesystemType: mountOf(filesystems.mounts, deepest)?.type ?? "unknown",
+      };
+    }
+    const problem = attachChain(filesystems, fs, watch, deepest);
+    if (problem !== null) return { state: "impossible", reason: problem, filesystemType: fs.type };
+    // A component that appeared between the look and the mark sent no event.
+    if (deepestDirectory(watch.path) !== deepest && look < LOOKS_MAX) {
+      fs.drop(watch);
+      continue;
+    }
+    if (deepest === watch.path) {
+      return {
+        state: "watched",
+        filesystem: fs,
+        notes: watch.recursive ? attachMountsBelow(filesystems, watch) : [],
+      };
+    }
+    const kind = kindOf(watch.path);
+    if (kind === "file") return { state: "watched", filesystem: fs, notes: [] };
+    const reason = kind === "symlink" ? "a symlink stands in its place" : "it doesn't exist yet";
+    return { state: "pending", filesystem: fs, reason, notes: [] };
+  }
+}
+
+/** Anchors and expectations on the filesystem of `deepest`, from its mount point down. */
+function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, deepest: string): string | null {
+  const mountPoint = mountOf(filesystems.mounts, deepest)?.mountPoint ?? "/";
+  let parent = NOWHERE;
+  for (const path of prefixes(watch.path)) {
+    if (!isAtOrBelow(path, mountPoint)) continue;
+    if (!isAtOrBelow(deepest, path)) break;
+    const handle = handleOf(path);
+    if (typeof handle === "number") return `no file handle for "${path}" (${errnoName(-handle)})`;
+    const known = fs.tree.find(handle, 0);
+    const name = Buffer.from(path.slice(path.lastIndexOf("/") + 1));
+    // The mount point's own name and parent belong to another filesystem (or, for a bind mount, to another
+    // place of this one).
+    const node = path === mountPoint && known !== NOT_FOUND ? known : fs.tree.put(handle, 0, parent, name);
+    parent = node;
+    if (path === watch.path) {
+      fs.addAnchor(node, { watch, path: pathBytes(path), depth: 0 });
+      fs.unscanned.push(node);
+    } else {
+      const rest = watch.path.slice(path === "/" ? 1 : path.length + 1);
+      const slash = rest.indexOf("/");
+      const next = Buffer.from(slash < 0 ? rest : rest.slice(0, slash));
+      fs.addExpectation(node, { watch, name: next, path: pathBytes(path), last: slash < 0 });
+    }
+  }
+  return null;
+}
+
+/**
+ * Filesystems mounted below a recursive path belong to it. Returns what can't be watched of them, in words.
+ */
+export function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
+  const notes: string[] = [];
+  for (const mount of filesystems.mounts) {
+    if (mount.mountPoint === watch.path || !isAtOrBelow(mount.mountPoint, watch.path)) continue;
+    if (watch.excludesDirectory(mount.mountPoint)) continue;
+    // Covered by a later mount on the same point, or unreachable: not what a path names.
+    if (mountOf(filesystems.mounts, mount.mountPoint) !== mount) continue;
+    try {
+      if (!lstatSync(mount.mountPoint).isDirectory()) continue;
+      const fs = filesystems.open(mount.mountPoint);
+      if (typeof fs === "string") {
+        notes.push(`${mount.mountPoint}: ${fs}`);
+        continue;
+      }
+      const handle = handleOf(mount.mountPoint);
+      if (typeof handle === "number") continue;
+      const known = fs.tree.find(handle, 0);
+      const node = known === NOT_FOUND ? fs.tree.put(handle, 0, NOWHERE, Buffer.alloc(0)) : known;
+      // A bind mount of a directory that this managed path covers already: its events come under that path.
+      if (fs.placesOf(node).some((place) => place.watch === watch && place.onlyName === null)) continue;
+      const depth =
+        mount.mountPoint.slice(watch.path.length).split("/").length - (watch.path === "/" ? 0 : 1);
+      fs.addAnchor(node, { watch, path: pathBytes(mount.mountPoint), depth });
+      fs.unscanned.push(node);
+    } catch (error) {
+      notes.push(`${mount.mountPoint}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return notes;
+}
+
+/** "/a/b" → "/", "/a", "/a/b". */
+function prefixes(path: string): string[] {
+  const all = ["/"];
+  for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1)) all.push(path.slice(0, at));
+  if (path !== "/") all.push(path);
+  return all;
+}
+
+/**
+ * The longest prefix all of whose components are real directories. Symlinks were resolved when the path was
+ * added; one that stands there now isn't followed.
+ */
+function deepestDirectory(path: string): string {
+  let deepest = "/";
+  for (const prefix of prefixes(path)) {
+    if (kindOf(prefix) !== "directory") break;
+    deepest = prefix;
+  }
+  return deepest;
+}
+
+function kindOf(path: string): "directory" | "symlink" | "file" | "nothing" {
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symlink" : "file";
+  } catch {
+    return "nothing";
+  }
+}
+
+/** As places keep them: the root is empty, so that path + "/" + name is right for it too. */
+function pathBytes(path: string): Uint8Array {
+  return path === "/" ? new Uint8Array(0) : Buffer.from(path);
+}

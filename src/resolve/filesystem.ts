@@ -1,0 +1,179 @@
+// One watched filesystem: its directory tree, where managed paths begin in it, and the places of its
+// directories. What is out of scope must cost next to nothing: an unknown handle is outside for certain,
+// unless part of the tree is still unscanned.
+
+import { NO_PLACES } from "./occurrence.ts";
+import { DirectoryTree } from "./tree.ts";
+import type { Anchor, Expectation, Place, Watch } from "./watch.ts";
+
+/** Directories whose places are kept ready, and the bytes of their paths: 4 MB of both in the worst case. */
+const CACHED_PLACES_MAX = 8192;
+const CACHED_PATH_BYTES_MAX = 4 << 20;
+
+export class Filesystem {
+  readonly tree = new DirectoryTree();
+  /** Nodes at which a managed path (or a mount below one) begins. */
+  readonly anchors = new Map<number, Anchor[]>();
+  /** Nodes of directories above managed paths: entries to look out for. */
+  readonly expectations = new Map<number, Expectation[]>();
+  /**
+   * Directories whose subdirectories aren't known yet, last in first out. While there are any, an unknown
+   * handle may be in scope.
+   */
+  readonly unscanned: number[] = [];
+  /**
+   * Nodes learned from the disk since the last batch: a rename that is still queued may be older than what
+   * the disk said.
+   */
+  readonly fresh = new Set<number>();
+  /** While directories are compared with the disk after a loss: the nodes found again. */
+  verified: Set<number> | null = null;
+  /** Events the kernel's mark asks for now; 0 while unmarked. */
+  markedMask = 0;
+  private readonly placeCache = new Map<number, readonly Place[]>();
+  private cachedPathBytes = 0;
+
+  /**
+   * @param id small number, unique among the filesystems of this daemon
+   * @param mountPath a directory on the filesystem by which marks are set and handles opened
+   */
+  constructor(
+    readonly id: number,
+    readonly fsidLow: number,
+    readonly fsidHigh: number,
+    readonly type: string,
+    /** "8:1", as mountinfo has it. */
+    readonly device: string,
+    public mountPath: string,
+  ) {}
+
+  /**
+   * Hot. The places of a directory: none when no managed path covers it. The same array as long as nothing
+   * above it moves.
+   */
+  placesOf(node: number): readonly Place[] {
+    const cached = this.placeCache.get(node);
+    if (cached !== undefined) return cached;
+    const places = this.findPlaces(node);
+    for (const place of places) this.cachedPathBytes += place.path.length;
+    if (this.placeCache.size >= CACHED_PLACES_MAX || this.cachedPathBytes > CACHED_PATH_BYTES_MAX)
+      this.placesChanged();
+    this.placeCache.set(node, places);
+    return places;
+  }
+
+  /** Forgets cached places: a directory moved, or a managed path came or went. */
+  placesChanged(): void {
+    this.placeCache.clear();
+    this.cachedPathBytes = 0;
+  }
+
+  forgetPlaces(node: number): void {
+    this.placeCache.delete(node);
+  }
+
+  addAnchor(node: number, anchor: Anchor): void {
+    const here = this.anchors.get(node) ?? [];
+    if (here.some((one) => one.watch === anchor.watch)) return;
+    this.anchors.set(node, [...here, anchor]);
+    this.placesChanged();
+  }
+
+  addExpectation(node: number, expectation: Expectation): void {
+    const here = this.expectations.get(node) ?? [];
+    if (here.some((one) => one.watch === expectation.watch)) return;
+    this.expectations.set(node, [...here, expectation]);
+    this.placesChanged();
+  }
+
+  /**
+   * Removes what a managed path has here: all of it, or only what lies deeper than a path of so many bytes.
+   */
+  drop(watch: Watch, deeperThanBytes = -1): void {
+    keep(this.anchors, (one) => one.watch !== watch || one.path.length <= deeperThanBytes);
+    keep(this.expectations, (one) => one.watch !== watch || one.path.length <= deeperThanBytes);
+    this.placesChanged();
+  }
+
+  /** Managed paths that begin here or are expected here. */
+  watches(): Set<Watch> {
+    const watches = new Set<Watch>();
+    for (const list of this.anchors.values()) for (const one of list) watches.add(one.watch);
+    for (const list of this.expectations.values()) for (const one of list) watches.add(one.watch);
+    return watches;
+  }
+
+  /** Removes every directory that no managed path needs any more. After `remove`, not hot. */
+  sweep(): void {
+    this.tree.forEach((node) => {
+      if (this.findPlaces(node).length > 0 || this.anchors.has(node) || this.expectations.has(node)) return;
+      this.tree.remove(node);
+      this.fresh.delete(node);
+    });
+    this.placesChanged();
+  }
+
+  /** True when new subdirectories of this directory have to be known: something of theirs can be in scope. */
+  followsChildren(places: readonly Place[]): boolean {
+    for (const place of places) {
+      if (place.onlyName === null && (place.watch.recursive || place.depth === 0)) return true;
+    }
+    return false;
+  }
+
+  private findPlaces(node: number): readonly Place[] {
+    const places: Place[] = [];
+    const names: Uint8Array[] = [];
+    // A merged rename can leave two directories each below the other until the disk was asked: never walk
+    // further than there are directories.
+    for (
+      let at = node, steps = this.tree.size + 1;
+      at >= 0 && steps > 0;
+      at = this.tree.parentOf(at), steps--
+    ) {
+      const known = at === node ? undefined : this.placeCache.get(at);
+      if (known !== undefined) {
+        for (const place of known) if (place.onlyName === null) this.addPlace(places, place, names);
+        break;
+      }
+      for (const anchor of this.anchors.get(at) ?? []) this.addPlace(places, anchor, names);
+      names.push(Uint8Array.from(this.tree.nameOf(at)));
+    }
+    for (const { watch, name, path, last } of this.expectations.get(node) ?? []) {
+      if (last) places.push({ watch, path, depth: -1, onlyName: name, cached: null });
+    }
+    return places.length === 0 ? NO_PLACES : places;
+  }
+
+  private addPlace(places: Place[], above: Anchor, names: readonly Uint8Array[]): void {
+    const { watch } = above;
+    const depth = above.depth + names.length;
+    // One level below a non-recursive path: the subdirectory's own events (ATTRIB …) are still those of a
+    // direct child.
+    if (!watch.recursive && depth > 1) return;
+    let path = above.path;
+    if (names.length > 0) {
+      let bytes = path.length;
+      for (const name of names) bytes += name.length + 1;
+      const whole = new Uint8Array(bytes);
+      whole.set(path);
+      let at = path.length;
+      for (let i = names.length - 1; i >= 0; i--) {
+        whole[at++] = 0x2f;
+        whole.set(names[i]!, at);
+        at += names[i]!.length;
+      }
+      path = whole;
+      if (watch.excludesDirectory(Buffer.from(path.buffer, path.byteOffset, path.length).toString())) return;
+    }
+    places.push({ watch, path, depth, onlyName: null, cached: null });
+  }
+}
+
+function keep<T>(lists: Map<number, T[]>, wanted: (one: T) => boolean): void {
+  for (const [node, list] of lists) {
+    const kept = list.filter(wanted);
+    if (kept.length === 0) lists.delete(node);
+    else if (kept.length < list.length) lists.set(node, kept);
+  }
+}

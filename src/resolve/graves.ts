@@ -1,0 +1,75 @@
+// What names had that are gone: a file that was unlinked while somebody held it open dies later, and its
+// DELETE_SELF carries no name; a file open in a directory that was removed still reports with that
+// directory's handle. Bounded; the oldest go first.
+import type { Place } from "./watch.ts";
+
+/** Where a removed object was. */
+export interface Grave {
+  places: readonly Place[];
+  /** Name in the places' directory; empty for a directory whose places are its own. */
+  name: Uint8Array;
+  directory: boolean;
+}
+
+/**
+ * Objects remembered. An entry costs about 300 bytes, so 5 MB at the most; unlinked files that are still open
+ * number hundreds on a busy machine, and removed directories are needed only while something in them is held
+ * open.
+ */
+const GRAVES_MAX = 16384;
+
+export class Graves {
+  private readonly graves = new Map<string, Grave>();
+  /**
+   * One flag per handle hash: says cheaply that a directory can't be here, which is the answer for nearly all
+   * that is out of scope.
+   */
+  private readonly directoryFlags = new Uint8Array(FLAGS);
+
+  bury(key: string, grave: Grave): void {
+    this.graves.delete(key);
+    this.graves.set(key, grave);
+    if (this.graves.size > GRAVES_MAX) {
+      for (const oldest of this.graves.keys()) {
+        this.graves.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** @param handle the directory's handle record, of which `key` is made */
+  buryDirectory(handle: Uint8Array, key: string, places: readonly Place[]): void {
+    this.directoryFlags[flagOf(handle, 0)] = 1;
+    this.bury(key, { places, name: new Uint8Array(0), directory: true });
+  }
+
+  /** Hot. False when no directory with this handle was buried. */
+  mayHoldDirectory(bytes: Uint8Array, handleAt: number): boolean {
+    return this.directoryFlags[flagOf(bytes, handleAt)] !== 0;
+  }
+
+  find(key: string): Grave | undefined {
+    return this.graves.size === 0 ? undefined : this.graves.get(key);
+  }
+
+  forget(key: string): void {
+    this.graves.delete(key);
+  }
+
+  get empty(): boolean {
+    return this.graves.size === 0;
+  }
+
+  clear(): void {
+    this.graves.clear();
+  }
+}
+
+const FLAGS = 1 << 16;
+
+function flagOf(bytes: Uint8Array, handleAt: number): number {
+  let h = 0x811c9dc5;
+  const end = handleAt + 8 + bytes[handleAt]!;
+  for (let i = handleAt + 8; i < end; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
+  return (h ^ (h >>> 16)) & (FLAGS - 1);
+}

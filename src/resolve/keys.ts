@@ -1,0 +1,13 @@
+// Handles as Map keys, for what is remembered of few objects; directories have their own table (tree.ts).
+import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../decode/fan.ts";
+import type { Filesystem } from "./filesystem.ts";
+
+/** Filesystem and handle (type and data) of the record {u32 bytes, s32 type, data} at `at`. */
+export function handleKey(fs: Filesystem, bytes: Uint8Array, at: number, length: number): string {
+  return `${fs.id}:${Buffer.from(bytes.buffer, bytes.byteOffset + at + 4, length - 4).toString("latin1")}`;
+}
+
+/** The same of an event's object. */
+export function objectKey(fs: Filesystem, batch: EventBatch, i: number): string {
+  return handleKey(fs, batch.bytes, batch.get(i, OBJECT_AT), batch.get(i, OBJECT_BYTES));
+}

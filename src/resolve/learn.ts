@@ -1,0 +1,146 @@
+// Directories that the tree doesn't know yet: events of them arrive while the first scan still runs. The disk
+// says where they are now; renames that are still queued say where they were when the event happened.
+
+import {
+  DIR_AT,
+  type EventBatch,
+  MASK,
+  NAME_AT,
+  NAME_BYTES,
+  NEW_DIR_AT,
+  OBJECT_AT,
+  OBJECT_BYTES,
+} from "../decode/fan.ts";
+import { FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
+import { handleOf, pathOfHandle } from "../kernel/handles.ts";
+import type { Filesystem } from "./filesystem.ts";
+import { NOT_FOUND, NOWHERE } from "./tree.ts";
+
+/**
+ * Removed directories inside removed directories: deeper chains than any rm -rf leaves in one batch end the
+ * search.
+ */
+const CLUE_DEPTH_MAX = 4096;
+
+/**
+ * The node of a directory that the tree doesn't know, or NOT_FOUND when it lies outside every managed path
+ * (or can't be known any more).
+ *
+ * @param withMount lends a descriptor on the filesystem for the time of one call: a held one would keep it
+ *   from being unmounted
+ * @param event where in the batch the handle was met: later events of it are clues
+ */
+export function learn(
+  fs: Filesystem,
+  withMount: <T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T) => T,
+  batch: EventBatch,
+  event: number,
+  handleAt: number,
+  handleBytes: number,
+): number {
+  const handle = batch.bytes.subarray(handleAt, handleAt + handleBytes);
+  const path = withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
+  if (path !== null) {
+    const node = learnPath(fs, Buffer.from(path));
+    if (node !== NOT_FOUND) rewind(fs, batch, event);
+    return node === NOT_FOUND ? node : fs.tree.find(batch.bytes, handleAt);
+  }
+  return learnFromClue(fs, batch, event, handleAt, handleBytes, 0);
+}
+
+/**
+ * Inserts the directories between the nearest one above that the tree knows and this one. That one needn't be
+ * where the tree has it: a directory that was moved in, written into and moved out again is met when it is
+ * out already.
+ *
+ * @returns the directory's node, or NOT_FOUND when nothing above it is known
+ */
+function learnPath(fs: Filesystem, path: Buffer): number {
+  const missing: { handle: Uint8Array; name: Uint8Array }[] = [];
+  for (let end = path.length; end > 0; ) {
+    const slash = path.lastIndexOf(0x2f, end - 1);
+    const handle = handleOf(path.subarray(0, end));
+    if (typeof handle === "number") return NOT_FOUND;
+    const known = fs.tree.find(handle, 0);
+    if (known !== NOT_FOUND) return insertBelow(fs, known, missing);
+    missing.push({ handle, name: path.subarray(slash + 1, end) });
+    end = slash;
+  }
+  return NOT_FOUND;
+}
+
+/** @param missing deepest first */
+function insertBelow(
+  fs: Filesystem,
+  above: number,
+  missing: { handle: Uint8Array; name: Uint8Array }[],
+): number {
+  let node = above;
+  for (const { handle, name } of missing.reverse()) {
+    // Above a managed path, or below one that isn't recursive, nothing has to be known.
+    if (!fs.followsChildren(fs.placesOf(node))) return NOT_FOUND;
+    node = fs.tree.put(handle, 0, node, name);
+    fs.fresh.add(node);
+    fs.unscanned.push(node);
+  }
+  return node;
+}
+
+/**
+ * A directory that is gone: the queue still holds the event of its removal or renaming, with parent and name.
+ */
+function learnFromClue(
+  fs: Filesystem,
+  batch: EventBatch,
+  event: number,
+  handleAt: number,
+  handleBytes: number,
+  depth: number,
+): number {
+  if (depth > CLUE_DEPTH_MAX) return NOT_FOUND;
+  for (let i = event; i < batch.count; i++) {
+    const mask = batch.get(i, MASK);
+    if ((mask & FAN_ONDIR) === 0 || (mask & (FAN_DELETE | FAN_RENAME)) === 0) continue;
+    if (batch.get(i, OBJECT_BYTES) !== handleBytes) continue;
+    if (!sameRange(batch.bytes, batch.get(i, OBJECT_AT), handleAt, handleBytes)) continue;
+    const parentAt = batch.get(i, DIR_AT);
+    let parent = fs.tree.find(batch.bytes, parentAt);
+    if (parent === NOT_FOUND)
+      parent = learnFromClue(fs, batch, i, parentAt, 8 + batch.bytes[parentAt]!, depth + 1);
+    if (parent === NOT_FOUND) return NOT_FOUND;
+    const nameAt = batch.get(i, NAME_AT);
+    const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, NAME_BYTES));
+    return fs.tree.put(batch.bytes, handleAt, parent, name);
+  }
+  return NOT_FOUND;
+}
+
+/**
+ * Takes directories that were learned from the disk back to where they were before the renames that are still
+ * queued: in reverse, so that each ends where its first one found it.
+ */
+export function rewind(fs: Filesystem, batch: EventBatch, fromEvent: number): void {
+  if (fs.fresh.size === 0) return;
+  let moved = false;
+  for (let i = batch.count - 1; i >= fromEvent; i--) {
+    const mask = batch.get(i, MASK);
+    if ((mask & FAN_RENAME) === 0 || (mask & FAN_ONDIR) === 0 || batch.get(i, NEW_DIR_AT) < 0) continue;
+    const node = fs.tree.find(batch.bytes, batch.get(i, OBJECT_AT));
+    if (node === NOT_FOUND || !fs.fresh.has(node)) continue;
+    const parent = fs.tree.find(batch.bytes, batch.get(i, DIR_AT));
+    const nameAt = batch.get(i, NAME_AT);
+    fs.tree.move(
+      node,
+      parent === NOT_FOUND ? NOWHERE : parent,
+      batch.bytes.subarray(nameAt, nameAt + batch.get(i, NAME_BYTES)),
+    );
+    moved = true;
+  }
+  fs.fresh.clear();
+  if (moved) fs.placesChanged();
+}
+
+function sameRange(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
+}

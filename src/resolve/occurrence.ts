@@ -1,0 +1,77 @@
+// What happened to which object, as the resolver hands it on: one occurrence for one kernel event (two for a
+// rename), from which the writer makes a line per type and managed path. Pooled: a batch of thousands
+// allocates none.
+import type { Place } from "./watch.ts";
+
+export class Occurrence {
+  /** Type bits (src/event.ts); order.ts says in which order they become lines. */
+  mask = 0;
+  pid = 0;
+  /** Places of the directory that holds the object, or of the directory itself when nameBytes is 0. */
+  places: readonly Place[] = NO_PLACES;
+  /** The name, raw bytes, inside `bytes`; valid until the next batch is read. */
+  bytes: Uint8Array = NO_BYTES;
+  nameAt = 0;
+  nameBytes = 0;
+  directory = false;
+  /** The kernel had merged operations whose order or number can't be known. */
+  merged = false;
+  exchange = false;
+  /**
+   * Absolute path of a rename's other end: `to` for MOVED_FROM, `from` for MOVED_TO; null where unknown or no
+   * rename.
+   */
+  otherEnd: Uint8Array | null = null;
+  /** FS_ERROR: errno and count. */
+  error = 0;
+  errorCount = 0;
+  /** The object's handle in the batch's bytes; -1 where the event carries none. */
+  objectAt = -1;
+  objectBytes = 0;
+  /** A file that was renamed later in the batch: where it is now, for its size. */
+  renamedTo: Occurrence | null = null;
+  /** The pipeline's own: index of the size in the batch's SizeBatch; -1 where none was asked for. */
+  sizeIndex = -1;
+}
+
+export const NO_PLACES: readonly Place[] = [];
+const NO_BYTES = new Uint8Array(0);
+
+/** The occurrences of one batch, in kernel order. */
+export class Occurrences {
+  private readonly pool: Occurrence[] = [];
+  count = 0;
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  at(index: number): Occurrence {
+    return this.pool[index]!;
+  }
+
+  /** A fresh occurrence at the end. */
+  add(mask: number, pid: number, places: readonly Place[], directory: boolean): Occurrence {
+    let one = this.pool[this.count];
+    if (one === undefined) {
+      one = new Occurrence();
+      this.pool.push(one);
+    }
+    this.count++;
+    one.mask = mask;
+    one.pid = pid;
+    one.places = places;
+    one.directory = directory;
+    one.bytes = NO_BYTES;
+    one.nameAt = 0;
+    one.nameBytes = 0;
+    one.merged = false;
+    one.exchange = false;
+    one.otherEnd = null;
+    one.error = 0;
+    one.objectAt = -1;
+    one.renamedTo = null;
+    one.sizeIndex = -1;
+    return one;
+  }
+}

@@ -1,0 +1,275 @@
+// Renames: each tells both ends, moves one node of the tree whatever lies below it, and may bring a managed
+// path into being or take it away.
+
+import * as fan from "../decode/fan.ts";
+import * as abi from "../kernel/abi.ts";
+import { handleOf, pathOfHandle } from "../kernel/handles.ts";
+import { entryPath, entryPlaces } from "./entry.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Filesystems } from "./filesystems.ts";
+import type { Graves } from "./graves.ts";
+import { handleKey, objectKey } from "./keys.ts";
+import type { Occurrence, Occurrences } from "./occurrence.ts";
+import { sameHandle } from "./orphans.ts";
+import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
+import { NOT_FOUND, NOWHERE } from "./tree.ts";
+import { joinPath, type Place } from "./watch.ts";
+
+type Batch = fan.EventBatch;
+
+/** How far behind a rename the second half of an exchange may lie: both are queued within one system call. */
+const EXCHANGE_DISTANCE_MAX = 64;
+
+/** How far back such events are looked for: a program renames what it has just written. */
+const EARLIER_MAX = 64;
+
+/** The renames of one object within one batch. */
+interface Journey {
+  fs: Filesystem;
+  directory: boolean;
+  handle: Uint8Array;
+  /** "parent handle/name" of each place it left. */
+  left: Set<string>;
+  occurrences: Occurrence[];
+  /**
+   * It came back to a place it had left: the kernel merges equal renames, so how often and which one last
+   * isn't known.
+   */
+  circular: boolean;
+}
+
+export class RenameResolver {
+  private readonly journeys = new Map<string, Journey>();
+  /** Second halves of exchanges that were recognised. */
+  private readonly exchanged = new Set<number>();
+
+  constructor(
+    private readonly filesystems: Filesystems,
+    private readonly listener: StructureListener,
+    private readonly graves: Graves,
+  ) {}
+
+  begin(): void {
+    this.journeys.clear();
+    this.exchanged.clear();
+  }
+
+  /** @param quiet true for our own renames: the tree follows them, nothing is reported */
+  resolve(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    oldNode: number,
+    newNode: number,
+    quiet: boolean,
+    out: Occurrences,
+  ): void {
+    const { bytes } = batch;
+    const oldNameAt = batch.get(i, fan.NAME_AT);
+    const oldNameBytes = batch.get(i, fan.NAME_BYTES);
+    const newNameAt = batch.get(i, fan.NEW_NAME_AT);
+    const newNameBytes = batch.get(i, fan.NEW_NAME_BYTES);
+    const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
+    const exchange = this.isExchange(batch, i);
+    const oldPlaces = oldNode === NOT_FOUND ? this.buried(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
+    const newPlaces =
+      newNode === NOT_FOUND ? this.buried(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
+    const from = entryPlaces(oldPlaces, bytes, oldNameAt, oldNameBytes);
+    const to = entryPlaces(newPlaces, bytes, newNameAt, newNameBytes);
+    if (!quiet && (from.length > 0 || to.length > 0)) {
+      const fromPath = this.endPath(fs, batch, i, from, fan.DIR_AT, oldNameAt, oldNameBytes);
+      const toPath = this.endPath(fs, batch, i, to, fan.NEW_DIR_AT, newNameAt, newNameBytes);
+      const journey = this.travel(fs, batch, i, directory);
+      // MOVE_SELF is the object's own event: under its new name where a managed path sees that, else under
+      // the old one.
+      const staying = from.filter((place) => to.some((other) => other.watch === place.watch));
+      const leaving = from.filter((place) => !staying.includes(place));
+      const add = (
+        mask: number,
+        places: readonly Place[],
+        at: number,
+        length: number,
+        other: Uint8Array | null,
+      ) => {
+        if (places.length === 0) return;
+        const one = out.add(mask, batch.get(i, fan.PID), places, directory);
+        one.bytes = bytes;
+        one.nameAt = at;
+        one.nameBytes = length;
+        one.otherEnd = other;
+        one.exchange = exchange;
+        journey.occurrences.push(one);
+      };
+      add(abi.FAN_MOVED_FROM, staying, oldNameAt, oldNameBytes, toPath);
+      add(abi.FAN_MOVED_FROM | abi.FAN_MOVE_SELF, leaving, oldNameAt, oldNameBytes, toPath);
+      add(abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, to, newNameAt, newNameBytes, fromPath);
+      if (!directory && to.length > 0) this.tellEarlier(batch, i, out);
+    }
+    if (oldNode !== NOT_FOUND && !exchange)
+      entryGone(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
+    if (directory) this.moveNode(fs, batch, i, newNode, from.length > 0 || exchange, newPlaces);
+  }
+
+  private moveNode(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    newNode: number,
+    wasInScope: boolean,
+    newPlaces: readonly Place[],
+  ): void {
+    const { bytes } = batch;
+    const objectAt = batch.get(i, fan.OBJECT_AT);
+    const nameAt = batch.get(i, fan.NEW_NAME_AT);
+    const nameBytes = batch.get(i, fan.NEW_NAME_BYTES);
+    const known = fs.tree.find(bytes, objectAt);
+    const name = bytes.subarray(nameAt, nameAt + nameBytes);
+    const expected = newNode !== NOT_FOUND && isExpected(fs, newNode, bytes, nameAt, nameBytes);
+    if (newNode === NOT_FOUND || !(expected || fs.followsChildren(newPlaces))) {
+      // Out of scope from now on. What lies below it stays in the tree, reachable again if it is moved back.
+      if (known !== NOT_FOUND) {
+        fs.tree.move(known, newNode === NOT_FOUND ? NOWHERE : newNode, name);
+        fs.placesChanged();
+      }
+      return;
+    }
+    const before = known === NOT_FOUND ? [] : fs.placesOf(known);
+    const node = fs.tree.put(bytes, objectAt, newNode, name);
+    fs.verified?.add(node);
+    fs.placesChanged();
+    // From outside, or from under an exclude pattern or a non-recursive path: its inside was never told.
+    if (known === NOT_FOUND || !wasInScope || !fs.followsChildren(before)) fs.unscanned.push(node);
+    if (expected) directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
+  }
+
+  /**
+   * RENAME_EXCHANGE comes as two renames of the same process, one right behind the other, with the ends
+   * swapped and different objects.
+   */
+  private isExchange(batch: Batch, i: number): boolean {
+    if (this.exchanged.has(i)) return true;
+    const end = Math.min(batch.count, i + EXCHANGE_DISTANCE_MAX);
+    for (let next = i + 1; next < end; next++) {
+      if (batch.get(next, fan.PID) !== batch.get(i, fan.PID)) continue;
+      if (!isSwapped(batch, i, next)) return false;
+      this.exchanged.add(next);
+      return true;
+    }
+    return false;
+  }
+
+  /** Absolute path of one end: from its place, else from the disk when it lies outside every managed path. */
+  private endPath(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    places: readonly Place[],
+    directoryColumn: number,
+    nameAt: number,
+    nameBytes: number,
+  ): Uint8Array | null {
+    if (places.length > 0) return entryPath(places[0]!, batch.bytes, nameAt, nameBytes);
+    const at = batch.get(i, directoryColumn);
+    const handle = batch.bytes.subarray(at, at + batch.get(i, directoryColumn + 1));
+    const path = this.filesystems.withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
+    if (path === null) return null;
+    const directory = path.length === 1 ? new Uint8Array(0) : path;
+    return joinPath(directory, batch.bytes.subarray(nameAt, nameAt + nameBytes));
+  }
+
+  /**
+   * What happened to the file before in this batch finds its size under its new name: a save by rename is
+   * write, close, rename.
+   */
+  private tellEarlier(batch: Batch, i: number, out: Occurrences): void {
+    const now = out.at(out.count - 1);
+    const at = batch.get(i, fan.OBJECT_AT);
+    const length = batch.get(i, fan.OBJECT_BYTES);
+    for (let k = out.count - 2, end = Math.max(0, out.count - EARLIER_MAX); k >= end; k--) {
+      const one = out.at(k);
+      if (one.objectAt < 0 || one.objectBytes !== length || one.renamedTo !== null) continue;
+      if (sameHandle(batch.bytes, one.objectAt, batch.bytes, at, length)) one.renamedTo = now;
+    }
+  }
+
+  private buried(fs: Filesystem, batch: Batch, i: number, column: number): readonly Place[] {
+    const at = batch.get(i, column);
+    if (!this.graves.mayHoldDirectory(batch.bytes, at)) return [];
+    const grave = this.graves.find(handleKey(fs, batch.bytes, at, batch.get(i, column + 1)));
+    return grave?.directory === true ? grave.places : [];
+  }
+
+  private travel(fs: Filesystem, batch: Batch, i: number, directory: boolean): Journey {
+    const key = objectKey(fs, batch, i);
+    let journey = this.journeys.get(key);
+    if (journey === undefined) {
+      const at = batch.get(i, fan.OBJECT_AT);
+      const handle = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES)));
+      journey = { fs, directory, handle, left: new Set(), occurrences: [], circular: false };
+      this.journeys.set(key, journey);
+    }
+    if (journey.left.has(placeKey(batch, i, fan.NEW_DIR_AT))) journey.circular = true;
+    journey.left.add(placeKey(batch, i, fan.DIR_AT));
+    return journey;
+  }
+
+  /** Marks what can't be known as such, and asks the disk where a directory is that went to and fro. */
+  finish(out: Occurrences): void {
+    if (out.count === 0) return;
+    for (const journey of this.journeys.values()) {
+      if (!journey.circular) continue;
+      for (const one of journey.occurrences) one.merged = true;
+      if (journey.directory) this.settle(journey);
+    }
+  }
+
+  private settle({ fs, handle }: Journey): void {
+    const node = fs.tree.find(handle, 0);
+    const path = this.filesystems.withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
+    if (node === NOT_FOUND || path === null) return;
+    const slash = path.lastIndexOf(0x2f);
+    const parentHandle = handleOf(slash <= 0 ? "/" : path.subarray(0, slash));
+    if (typeof parentHandle === "number") return;
+    const parent = fs.tree.find(parentHandle, 0);
+    fs.tree.move(node, parent === NOT_FOUND ? NOWHERE : parent, path.subarray(slash + 1));
+    fs.fresh.add(node);
+    fs.placesChanged();
+  }
+}
+
+/** {directory handle, name}, whose columns stand in a row. */
+function placeKey(batch: Batch, i: number, directoryColumn: number): string {
+  const dirAt = batch.get(i, directoryColumn);
+  const nameAt = batch.get(i, directoryColumn + 2);
+  const dir = batch.bytes.toString("latin1", dirAt, dirAt + batch.get(i, directoryColumn + 1));
+  return `${dir}/${batch.bytes.toString("latin1", nameAt, nameAt + batch.get(i, directoryColumn + 3))}`;
+}
+
+function isSwapped(batch: Batch, a: number, b: number): boolean {
+  if ((batch.get(b, fan.MASK) & abi.FAN_RENAME) === 0) return false;
+  const objectBytes = batch.get(a, fan.OBJECT_BYTES);
+  if (objectBytes !== batch.get(b, fan.OBJECT_BYTES)) return false;
+  if (
+    sameHandle(
+      batch.bytes,
+      batch.get(a, fan.OBJECT_AT),
+      batch.bytes,
+      batch.get(b, fan.OBJECT_AT),
+      objectBytes,
+    )
+  ) {
+    return false;
+  }
+  return sameEnd(batch, a, fan.DIR_AT, b, fan.NEW_DIR_AT) && sameEnd(batch, a, fan.NEW_DIR_AT, b, fan.DIR_AT);
+}
+
+function sameEnd(batch: Batch, a: number, aColumn: number, b: number, bColumn: number): boolean {
+  const { bytes } = batch;
+  for (const column of [0, 2]) {
+    const length = batch.get(a, aColumn + column + 1);
+    if (length !== batch.get(b, bColumn + column + 1)) return false;
+    if (!sameHandle(bytes, batch.get(a, aColumn + column), bytes, batch.get(b, bColumn + column), length))
+      return false;
+  }
+  return true;
+}

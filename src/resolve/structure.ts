@@ -1,0 +1,80 @@
+// Managed paths appear, vanish and are made again: this follows the entries that lead to them. By events
+// alone where a component is created (so the very next operation in it is recorded), from the disk where
+// something that already had contents was moved into place.
+import type { Filesystem } from "./filesystem.ts";
+import { joinPath, sameBytes, type Watch } from "./watch.ts";
+
+export interface StructureListener {
+  /** The managed path is there (again) as a directory. */
+  appeared(watch: Watch): void;
+  /** The managed path, or a directory above it, is gone. */
+  vanished(watch: Watch): void;
+  /** Directories above the managed path were moved into place: look at the disk after this batch. */
+  needsAttach(watch: Watch): void;
+}
+
+/**
+ * A directory entry of `node` is gone: what was known of managed paths at and below it with it. Other
+ * filesystems are the caller's.
+ */
+export function entryGone(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  nameAt: number,
+  nameBytes: number,
+  listener: StructureListener,
+): void {
+  for (const one of fs.expectations.get(node) ?? []) {
+    if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
+    fs.drop(one.watch, one.path.length);
+    listener.vanished(one.watch);
+  }
+}
+
+/**
+ * A directory appeared as an entry of `node`.
+ *
+ * @param withContents it was moved here, so what lies in it is not told by events
+ */
+export function directoryAppeared(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  nameAt: number,
+  nameBytes: number,
+  child: number,
+  withContents: boolean,
+  listener: StructureListener,
+): void {
+  for (const one of fs.expectations.get(node) ?? []) {
+    if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
+    const path = joinPath(one.path, one.name);
+    if (one.last) {
+      fs.addAnchor(child, { watch: one.watch, path, depth: 0 });
+      if (withContents) fs.unscanned.push(child);
+      listener.appeared(one.watch);
+    } else if (withContents) {
+      listener.needsAttach(one.watch);
+    } else {
+      const components = Buffer.from(one.watch.path).subarray(path.length + 1);
+      const slash = components.indexOf(0x2f);
+      const name = Uint8Array.from(slash < 0 ? components : components.subarray(0, slash));
+      fs.addExpectation(child, { watch: one.watch, name, path, last: slash < 0 });
+    }
+  }
+}
+
+/** True when an entry of that name leads to a managed path. */
+export function isExpected(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  nameAt: number,
+  nameBytes: number,
+): boolean {
+  const here = fs.expectations.get(node);
+  if (here === undefined) return false;
+  for (const one of here) if (sameBytes(one.name, bytes, nameAt, nameBytes)) return true;
+  return false;
+}
