@@ -1,0 +1,67 @@
+// Readers of /proc/PID. Each answers null for a process that is gone: whoever asks late must expect it.
+// proc(5).
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+export interface ProcStatus {
+  comm: string;
+  parentPid: number;
+  uid: number;
+  euid: number;
+}
+
+/** Name, parent and real and effective user. comm is latin1: one character a byte. */
+export function readStatus(pid: number): ProcStatus | null {
+  try {
+    const comm = readFileSync(`/proc/${pid}/comm`, "latin1");
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const uid = /^Uid:\t(\d+)\t(\d+)/m.exec(status);
+    const parent = /^PPid:\t(\d+)/m.exec(status);
+    if (uid === null || parent === null) return null;
+    // The file ends in a newline of its own; the name may contain others.
+    return {
+      comm: comm.slice(0, -1),
+      parentPid: Number(parent[1]),
+      uid: Number(uid[1]),
+      euid: Number(uid[2]),
+    };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Path of the executable's file, as bytes; " (deleted)" is cut off, for the name is what is asked for. Null
+ * for kernel threads too.
+ */
+export function readExe(pid: number): Buffer | null {
+  try {
+    const exe = readlinkSync(`/proc/${pid}/exe`, "buffer");
+    const deleted = Buffer.from(" (deleted)");
+    return exe.subarray(-deleted.length).equals(deleted) ? exe.subarray(0, -deleted.length) : exe;
+  } catch {
+    return null;
+  }
+}
+
+/** The user who logged in, whatever became of the user id since (sudo, su); null where nobody did. */
+export function readLogin(pid: number): number | null {
+  try {
+    const uid = Number(readFileSync(`/proc/${pid}/loginuid`, "latin1"));
+    return uid === UNSET_LOGIN ? null : uid;
+  } catch {
+    return null;
+  }
+}
+
+/** (uid_t)-1: no login behind it (a service, or audit support is missing). */
+const UNSET_LOGIN = 4294967295;
+
+/** Every process there is now. */
+export function readPids(): number[] {
+  const pids: number[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (Number.isInteger(pid) && pid > 0) pids.push(pid);
+  }
+  return pids;
+}

@@ -1,0 +1,91 @@
+// The two kernel streams that tell of processes, as one: the perf side-band for fork, exec and exit, the proc
+// connector for changes of user (and for everything where perf is locked down). Which way is in use is said
+// once.
+
+import { decodePerfRecords } from "../decode/perf.ts";
+import { decodeProcMessages } from "../decode/proc.ts";
+import { byTime, type ProcessRecord } from "../decode/process.ts";
+import * as abi from "../kernel/abi.ts";
+import { PerfSideband } from "../kernel/perf.ts";
+import { ProcConnector } from "../kernel/procconn.ts";
+
+/** Chooses what is opened; "auto" takes the best that the machine allows. */
+export type IdentificationWay = "auto" | "connector" | "proc";
+
+const ALL_PROCESS_EVENTS =
+  abi.PROC_EVENT_FORK | abi.PROC_EVENT_EXEC | abi.PROC_EVENT_UID | abi.PROC_EVENT_COMM | abi.PROC_EVENT_EXIT;
+/** A full ring in one piece. */
+const BUFFER_BYTES = 1 << 20;
+
+export class ProcessStreams {
+  private readonly buffer = Buffer.alloc(BUFFER_BYTES);
+  private readonly perf: PerfSideband | null;
+  private readonly connector: ProcConnector | null;
+  /** In words, for the start message, health and limits. */
+  readonly way: string;
+  /** What is missing and why, for the person who starts the daemon. */
+  readonly notes: readonly string[];
+
+  constructor(wanted: IdentificationWay) {
+    const notes: string[] = [];
+    this.perf = wanted === "auto" ? attempt(() => PerfSideband.open(), "perf side-band", notes) : null;
+    const events = this.perf === null ? ALL_PROCESS_EVENTS : abi.PROC_EVENT_UID;
+    this.connector =
+      wanted === "proc" ? null : attempt(() => ProcConnector.open(events), "proc connector", notes);
+    this.way =
+      this.perf !== null
+        ? this.connector !== null
+          ? "perf side-band and proc connector"
+          : "perf side-band; changes of user are not followed"
+        : this.connector !== null
+          ? "proc connector and /proc; the shortest-lived processes can stay nameless"
+          : "/proc only; short-lived processes stay nameless";
+    this.notes = notes;
+  }
+
+  /**
+   * Descriptors on which to wake up even if no file event comes. The rings are readable at their watermark;
+   * the connector only counts where it carries everything, because a wake-up for each process would be the
+   * daemon's largest cost.
+   */
+  get fds(): number[] {
+    if (this.perf !== null) return this.perf.fds;
+    return this.connector === null ? [] : [this.connector.fd];
+  }
+
+  /**
+   * Everything both streams hold, oldest first.
+   *
+   * @param lost is called with the number of records that the kernel dropped, null where it doesn't say how
+   *   many
+   */
+  drain(records: ProcessRecord[], lost: (count: number | null) => void): void {
+    records.length = 0;
+    this.perf?.drain(this.buffer, (bytes) => decodePerfRecords(this.buffer, bytes, records));
+    const connector = this.connector;
+    if (connector !== null) {
+      for (;;) {
+        const bytes = connector.receive(this.buffer);
+        decodeProcMessages(this.buffer, bytes, records);
+        if (bytes < BUFFER_BYTES / 2) break;
+      }
+      if (connector.takeLost()) lost(null);
+    }
+    for (const record of records) if (record.kind === "lost") lost(record.count);
+    if (records.length > 1) records.sort(byTime);
+  }
+
+  close(): void {
+    this.perf?.close();
+    this.connector?.close();
+  }
+}
+
+function attempt<T>(open: () => T, what: string, notes: string[]): T | null {
+  try {
+    return open();
+  } catch (error) {
+    notes.push(`${what} is not available: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+}
