@@ -1,0 +1,191 @@
+// Occurrences → lines in the logs of the managed paths that want them: filter, size, format. Hot, in two
+// passes over a batch, because the sizes of all files are asked for by one call in between.
+import { TYPE_BITS } from "../event.ts";
+import { SizeBatch } from "../kernel/sizes.ts";
+import { extraText, type PathText, pathText } from "../log/line.ts";
+import type { Occurrence, Occurrences } from "../resolve/occurrence.ts";
+import { LINE_ORDER, LINE_ORDER_REBORN } from "../resolve/order.ts";
+import type { Place } from "../resolve/watch.ts";
+import type { Attribution } from "./attribution.ts";
+import type { WatchedPath } from "./watched-path.ts";
+
+/** Types whose object is gone or elsewhere by then: their file_size is 0 and nothing is asked for. */
+const SIZELESS = TYPE_BITS.DELETE | TYPE_BITS.DELETE_SELF | TYPE_BITS.MOVED_FROM | TYPE_BITS.FS_ERROR;
+const CREATE_AND_DELETE = TYPE_BITS.CREATE | TYPE_BITS.DELETE;
+/** What reading a log does to it: reported, it would feed whoever reads the log of the log (tail -f). */
+const READING = TYPE_BITS.OPEN | TYPE_BITS.ACCESS | TYPE_BITS.CLOSE_NOWRITE;
+
+/** What is kept with a place: its text, and whether it lies in fsmon's own log directory. */
+interface PlaceText {
+  text: PathText;
+  /** The directory's path, decoded, for the patterns. */
+  decoded: string;
+  inLogDir: boolean;
+}
+
+/** Columns of a job: an occurrence as one managed path wants it. */
+const JOB_OCCURRENCE = 0;
+const JOB_PLACE = 1;
+const JOB_MASK = 2;
+const JOB_COLUMNS = 3;
+
+export class LineMaker {
+  private readonly sizes = new SizeBatch();
+  private jobs = new Int32Array(1024 * JOB_COLUMNS);
+  private jobCount = 0;
+  /** Logs that have lines waiting. */
+  private readonly dirty = new Set<WatchedPath>();
+
+  constructor(
+    private readonly watchOf: (id: number) => WatchedPath | undefined,
+    private readonly attribution: Attribution,
+    private readonly logDir: string,
+  ) {}
+
+  /** Formats a batch. The lines wait in each path's buffer for flush(). Returns how many there are. */
+  make(occurrences: Occurrences, timeMs: number): number {
+    this.sizes.clear();
+    this.jobCount = 0;
+    for (let i = 0; i < occurrences.count; i++) this.choose(occurrences.at(i), i);
+    this.sizes.run();
+    let lines = 0;
+    for (let job = 0; job < this.jobCount; job++)
+      lines += this.format(occurrences, job * JOB_COLUMNS, timeMs);
+    return lines;
+  }
+
+  /** One write a log. */
+  flush(timeMs: number): void {
+    for (const watched of this.dirty) {
+      const { lines } = watched;
+      watched.log.append(lines.bytes, lines.used, lines.lines, timeMs);
+      watched.eventsLogged += lines.lines;
+      lines.clear();
+    }
+    this.dirty.clear();
+  }
+
+  /** First pass: which managed paths want it, and whether its size matters. */
+  private choose(one: Occurrence, index: number): void {
+    const { places } = one;
+    let wantsSize = false;
+    for (let p = 0; p < places.length; p++) {
+      const place = places[p]!;
+      const watched = this.watchOf(place.watch.id);
+      if (watched === undefined) continue;
+      let mask = one.mask & watched.filter.typesMask;
+      if (mask === 0) continue;
+      const place_ = this.placeText(place);
+      if (place_.inLogDir) mask &= ~READING;
+      if (mask === 0 || !this.passes(one, place, place_, watched)) {
+        watched.eventsFiltered++;
+        continue;
+      }
+      this.addJob(index, p, mask);
+      if (needsSize(one, mask)) wantsSize = true;
+    }
+    if (wantsSize && one.sizeIndex < 0) this.askSize(one);
+  }
+
+  private askSize(one: Occurrence): void {
+    const now = one.renamedTo ?? one;
+    if (now.sizeIndex < 0) {
+      now.sizeIndex = this.sizes.add(now.places[0]!.path, now.bytes, now.nameAt, now.nameBytes);
+    }
+    one.sizeIndex = now.sizeIndex;
+  }
+
+  private passes(one: Occurrence, place: Place, text: PlaceText, watched: WatchedPath): boolean {
+    const { filter } = watched;
+    // The managed path itself is never excluded by its own patterns.
+    if (watched.hasExcludes && one.nameBytes > 0 && place.onlyName === null) {
+      const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
+      if (filter.excludesEntry(text.decoded, name)) return false;
+    }
+    if (!filter.hasCmdPatterns || one.error !== 0) return true;
+    return filter.wantsCommand(this.attribution.find(one.pid)?.comm ?? null);
+  }
+
+  /** Second pass: the lines. */
+  private format(occurrences: Occurrences, job: number, timeMs: number): number {
+    const one = occurrences.at(this.jobs[job + JOB_OCCURRENCE]!);
+    const place = one.places[this.jobs[job + JOB_PLACE]!]!;
+    const mask = this.jobs[job + JOB_MASK]!;
+    const watched = this.watchOf(place.watch.id)!;
+    const size = one.sizeIndex < 0 ? -1 : this.sizes.sizeAt(one.sizeIndex);
+    if (watched.filter.minSizeBytes !== null && !this.sizePasses(one, mask, size, watched)) {
+      watched.eventsFiltered++;
+      return 0;
+    }
+    const { text } = this.placeText(place);
+    const process =
+      one.error !== 0 ? this.attribution.nobody : this.attribution.textOf(one.pid, watched.managed.details);
+    const { lines } = watched;
+    const before = lines.lines;
+    // Linked and unlinked within one event, and there now: the unlinking came first.
+    const order =
+      one.merged && size >= 0 && (mask & CREATE_AND_DELETE) === CREATE_AND_DELETE
+        ? LINE_ORDER_REBORN
+        : LINE_ORDER;
+    for (const { bit, type } of order) {
+      if ((mask & bit) === 0) continue;
+      const otherKey = type === "MOVED_FROM" ? "to" : type === "MOVED_TO" ? "from" : null;
+      const plain = otherKey === null && !one.directory && !one.merged && one.error === 0;
+      const extra = plain ? null : extraText({ ...extraOf(one), otherKey });
+      const bytes = size < 0 || one.directory || (bit & SIZELESS) !== 0 ? 0 : size;
+      lines.add(
+        timeMs,
+        type,
+        text,
+        one.bytes,
+        one.nameAt,
+        one.nameBytes,
+        process,
+        bytes,
+        watched.monitored,
+        extra,
+      );
+    }
+    this.dirty.add(watched);
+    return lines.lines - before;
+  }
+
+  private sizePasses(one: Occurrence, mask: number, size: number, watched: WatchedPath): boolean {
+    if (one.directory) return watched.filter.wantsSize(0);
+    // What is gone has no size that could be judged; an event that can't be judged is kept.
+    return watched.filter.wantsSize(size < 0 || (mask & ~SIZELESS) === 0 ? null : size);
+  }
+
+  private placeText(place: Place): PlaceText {
+    if (place.cached !== null) return place.cached as PlaceText;
+    const decoded = place.path.length === 0 ? "/" : Buffer.from(place.path).toString();
+    const inLogDir = decoded === this.logDir || decoded.startsWith(`${this.logDir}/`);
+    const made: PlaceText = { text: pathText(place.path), decoded, inLogDir };
+    place.cached = made;
+    return made;
+  }
+
+  private addJob(occurrence: number, place: number, mask: number): void {
+    const at = this.jobCount * JOB_COLUMNS;
+    if (at === this.jobs.length) {
+      const larger = new Int32Array(this.jobs.length * 2);
+      larger.set(this.jobs);
+      this.jobs = larger;
+    }
+    this.jobs[at + JOB_OCCURRENCE] = occurrence;
+    this.jobs[at + JOB_PLACE] = place;
+    this.jobs[at + JOB_MASK] = mask;
+    this.jobCount++;
+  }
+}
+
+function needsSize(one: Occurrence, mask: number): boolean {
+  if (one.directory || one.error !== 0 || (mask & ~SIZELESS) === 0) return false;
+  // Gone already, unless it was linked again: then the size tells which came first.
+  return (one.mask & TYPE_BITS.DELETE) === 0 || one.merged;
+}
+
+function extraOf(one: Occurrence) {
+  const { otherEnd, exchange, directory, merged, error, errorCount } = one;
+  return { otherEnd, exchange, directory, merged, error, errorCount };
+}

@@ -1,0 +1,86 @@
+// A managed path while the daemon runs: its filter, its log, the lines that wait for it, and what is counted
+// of it.
+import { hostname } from "node:os";
+import type { ManagedPath, PathState, PathStatus } from "../event.ts";
+import { type CaptureFilter, compileFilter } from "../filter/filter.ts";
+import { formatFilters } from "../filter/flags.ts";
+import { LineBuffer, monitoredText } from "../log/line.ts";
+import type { WatchInfo } from "../log/state.ts";
+import type { LogWriter } from "../log/writer.ts";
+import type { Attachment } from "../resolve/attach.ts";
+import type { Watch } from "../resolve/watch.ts";
+
+export class WatchedPath implements Watch {
+  readonly path: string;
+  managed: ManagedPath;
+  filter: CaptureFilter;
+  readonly lines = new LineBuffer();
+  readonly monitored: Uint8Array;
+  state: PathState = "pending";
+  reason: string | null = null;
+  notes: readonly string[] = [];
+  filesystemType: string | null = null;
+  eventsLogged = 0;
+  eventsFiltered = 0;
+  gaps = 0;
+
+  constructor(
+    readonly id: number,
+    managed: ManagedPath,
+    readonly log: LogWriter,
+  ) {
+    this.path = managed.path;
+    this.managed = managed;
+    this.filter = compileFilter(managed, managed.path);
+    this.monitored = monitoredText(managed.path);
+  }
+
+  get recursive(): boolean {
+    return this.managed.recursive;
+  }
+
+  get hasExcludes(): boolean {
+    return this.managed.exclude.length > 0;
+  }
+
+  excludesDirectory(path: string): boolean {
+    return this.filter.excludesDirectory(path);
+  }
+
+  /**
+   * Other filters for the same path. The caller attaches it anew: what is recursive or excluded shapes the
+   * tree.
+   */
+  replace(managed: ManagedPath): void {
+    this.managed = managed;
+    this.filter = compileFilter(managed, managed.path);
+  }
+
+  take(attachment: Attachment): void {
+    this.state = attachment.state;
+    this.reason = attachment.state === "watched" ? null : attachment.reason;
+    this.notes = attachment.state === "impossible" ? [] : attachment.notes;
+    this.filesystemType =
+      attachment.state === "impossible" ? attachment.filesystemType : attachment.filesystem.type;
+  }
+
+  status(directories: number, scanning: boolean): PathStatus {
+    return {
+      ...this.managed,
+      state: this.state,
+      reason: this.reason ?? (this.notes.length > 0 ? this.notes.join("; ") : null),
+      mark: this.state === "impossible" ? null : "filesystem",
+      filesystem: this.filesystemType,
+      directories,
+      scanning,
+      eventsLogged: this.eventsLogged,
+      eventsFiltered: this.eventsFiltered,
+      logFile: this.log.path,
+    };
+  }
+}
+
+/** What a WATCH line says of a managed path. */
+export function watchInfo(managed: ManagedPath, version: string): WatchInfo {
+  return { filters: formatFilters(managed), host: hostname(), version };
+}
