@@ -11,6 +11,9 @@ const RING_BYTES = 1 << 20;
 /** Wake-ups cost more than records: a wake-up every 3,000 processes even if nothing else happens. */
 const WATERMARK_BYTES = RING_BYTES / 2;
 
+/** Less room than that left in a ring: several times the longest record. */
+const CROWDED_BYTES = 4096;
+
 interface Ring {
   cpu: number;
   fd: number;
@@ -21,6 +24,8 @@ interface Ring {
 export class PerfSideband {
   private readonly rings: Ring[] = [];
   private withLostCounter = true;
+  /** A ring was nearly full when it was drained last: the next record may not have fitted. */
+  private crowded = false;
   /** Rings' descriptors: readable at the watermark. */
   get fds(): number[] {
     return this.rings.map((ring) => ring.fd);
@@ -80,6 +85,7 @@ export class PerfSideband {
       for (;;) {
         const got = checked("perf ring", helper().fh_perf_drain(ring.map, buffer, buffer.length));
         if (got > 0) eachRing(got);
+        if (got > RING_BYTES - CROWDED_BYTES) this.crowded = true;
         // A record is at most 64 KiB, here under 100 bytes: less than that much room left means there may be
         // more.
         if (got < buffer.length - 256) break;
@@ -87,9 +93,15 @@ export class PerfSideband {
     }
   }
 
-  /** Records lost since the last call. One read(2) per CPU, so: not for every batch. */
-  newlyLost(): number {
-    if (!this.withLostCounter) return 0;
+  /** False before Linux 6.0: there a loss shows as a LOST record, once the ring has room again. */
+  get countsLost(): boolean {
+    return this.withLostCounter;
+  }
+
+  /** Records lost since the last call. A read(2) for each CPU, so only after a ring was found nearly full. */
+  takeLost(): number {
+    if (!this.crowded || !this.withLostCounter) return 0;
+    this.crowded = false;
     let lost = 0;
     for (const ring of this.rings) {
       const total = checked("read(perf)", helper().fh_perf_lost(ring.fd));

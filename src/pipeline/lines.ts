@@ -5,7 +5,7 @@ import { SizeBatch } from "../kernel/sizes.ts";
 import { extraText, type PathText, pathText } from "../log/line.ts";
 import type { Occurrence, Occurrences } from "../resolve/occurrence.ts";
 import { LINE_ORDER, LINE_ORDER_REBORN } from "../resolve/order.ts";
-import type { Place } from "../resolve/watch.ts";
+import type { Place, Watch } from "../resolve/watch.ts";
 import type { Attribution } from "./attribution.ts";
 import type { WatchedPath } from "./watched-path.ts";
 
@@ -37,7 +37,7 @@ export class LineMaker {
   private readonly dirty = new Set<WatchedPath>();
 
   constructor(
-    private readonly watchOf: (id: number) => WatchedPath | undefined,
+    private readonly watchOf: (watch: Watch) => WatchedPath | undefined,
     private readonly attribution: Attribution,
     private readonly logDir: string,
   ) {}
@@ -71,7 +71,7 @@ export class LineMaker {
     let wantsSize = false;
     for (let p = 0; p < places.length; p++) {
       const place = places[p]!;
-      const watched = this.watchOf(place.watch.id);
+      const watched = this.watchOf(place.watch);
       if (watched === undefined) continue;
       let mask = one.mask & watched.filter.typesMask;
       if (mask === 0) continue;
@@ -111,7 +111,7 @@ export class LineMaker {
     const one = occurrences.at(this.jobs[job + JOB_OCCURRENCE]!);
     const place = one.places[this.jobs[job + JOB_PLACE]!]!;
     const mask = this.jobs[job + JOB_MASK]!;
-    const watched = this.watchOf(place.watch.id)!;
+    const watched = this.watchOf(place.watch)!;
     const size = one.sizeIndex < 0 ? -1 : this.sizes.sizeAt(one.sizeIndex);
     if (watched.filter.minSizeBytes !== null && !this.sizePasses(one, mask, size, watched)) {
       watched.eventsFiltered++;

@@ -56,6 +56,11 @@ export class WatchedPath implements Watch {
     this.filter = compileFilter(managed, managed.path);
   }
 
+  becomes(state: PathState, reason: string | null): void {
+    this.state = state;
+    this.reason = reason;
+  }
+
   take(attachment: Attachment): void {
     this.state = attachment.state;
     this.reason = attachment.state === "watched" ? null : attachment.reason;

@@ -56,23 +56,27 @@ export class ProcessStreams {
   /**
    * Everything both streams hold, oldest first.
    *
-   * @param lost is called with the number of records that the kernel dropped, null where it doesn't say how
-   *   many
+   * @returns what the kernel dropped since the last call, null when nothing; its count is null where the kernel
+   *   doesn't say how many
    */
-  drain(records: ProcessRecord[], lost: (count: number | null) => void): void {
+  drain(records: ProcessRecord[]): { count: number | null } | null {
     records.length = 0;
-    this.perf?.drain(this.buffer, (bytes) => decodePerfRecords(this.buffer, bytes, records));
-    const connector = this.connector;
+    const { perf, connector } = this;
+    perf?.drain(this.buffer, (bytes) => decodePerfRecords(this.buffer, bytes, records));
+    let lost = perf?.takeLost() ?? 0;
+    for (const record of records)
+      if (record.kind === "lost" && perf?.countsLost === false) lost += record.count;
+    let uncounted = false;
     if (connector !== null) {
       for (;;) {
         const bytes = connector.receive(this.buffer);
         decodeProcMessages(this.buffer, bytes, records);
         if (bytes < BUFFER_BYTES / 2) break;
       }
-      if (connector.takeLost()) lost(null);
+      uncounted = connector.takeLost();
     }
-    for (const record of records) if (record.kind === "lost") lost(record.count);
     if (records.length > 1) records.sort(byTime);
+    return uncounted ? { count: null } : lost > 0 ? { count: lost } : null;
   }
 
   close(): void {

@@ -4,6 +4,7 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
+import { DyingDirectories } from "./dying.ts";
 import { entryPlaces, ownPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
@@ -20,18 +21,6 @@ import type { Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
 
-/**
- * A directory whose DELETE_SELF came before its DELETE (rm -rf: the kernel merges it into the opendir at the
- * beginning).
- */
-interface Dying {
-  fs: Filesystem;
-  node: number;
-  pid: number;
-  /** Batches it has waited for its DELETE. */
-  waited: number;
-}
-
 const CREATE_AND_DELETE = abi.FAN_CREATE | abi.FAN_DELETE;
 /** In `extra`: an orphan that was told with another event. */
 const TAKEN = -1;
@@ -41,7 +30,7 @@ export class Resolver {
   private readonly renames: RenameResolver;
   private held: HeldOrphan[] = [];
   private heldBefore: HeldOrphan[] = [];
-  private readonly dying = new Map<string, Dying>();
+  private readonly dying = new DyingDirectories();
   private readonly gone: { fs: Filesystem; node: number }[] = [];
   /** Type bits that an event gets besides its own: those of its orphans. */
   private extra = new Int32Array(1024);
@@ -181,7 +170,7 @@ export class Resolver {
     } else {
       places = fs.placesOf(node);
       if ((types & abi.FAN_DELETE_SELF) !== 0 && places.length > 0) {
-        this.dying.set(handleKey(fs, batch.bytes, dirAt, dirBytes), { fs, node, pid, waited: 0 });
+        this.dying.hold(handleKey(fs, batch.bytes, dirAt, dirBytes), fs, node, pid);
         types &= ~abi.FAN_DELETE_SELF;
       }
     }
@@ -285,8 +274,8 @@ export class Resolver {
   }
 
   private takeDying(fs: Filesystem, batch: Batch, i: number): number {
-    if (this.dying.size === 0 || (batch.get(i, fan.MASK) & abi.FAN_DELETE) === 0) return 0;
-    return this.dying.delete(objectKey(fs, batch, i)) ? abi.FAN_DELETE_SELF : 0;
+    if (this.dying.empty || (batch.get(i, fan.MASK) & abi.FAN_DELETE) === 0) return 0;
+    return this.dying.take(objectKey(fs, batch, i)) ? abi.FAN_DELETE_SELF : 0;
   }
 
   private buriedPlaces(fs: Filesystem, batch: Batch, at: number, bytes: number): readonly Place[] {
@@ -309,22 +298,7 @@ export class Resolver {
       this.forgetNode(fs, node);
     }
     this.gone.length = 0;
-    if (this.dying.size > 0) this.finishDying(out);
-  }
-
-  /**
-   * DELETE_SELF whose DELETE didn't come in this batch or the next: the directory was replaced by a rename
-   * over it.
-   */
-  private finishDying(out: Occurrences): void {
-    for (const [key, one] of this.dying) {
-      if (one.waited++ === 0) continue;
-      this.dying.delete(key);
-      if (!one.fs.tree.has(one.node)) continue;
-      const places = ownPlaces(one.fs.placesOf(one.node));
-      if (places.length > 0 && one.pid !== this.selfPid) out.add(abi.FAN_DELETE_SELF, one.pid, places, true);
-      this.forgetNode(one.fs, one.node);
-    }
+    this.dying.finish(out, this.selfPid, (fs, node) => this.forgetNode(fs, node));
   }
 
   private forgetNode(fs: Filesystem, node: number): void {

@@ -1,0 +1,48 @@
+// Directories whose DELETE_SELF came before their DELETE. In `rm -rf` the kernel merges it into the event of the opendir at the
+// beginning, before the DELETEs of everything inside: it is held back until the directory's own DELETE.
+import { FAN_DELETE_SELF } from "../kernel/abi.ts";
+import { ownPlaces } from "./entry.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Occurrences } from "./occurrence.ts";
+
+interface Dying {
+  fs: Filesystem;
+  node: number;
+  pid: number;
+  /** Batches that ended while it waited. */
+  waited: number;
+}
+
+export class DyingDirectories {
+  private readonly dying = new Map<string, Dying>();
+
+  hold(key: string, fs: Filesystem, node: number, pid: number): void {
+    this.dying.set(key, { fs, node, pid, waited: 0 });
+  }
+
+  get empty(): boolean {
+    return this.dying.size === 0;
+  }
+
+  /** True when the directory's DELETE_SELF was held: it belongs to the DELETE that is there now. */
+  take(key: string): boolean {
+    return this.dying.delete(key);
+  }
+
+  /**
+   * Tells those whose DELETE came neither in their batch nor in the next: they were replaced by a rename over them.
+   *
+   * @param selfPid whose own work isn't reported
+   * @param forget removes the directory from the tree
+   */
+  finish(out: Occurrences, selfPid: number, forget: (fs: Filesystem, node: number) => void): void {
+    for (const [key, one] of this.dying) {
+      if (one.waited++ === 0) continue;
+      this.dying.delete(key);
+      if (!one.fs.tree.has(one.node)) continue;
+      const places = ownPlaces(one.fs.placesOf(one.node));
+      if (places.length > 0 && one.pid !== selfPid) out.add(FAN_DELETE_SELF, one.pid, places, true);
+      forget(one.fs, one.node);
+    }
+  }
+}
