@@ -180,7 +180,7 @@ export class LineMaker {
 }
 
 function needsSize(one: Occurrence, mask: number): boolean {
-  if (one.directory || one.error !== 0 || (mask & ~SIZELESS) === 0) return false;
+  if (one.directory || one.gone || one.error !== 0 || (mask & ~SIZELESS) === 0) return false;
   // Gone already, unless it was linked again: then the size tells which came first.
   return (one.mask & TYPE_BITS.DELETE) === 0 || one.merged;
 }

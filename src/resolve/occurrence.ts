@@ -17,6 +17,8 @@ export class Occurrence {
   /** The kernel had merged operations whose order or number can't be known. */
   merged = false;
   exchange = false;
+  /** The object has lost this name: whatever the name stands for now is something else, and its size another's. */
+  gone = false;
   /**
    * Absolute path of a rename's other end: `to` for MOVED_FROM, `from` for MOVED_TO; null where unknown or no
    * rename.
@@ -67,6 +69,7 @@ export class Occurrences {
     one.nameBytes = 0;
     one.merged = false;
     one.exchange = false;
+    one.gone = false;
     one.otherEnd = null;
     one.error = 0;
     one.objectAt = -1;

@@ -208,7 +208,7 @@ export class Resolver {
     if (grave !== undefined) {
       if ((types & abi.FAN_DELETE_SELF) !== 0) this.graves.forget(key);
       if (pid === this.selfPid) return;
-      addNamed(out, types, pid, grave.places, grave.name);
+      addGone(out, types, pid, grave.places, grave.name);
       return;
     }
     const overwriter = findOverwriter(batch, i);
@@ -234,6 +234,7 @@ export class Resolver {
     one.bytes = batch.bytes;
     one.nameAt = nameAt;
     one.nameBytes = nameBytes;
+    one.gone = true;
     if ((types & abi.FAN_DELETE_SELF) !== 0) return;
     const name = Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes));
     this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false });
@@ -314,7 +315,7 @@ function isDot(batch: Batch, i: number): boolean {
   return batch.get(i, fan.NAME_BYTES) === 1 && batch.bytes[batch.get(i, fan.NAME_AT)] === 0x2e;
 }
 
-function addNamed(
+function addGone(
   out: Occurrences,
   types: number,
   pid: number,
@@ -325,4 +326,5 @@ function addNamed(
   one.bytes = name;
   one.nameAt = 0;
   one.nameBytes = name.length;
+  one.gone = true;
 }

@@ -1,0 +1,83 @@
+// What clients may ask of the running daemon. Changes take effect before the answer is given.
+import type { AddReply, ControlHandler, DaemonStatus, RemoveReply } from "../control/protocol.ts";
+import type { ManagedPath } from "../event.ts";
+import { Failure } from "../failure.ts";
+import { checkPatterns } from "../filter/filter.ts";
+import { nearest } from "../filter/nearest.ts";
+import { updateStore } from "../managed/store.ts";
+import type { Daemon } from "./daemon.ts";
+
+/**
+ * The event loop stands still meanwhile, so not long: the owner could hold the lock for ever. The kernel's
+ * queue bridges it.
+ */
+const LOCK_WAIT_MS = 500;
+
+export class Handler implements ControlHandler {
+  constructor(private readonly daemon: Daemon) {}
+
+  add(entry: ManagedPath): AddReply {
+    const { pipeline, options, config } = this.daemon;
+    checkPatterns(entry);
+    const before = pipeline.watching.paths.get(entry.path)?.managed ?? null;
+    const watched = this.daemon.watch(entry, false);
+    try {
+      if (watched.state === "impossible") {
+        throw new Failure(
+          `Cannot watch "${entry.path}": ${watched.reason}`,
+          "docs/limits.md lists what can be watched, and the remedies",
+        );
+      }
+      const change = (paths: readonly ManagedPath[]) => [
+        ...paths.filter((one) => one.path !== entry.path),
+        entry,
+      ];
+      updateStore(config.managedFile, options.owner, change, LOCK_WAIT_MS);
+    } catch (error) {
+      // Not stored, so not watched: as it was before.
+      if (before !== null) this.daemon.watch(before, false);
+      else this.daemon.unwatch(entry.path);
+      throw error;
+    }
+    return {
+      path: entry.path,
+      managedFile: config.managedFile,
+      state: watched.state,
+      reason: watched.reason,
+      replaced: before !== null,
+      logFile: watched.log.path,
+      notes: [...watched.notes, ...this.daemon.logDirNote(entry)],
+    };
+  }
+
+  remove(path: string): RemoveReply {
+    const { pipeline, options } = this.daemon;
+    const { managedFile } = this.daemon.config;
+    let known = pipeline.watching.paths.has(path);
+    const change = (paths: readonly ManagedPath[]) => {
+      known ||= paths.some((one) => one.path === path);
+      return paths.filter((one) => one.path !== path);
+    };
+    updateStore(managedFile, options.owner, change, LOCK_WAIT_MS);
+    if (!known) {
+      const near = nearest(path, [...pipeline.watching.paths.keys()]);
+      throw new Failure(
+        `Cannot remove "${path}": it is not managed`,
+        near === null ? "fsmon managed lists the managed paths" : `did you mean "${near}"?`,
+      );
+    }
+    return { path, logFile: this.daemon.unwatch(path) };
+  }
+
+  status(): DaemonStatus {
+    return this.daemon.status();
+  }
+
+  seal(hash: string): boolean {
+    return this.daemon.seal(hash);
+  }
+
+  reload(): void {
+    this.daemon.reload();
+  }
+}

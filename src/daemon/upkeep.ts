@@ -1,0 +1,82 @@
+// What the daemon does once a second beside recording: its heartbeat, a look after the logs, and keeping them within
+// keep_days, max_size, max_total and min_free, in steps that never hold events up.
+import { Retention } from "../clean/retention.ts";
+import type { Config } from "../config/config.ts";
+import type { Identity } from "../kernel/identity.ts";
+import type { Lifetime } from "../log/lifetime.ts";
+import type { LogWriter } from "../log/writer.ts";
+
+/** One wake-up a second is what an idle daemon may cost. */
+const TICK_MS = 1000;
+/** Between two steps of a cleaning that isn't done: each takes a millisecond or so, events come first. */
+const STEP_MS = 20;
+
+export class Upkeep {
+  private retention: Retention;
+  private ticker: ReturnType<typeof setInterval> | null = null;
+  private stepper: ReturnType<typeof setTimeout> | null = null;
+  private held = false;
+
+  constructor(
+    private readonly owner: Identity,
+    config: Config,
+    private readonly lifetime: Lifetime,
+    private readonly logs: () => Iterable<LogWriter>,
+    private readonly onTrouble: (message: string) => void,
+    /** Called with each tick, for what else is due. */
+    private readonly onTick: () => void,
+  ) {
+    this.retention = this.retentionFor(config);
+  }
+
+  /** Begins. The ticker also keeps the process alive, which the callback from the waiting thread does not. */
+  start(): void {
+    this.ticker = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  stop(): void {
+    if (this.ticker !== null) clearInterval(this.ticker);
+    if (this.stepper !== null) clearTimeout(this.stepper);
+  }
+
+  /** Other limits from now on. */
+  configure(config: Config): void {
+    this.retention = this.retentionFor(config);
+  }
+
+  private retentionFor(config: Config): Retention {
+    const { logDir, keepDays, maxSizeBytes, maxTotalBytes, minFreeBytes } = config;
+    return new Retention({
+      logDir,
+      owner: this.owner,
+      limits: { keepDays, maxSizeBytes, maxTotalBytes, minFreeBytes },
+      sealLive: (hash) => this.seal(hash),
+      onTrouble: this.onTrouble,
+    });
+  }
+
+  /** Makes the live file of a log a segment; false when it isn't ours or is empty. */
+  seal(hash: string): boolean {
+    for (const log of this.logs()) if (log.hash === hash) return log.seal();
+    return false;
+  }
+
+  private tick(): void {
+    const nowMs = Date.now();
+    this.lifetime.beat(nowMs);
+    for (const log of this.logs()) log.tick(nowMs);
+    if (this.stepper === null) this.step();
+    this.onTick();
+  }
+
+  private step(): void {
+    this.stepper = null;
+    const nowMs = Date.now();
+    const { more, hold } = this.retention.step(nowMs);
+    if (hold !== this.held) {
+      this.held = hold;
+      for (const log of this.logs()) hold ? log.hold(nowMs) : log.release(nowMs);
+    }
+    if (more) this.stepper = setTimeout(() => this.step(), STEP_MS);
+  }
+}
