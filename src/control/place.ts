@@ -1,0 +1,104 @@
+// What lies at the socket's place, and may it be replaced? Everything here looks at /tmp, where anybody can put anything.
+// Only a socket of the owner or root whose daemon is dead is ever removed, and only with the owner's identity.
+
+import { lstatSync, readFileSync, type Stats, unlinkSync } from "node:fs";
+import { asOwner, type Identity } from "../kernel/identity.ts";
+
+/** Which file it is: compared before anything is removed, since the name may have come to mean another. */
+export interface Inode {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+export type Place =
+  | { readonly kind: "free" }
+  | { readonly kind: "stale"; readonly inode: Inode }
+  | { readonly kind: "taken"; readonly reason: string };
+
+/**
+ * Looks at the socket's place, trying the door of what is there.
+ *
+ * @param path absolute path of the socket
+ * @param owner whose socket it would be
+ */
+export async function inspectPlace(path: string, owner: Identity): Promise<Place> {
+  let stat: Stats;
+  try {
+    stat = asOwner(owner, () => lstatSync(path));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return { kind: "free" };
+    return { kind: "taken", reason: `"${path}" cannot be looked at (${errorCode(error)})` };
+  }
+  if (!stat.isSocket())
+    return { kind: "taken", reason: `"${path}" is a ${fileKind(stat)} that fsmon did not make` };
+  if (stat.uid !== owner.uid && stat.uid !== 0) {
+    return { kind: "taken", reason: `"${path}" is a socket of another user (uid ${stat.uid})` };
+  }
+  if (await answers(path)) return { kind: "taken", reason: `Another program answers at "${path}"` };
+  return { kind: "stale", inode: stat };
+}
+
+/**
+ * Removes the socket file if it is still the same one.
+ *
+ * @returns why it could not be removed; null when it is gone
+ */
+export function removeSocketFile(path: string, owner: Identity, inode: Inode): string | null {
+  try {
+    if (inodeAt(path, owner, inode)) asOwner(owner, () => unlinkSync(path));
+    return null;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return null;
+    return `the dead socket "${path}" cannot be removed (${errorCode(error)}); remove it by hand`;
+  }
+}
+
+/** True while the name still means this file. */
+export function inodeAt(path: string, owner: Identity, inode: Inode): boolean {
+  try {
+    const stat = asOwner(owner, () => lstatSync(path));
+    return stat.dev === inode.dev && stat.ino === inode.ino;
+  } catch {
+    return false;
+  }
+}
+
+/** True when a program listens there, even one that is too busy to take the connection. */
+export async function answers(path: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    socket.terminate();
+    return true;
+  } catch (error) {
+    return errorCode(error) !== "ENOENT" && (errorCode(error) !== "ECONNREFUSED" || isListening(path));
+  }
+}
+
+/**
+ * Looks the path up among the kernel's listening sockets. Needed because the runtime reports EAGAIN (a live socket with a
+ * full backlog) as ECONNREFUSED (a dead one), and a live daemon's socket must never be taken for a dead one's.
+ */
+export function isListening(path: string): boolean {
+  // Columns: Num RefCount Protocol Flags Type St Inode Path; flag 0x10000 is __SO_ACCEPTCON (linux/net.h).
+  const table = readFileSync("/proc/net/unix", "latin1");
+  const name = Buffer.from(path, "utf8").toString("latin1");
+  for (const line of table.split("\n")) {
+    if (!line.endsWith(` ${name}`)) continue;
+    const flags = Number.parseInt(line.split(/\s+/, 4)[3] ?? "", 16);
+    if ((flags & 0x10000) !== 0) return true;
+  }
+  return false;
+}
+
+/** "EACCES" and the like; the message where there is no code. */
+export function errorCode(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fileKind(stat: Stats): string {
+  if (stat.isSymbolicLink()) return "symbolic link";
+  if (stat.isDirectory()) return "directory";
+  if (stat.isFIFO()) return "FIFO";
+  return stat.isFile() ? "regular file" : "device";
+}

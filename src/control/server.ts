@@ -1,0 +1,246 @@
+// The daemon's end of the control socket: who may ask, one request a connection, one reply.
+// Only root and the owner get in, by the kernel's word. Whatever a client does or leaves undone, the event loop goes on.
+
+import { lstatSync } from "node:fs";
+import type { Socket, UnixSocketListener } from "bun";
+import { asOwner, type Identity } from "../kernel/identity.ts";
+import { peerCredentials } from "../kernel/socket.ts";
+import { type Answerer, answerer, failureText } from "./answer.ts";
+import { socketDescriptor } from "./descriptor.ts";
+import { errorCode, type Inode, inodeAt, inspectPlace, removeSocketFile } from "./place.ts";
+import { type ControlHandler, REPLY_SIZE_MAX_BYTES } from "./protocol.ts";
+import { Session } from "./session.ts";
+
+/** Listeners left behind because their place was taken from them; each holds one descriptor until the process ends. */
+const ABANDONED_MAX = 16;
+
+/** Served at the same time. 64 × 64 KiB of request and 8 MiB of replies keep hostile clients below 16 MiB. */
+export const CLIENTS_MAX = 64;
+
+/** Always sent, however much others have not fetched yet: 64 of them are 4 MiB. */
+const SMALL_REPLY_BYTES = 64 * 1024;
+
+export interface ControlServerOptions {
+  readonly socketPath: string;
+  readonly owner: Identity;
+  readonly handler: ControlHandler;
+  /** Told about faults of the daemon itself that a request brought to light; the client gets `internal`. */
+  readonly onInternalError?: (error: unknown) => void;
+}
+
+export type ControlState =
+  | { readonly controllable: true }
+  /** `reason` is a sentence for the person: what occupies the place, or what failed. */
+  | { readonly controllable: false; readonly reason: string };
+
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #answer: Answerer;
+  readonly #sessions = new Set<Session>();
+  #listener: UnixSocketListener<Session> | null = null;
+  #inode: Inode | null = null;
+  #state: ControlState = { controllable: false, reason: "The control socket has not been opened yet" };
+  #opening: Promise<ControlState> | null = null;
+  #closed = false;
+  #abandoned = 0;
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options;
+    this.#answer = answerer(options.handler, options.onInternalError);
+  }
+
+  get state(): ControlState {
+    return this.#state;
+  }
+
+  /** Clients being served at this moment. */
+  get clientCount(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Listens if that isn't so already, and says whether clients can reach the daemon. Call it at the start and every few
+   * seconds: the place may become free, and a listening socket's file may be removed by others. Never throws.
+   */
+  ensure(): Promise<ControlState> {
+    if (this.#closed || this.#isReachable()) return Promise.resolve(this.#state);
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  /** Drops every client and takes the socket file away, if it is still this server's. */
+  close(): void {
+    this.#closed = true;
+    for (const session of [...this.#sessions]) session.drop();
+    this.#sessions.clear();
+    this.#unlisten();
+    this.#state = { controllable: false, reason: "The control socket is closed" };
+  }
+
+  #isReachable(): boolean {
+    return this.#inode !== null && inodeAt(this.#options.socketPath, this.#options.owner, this.#inode);
+  }
+
+  async #open(): Promise<ControlState> {
+    const { socketPath, owner } = this.#options;
+    this.#unlisten();
+    if (this.#abandoned > ABANDONED_MAX) {
+      return this.#uncontrollable(`"${socketPath}" was replaced by others again and again`);
+    }
+    try {
+      const place = await inspectPlace(socketPath, owner);
+      if (place.kind === "taken") return this.#uncontrollable(place.reason);
+      const obstacle = place.kind === "stale" ? removeSocketFile(socketPath, owner, place.inode) : null;
+      if (obstacle !== null) return this.#uncontrollable(obstacle);
+      if (!this.#closed) this.#listen();
+      return this.#state;
+    } catch (error) {
+      return this.#uncontrollable(`Cannot listen at "${socketPath}" (${errorCode(error)})`);
+    }
+  }
+
+  #uncontrollable(reason: string): ControlState {
+    this.#state = { controllable: false, reason };
+    return this.#state;
+  }
+
+  #listen(): void {
+    const { socketPath, owner } = this.#options;
+    // bind(2) creates the file at once, on this thread: it gets the owner's uid by the fsuid, and 0600 by the umask.
+    const umask = process.umask(0o177);
+    try {
+      this.#listener = asOwner(owner, () =>
+        Bun.listen<Session>({ unix: socketPath, allowHalfOpen: true, socket: this.#callbacks() }),
+      );
+      this.#inode = asOwner(owner, () => lstatSync(socketPath));
+      this.#state = { controllable: true };
+    } finally {
+      process.umask(umask);
+    }
+  }
+
+  /**
+   * Stops listening. The runtime's stop() unlinks the path whatever lies there by now, so it runs with the owner's identity,
+   * and not at all when the place holds somebody else's file: that listener is left to itself, out of reach.
+   */
+  #unlisten(): void {
+    const { socketPath, owner } = this.#options;
+    const listener = this.#listener;
+    const inode = this.#inode;
+    this.#listener = null;
+    this.#inode = null;
+    if (listener === null) return;
+    if (inode !== null && (inodeAt(socketPath, owner, inode) || isMissing(socketPath, owner))) {
+      asOwner(owner, () => listener.stop(true));
+    } else {
+      listener.unref();
+      this.#abandoned++;
+    }
+  }
+
+  #callbacks() {
+    return {
+      open: (socket: Socket<Session>) => this.#welcome(socket),
+      data: (socket: Socket<Session>, bytes: Uint8Array) =>
+        this.#receive(socket.data, (session) => session.receive(bytes)),
+      end: (socket: Socket<Session>) => this.#hangUp(socket.data),
+      drain: (socket: Socket<Session>) => socket.data?.flush(),
+      close: (socket: Socket<Session>) => this.#forget(socket.data),
+      error: (socket: Socket<Session>) => this.#forget(socket.data),
+    };
+  }
+
+  #welcome(socket: Socket<Session>): void {
+    if (!this.#mayAsk(socket)) {
+      socket.write(
+        failureText(
+          "refused",
+          "Only root and the daemon's owner may control it",
+          "use the owner's account or sudo",
+        ),
+      );
+      socket.terminate();
+      return;
+    }
+    const session: Session = new Session(socket, () => this.#tooSlow(session));
+    socket.data = session;
+    if (this.#sessions.size >= CLIENTS_MAX && !this.#makeRoom()) {
+      socket.write(busyText());
+      session.drop();
+      return;
+    }
+    this.#sessions.add(session);
+  }
+
+  #mayAsk(socket: Socket<Session>): boolean {
+    try {
+      const { uid } = peerCredentials(socketDescriptor(socket));
+      return uid === 0 || uid === this.#options.owner.uid;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Lets the client go that has been silent for the longest time. */
+  #makeRoom(): boolean {
+    for (const session of this.#sessions) {
+      if (session.state !== "reading") continue;
+      session.reply(busyText());
+      session.drop();
+      this.#sessions.delete(session);
+      return true;
+    }
+    return false;
+  }
+
+  #tooSlow(session: Session): void {
+    session.reply(failureText("request", "The request did not arrive in time", "end it with an empty line"));
+  }
+
+  #receive(session: Session | undefined, take: (session: Session) => string | null): void {
+    if (session === undefined) return;
+    try {
+      const text = take(session);
+      if (text !== null) void this.#serve(session, text);
+    } catch (error) {
+      session.reply(failureText("request", error));
+    }
+  }
+
+  #hangUp(session: Session | undefined): void {
+    if (session === undefined) return;
+    this.#receive(session, (one) => one.receiveEnd());
+    // Nothing came: there is nothing to wait for.
+    if (session.state === "reading") session.drop();
+  }
+
+  async #serve(session: Session, text: string): Promise<void> {
+    const reply = await this.#answer(text);
+    let unsentBytes = reply.length;
+    for (const other of this.#sessions) unsentBytes += other.unsentBytes;
+    const crowded =
+      unsentBytes > REPLY_SIZE_MAX_BYTES && unsentBytes > reply.length && reply.length > SMALL_REPLY_BYTES;
+    session.reply(crowded ? busyText() : reply);
+  }
+
+  #forget(session: Session | undefined): void {
+    if (session === undefined) return;
+    session.closed();
+    this.#sessions.delete(session);
+  }
+}
+
+function isMissing(path: string, owner: Identity): boolean {
+  try {
+    asOwner(owner, () => lstatSync(path));
+    return false;
+  } catch (error) {
+    return errorCode(error) === "ENOENT";
+  }
+}
+
+function busyText(): Uint8Array {
+  return failureText("refused", "The daemon has too many clients at once", "try again in a moment", true);
+}
