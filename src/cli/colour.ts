@@ -1,0 +1,28 @@
+// Colours for a terminal, and plain text for everything else. The colour library is loaded only where something will be
+// coloured: importing it touches process.stdout, which makes a pipe there non-blocking.
+
+import { isatty } from "node:tty";
+
+export interface Colours {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+}
+
+const plain = (text: string) => text;
+export const NO_COLOURS: Colours = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain };
+
+/**
+ * @param fd where the text will go: 1 or 2
+ * @param refused true for --no-color
+ */
+export async function coloursFor(fd: 1 | 2, refused: boolean): Promise<Colours> {
+  const { NO_COLOR, TERM } = process.env;
+  if (refused || (NO_COLOR ?? "") !== "" || TERM === "dumb" || !isatty(fd)) return NO_COLOURS;
+  // Talk on a terminal while data goes into a pipe: not worth changing the pipe for.
+  if (fd !== 1 && !isatty(1)) return NO_COLOURS;
+  const { default: picocolors } = await import("picocolors");
+  return picocolors.createColors(true);
+}

@@ -1,0 +1,45 @@
+// Which log directory `query` and `clean` look into: the one that was named, else the running daemon's. The daemon runs
+// behind sudo, which drops XDG_*, so its directory may be another one than this person's environment says.
+
+import { existsSync } from "node:fs";
+import { askDaemon } from "../control/client.ts";
+import { Failure } from "../failure.ts";
+import { asOwner } from "../kernel/identity.ts";
+import type { Context } from "./context.ts";
+import type { ParsedArguments } from "./parse.ts";
+import { remark } from "./report.ts";
+
+/**
+ * Asks the daemon only where there is reason to: a query must be quick, and must work without one.
+ *
+ * @throws {Failure} when --log-dir names a directory that doesn't exist
+ */
+export async function logDirInUse({ config, owner }: Context, args: ParsedArguments): Promise<string> {
+  const exists = asOwner(owner, () => existsSync(config.logDir));
+  if (args.last("log-dir") !== undefined) {
+    if (exists) return config.logDir;
+    throw new Failure(
+      `Cannot read the log directory "${config.logDir}": it does not exist`,
+      "name another --log-dir",
+    );
+  }
+  const { XDG_CONFIG_HOME, XDG_STATE_HOME } = process.env;
+  const suspicious = !exists || XDG_CONFIG_HOME !== undefined || XDG_STATE_HOME !== undefined;
+  const used = suspicious ? await askLogDir(config.socketPath) : null;
+  if (used === null || used === config.logDir) return config.logDir;
+  remark(
+    `The running daemon logs to another directory than your config names, so that one is used: "${used}"`,
+  );
+  return used;
+}
+
+async function askLogDir(socketPath: string): Promise<string | null> {
+  try {
+    const answer = await askDaemon(socketPath, { command: "health" });
+    return answer.running ? answer.reply.logDir : null;
+  } catch (error) {
+    // A daemon that can't be asked is no reason not to read what is there.
+    if (error instanceof Failure) return null;
+    throw error;
+  }
+}

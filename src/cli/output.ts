@@ -1,0 +1,70 @@
+// The only place that writes to stdout and stderr. stdout is data, stderr is talk.
+// Never touches process.stdout: that alone makes a pipe non-blocking for everybody who shares it, and what doesn't fit
+// into the pipe at the end is lost.
+
+import { writeSync } from "node:fs";
+import { waitWritable } from "../kernel/poll.ts";
+
+const STDOUT = 1;
+const STDERR = 2;
+const PIPE_BUF = 4096;
+
+/** The reader of stdout has gone (`| head -1`): there is nothing left to do, and that is success. */
+export class StdoutClosed extends Error {
+  constructor() {
+    super("stdout is closed");
+    this.name = "StdoutClosed";
+  }
+}
+
+/**
+ * Writes all of it, at the reader's pace.
+ *
+ * @throws {StdoutClosed} when nobody reads any more
+ */
+export function writeOut(data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
+  try {
+    writeWhole(STDOUT, bytes);
+  } catch (error) {
+    if (hasCode(error, "EPIPE")) throw new StdoutClosed();
+    throw error;
+  }
+}
+
+/** A line of talk. A stderr that nobody reads is no reason to fail. */
+export function say(line: string): void {
+  try {
+    writeWhole(STDERR, Buffer.from(`${line}\n`, "utf8"));
+  } catch {
+    // There is nowhere left to say it.
+  }
+}
+
+/** For the daemon: a line that is dropped when stderr has no room, because a stalled reader must not stop the recording. */
+export function sayWithoutWaiting(line: string): void {
+  // poll(2) promises room for PIPE_BUF bytes (linux/limits.h); a longer line could block half-way.
+  const bytes = Buffer.from(`${line}\n`, "utf8");
+  try {
+    if (waitWritable(STDERR, 0))
+      writeSync(STDERR, bytes.length <= PIPE_BUF ? bytes : bytes.subarray(0, PIPE_BUF));
+  } catch {
+    // There is nowhere left to say it.
+  }
+}
+
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      // Another program that shares the pipe may have made it non-blocking.
+      if (!hasCode(error, "EAGAIN")) throw error;
+      waitWritable(fd, -1);
+    }
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,232 @@
+// Every command with its arguments, options and examples: the one table behind parsing, help, completions and man page.
+// Text and names only; what a command does is in the file of its name. To add a command: an entry here, a file, a line in run.ts.
+
+import { DEFAULT_TYPES, EVENT_TYPES } from "../event.ts";
+import { SIZE_FORMS, TIME_FORMS } from "../filter/units.ts";
+import type { CommandDefinition, OptionDefinition } from "./definition.ts";
+
+const PATTERNS = "globs separated by commas or |, or one re:REGEX";
+
+/** Understood by every command, before and after its name. */
+export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
+  { name: "help", short: "h", summary: "show this help" },
+  { name: "version", short: "V", summary: "show the version" },
+  { name: "no-color", summary: "no colours (so does the environment variable NO_COLOR)" },
+];
+
+const CONFIG: OptionDefinition = {
+  name: "config",
+  value: "FILE",
+  summary: "read this config file",
+  default: "~/.config/fsmon/config.toml",
+};
+const SOCKET: OptionDefinition = {
+  name: "socket",
+  value: "PATH",
+  summary: "control socket of the daemon",
+  default: "[socket] path of the config, /tmp/fsmon-<UID>.sock",
+};
+const LOG_DIR: OptionDefinition = {
+  name: "log-dir",
+  value: "DIR",
+  summary: "directory of the logs",
+  default: "[logging] dir of the config, ~/.local/state/fsmon",
+};
+const MANAGED_FILE: OptionDefinition = {
+  name: "managed-file",
+  value: "FILE",
+  summary: "store of the managed paths",
+  default: "[managed] file of the config, ~/.local/share/fsmon/managed.jsonl",
+};
+
+export const COMMANDS: readonly CommandDefinition[] = [
+  {
+    name: "daemon",
+    summary: "watch the managed paths, in the foreground, until SIGINT or SIGTERM",
+    details: [
+      "Needs root. Under sudo it works for the person who called it: their config, their paths, their logs, owned by them. SIGHUP makes it read config and store anew.",
+    ],
+    args: [],
+    options: [
+      { name: "user", value: "NAME", summary: "work for this user", default: "who called sudo, else root" },
+      CONFIG,
+      LOG_DIR,
+      MANAGED_FILE,
+      SOCKET,
+      { name: "check-config", summary: "say what is in force and where each value comes from, then end" },
+      { name: "debug", summary: "print each raw event on stderr before anything is done with it" },
+    ],
+    examples: [
+      { line: "sudo fsmon daemon", meaning: "record for yourself" },
+      { line: "sudo fsmon daemon --user alice", meaning: "record for alice, as a service does" },
+      { line: "fsmon daemon --check-config", meaning: "see the settings (needs no root)" },
+    ],
+  },
+  {
+    name: "add",
+    summary: "put a path under management; a running daemon starts on it at once",
+    details: [
+      "The path may be a directory or a single file, and need not exist yet. Adding a path again replaces its filters. All filters must be passed by an event.",
+      "An exclude glob without a slash is compared with every name below the path; one with a slash with the absolute path. What matches a directory covers everything below it.",
+    ],
+    args: [{ name: "PATH", summary: "directory or file to watch" }],
+    options: [
+      { name: "recursive", short: "r", summary: "the whole tree, subdirectories made later included" },
+      {
+        name: "types",
+        short: "t",
+        value: "A,B",
+        repeatable: true,
+        summary: "only these event types, in any letter case",
+        default: DEFAULT_TYPES.join(", "),
+        accepted: EVENT_TYPES.join(", "),
+      },
+      { name: "all-events", summary: "all 14 event types" },
+      {
+        name: "exclude",
+        short: "e",
+        value: "PATTERN",
+        repeatable: true,
+        summary: "paths to leave out",
+        accepted: PATTERNS,
+      },
+      {
+        name: "min-size",
+        short: "m",
+        value: "SIZE",
+        summary: "only events whose file has at least this size",
+        accepted: SIZE_FORMS,
+      },
+      {
+        name: "exclude-cmd",
+        value: "PATTERN",
+        repeatable: true,
+        summary: "leave out these program names",
+        accepted: PATTERNS,
+      },
+      {
+        name: "only-cmd",
+        value: "PATTERN",
+        repeatable: true,
+        summary: "keep only these program names",
+        accepted: PATTERNS,
+      },
+      { name: "details", summary: "add systemd unit, container and ancestry to each line" },
+      CONFIG,
+      SOCKET,
+    ],
+    examples: [
+      { line: "fsmon add -r /var/www", meaning: "record every change in a tree" },
+      {
+        line: "fsmon add -r /var/www --only-cmd nginx,vim -e '*.swp'",
+        meaning: "by two programs, no swap files",
+      },
+      { line: "fsmon add /etc/passwd --all-events", meaning: "who reads or changes one file" },
+    ],
+  },
+  {
+    name: "remove",
+    summary: "take a path out of management, at once; its log stays",
+    details: [],
+    args: [{ name: "PATH", summary: "a managed path" }],
+    options: [CONFIG, SOCKET],
+    examples: [{ line: "fsmon remove /var/www", meaning: "stop recording the tree" }],
+  },
+  {
+    name: "managed",
+    summary: "list the managed paths with their filters, one line a path",
+    details: ["Works without a running daemon; it then can't say what is being watched."],
+    args: [],
+    options: [{ name: "json", summary: "one JSON object a path, for programs" }, CONFIG, SOCKET],
+    examples: [{ line: "fsmon managed", meaning: "what is being recorded" }],
+  },
+  {
+    name: "query",
+    summary: "print recorded events as JSON lines, in time order",
+    details: [
+      "Prints what lies in since ≤ time < until. Works without a daemon, and while one is writing. Nothing found is no error.",
+    ],
+    args: [],
+    options: [
+      {
+        name: "path",
+        short: "p",
+        value: "PATH",
+        repeatable: true,
+        summary: "only this managed path, or what happened at or below this path",
+        default: "every log",
+      },
+      {
+        name: "since",
+        value: "TIME",
+        summary: "from this time on",
+        default: "the beginning",
+        accepted: TIME_FORMS,
+      },
+      { name: "until", value: "TIME", summary: "before this time", default: "the end", accepted: TIME_FORMS },
+      {
+        name: "file",
+        short: "f",
+        value: "FILE",
+        repeatable: true,
+        summary: "read this file instead of the logs; - is the standard input",
+      },
+      CONFIG,
+      LOG_DIR,
+    ],
+    examples: [
+      { line: "fsmon query --since 1h", meaning: "the last hour" },
+      {
+        line: `fsmon query -p /var/www --since 1d | jq 'select(.event_type == "DELETE")'`,
+        meaning: "who deleted what",
+      },
+    ],
+  },
+  {
+    name: "clean",
+    summary: "trim the logs by age and size",
+    details: ["Safe while the daemon writes. The daemon also keeps to the config's limits by itself."],
+    args: [],
+    options: [
+      {
+        name: "path",
+        short: "p",
+        value: "PATH",
+        repeatable: true,
+        summary: "only this managed path",
+        default: "every log",
+      },
+      {
+        name: "keep-days",
+        value: "N",
+        summary: "delete what is older",
+        default: "[logging] keep_days of the config, 30",
+        accepted: "a whole number of days",
+      },
+      {
+        name: "max-size",
+        value: "SIZE",
+        summary: "delete the oldest events until a path's log is no larger",
+        default: "[logging] max_size of the config, 1GB",
+        accepted: SIZE_FORMS,
+      },
+      { name: "dry-run", short: "n", summary: "say what would go, change nothing" },
+      CONFIG,
+      LOG_DIR,
+      SOCKET,
+    ],
+    examples: [{ line: "fsmon clean --keep-days 7 --dry-run", meaning: "what a week's limit would delete" }],
+  },
+  {
+    name: "generate",
+    summary: "write the default config with its comments",
+    details: ["Never over an existing one without -f."],
+    args: [],
+    options: [{ name: "force", short: "f", summary: "replace an existing config" }, CONFIG],
+    examples: [{ line: "fsmon generate", meaning: "write ~/.config/fsmon/config.toml" }],
+  },
+];
+
+export function findCommand(name: string): CommandDefinition | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

@@ -1,0 +1,48 @@
+// The managed path that a person means by what was typed, out of those that there are.
+// Never guesses: a path that isn't managed is a Failure that names the nearest one.
+
+import { resolve } from "node:path";
+import { Failure } from "../failure.ts";
+import { nearest } from "../filter/nearest.ts";
+import { resolveManagedPath } from "../managed/path.ts";
+
+/**
+ * @param typed relative or absolute
+ * @param managed all managed paths
+ * @throws {Failure} naming the nearest managed path
+ */
+export function whichManaged(typed: string, cwd: string, managed: readonly string[]): string {
+  const resolved = resolveManagedPath(typed, cwd).path;
+  // The path may have become a symbolic link since it was added: then the plain words are what is meant.
+  const plain = resolve(cwd, typed);
+  const found = managed.find((path) => path === resolved) ?? managed.find((path) => path === plain);
+  if (found !== undefined) return found;
+  throw new Failure(`Cannot remove "${resolved}": it is not managed`, hintFor(resolved, managed));
+}
+
+function hintFor(path: string, managed: readonly string[]): string {
+  if (managed.length === 0) return "no path is managed (fsmon add PATH begins it)";
+  const above = managed
+    .filter((one) => path.startsWith(one === "/" ? one : `${one}/`))
+    .sort((a, b) => b.length - a.length)[0];
+  if (above !== undefined) return `it lies below the managed path "${above}"`;
+  const close = nearest(path, managed) ?? sharedBeginning(path, managed);
+  return close === null ? "fsmon managed lists what is" : `the nearest managed path is "${close}"`;
+}
+
+/** The managed path that shares the most leading directories; null when none shares any. */
+function sharedBeginning(path: string, managed: readonly string[]): string | null {
+  const components = path.split("/");
+  let best: string | null = null;
+  let most = 1;
+  for (const one of managed) {
+    const others = one.split("/");
+    const shared = components.findIndex((component, index) => component !== others[index]);
+    const count = shared === -1 ? components.length : shared;
+    if (count > most) {
+      best = one;
+      most = count;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { logHash } from "../../src/log/names.ts";
+import { type Home, MAIN, temporaryHome } from "./fsmon.ts";
+
+function line(timeMs: number, name: string, monitored = "/srv"): string {
+  const time = new Date(timeMs).toISOString().replace("Z", "+00:00");
+  const rest = {
+    event_type: "CREATE",
+    path: `${monitored}/${name}`,
+    pid: 1,
+    cmd: "sh",
+    user: "root",
+    file_size: 0,
+  };
+  return `${JSON.stringify({ time, ...rest, monitored_path: monitored })}\n`;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** A log of /srv with one line for each age in hours. */
+function log(home: Home, ...agesHours: number[]): void {
+  mkdirSync(home.logDir, { recursive: true });
+  const lines = agesHours.map((age) => line(Date.now() - age * HOUR_MS, `${age}h`));
+  writeFileSync(join(home.logDir, `${logHash("/srv")}_log.jsonl`), lines.join(""));
+}
+
+const names = (stdout: string) =>
+  [...stdout.matchAll(/"path":"\/srv\/([^"]*)"/g)].map((match) => match[1] ?? "");
+
+describe("query", () => {
+  test("prints the range, the earlier end included and the later one not", async () => {
+    using home = temporaryHome();
+    log(home, 5, 3, 1);
+    expect(names((await home.run("query")).stdout)).toEqual(["5h", "3h", "1h"]);
+    expect(names((await home.run("query", "--since", "4h")).stdout)).toEqual(["3h", "1h"]);
+    expect(names((await home.run("query", "--since", "4h", "--until", "2h")).stdout)).toEqual(["3h"]);
+  });
+
+  test("finds nothing with exit code 0, and a path without a log with 1", async () => {
+    using home = temporaryHome();
+    expect(await home.run("query")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+    log(home, 5);
+    expect(await home.run("query", "--since", "1h")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+    const none = await home.run("query", "-p", "/nope");
+    expect(none).toMatchObject({ stdout: "", exitCode: 1 });
+    expect(none.stderr).toContain('"/nope"');
+  });
+
+  test("reads --file and stdin without looking at the config", async () => {
+    using home = temporaryHome();
+    mkdirSync(join(home.dir, ".config/fsmon"), { recursive: true });
+    writeFileSync(home.configFile, "broken");
+    const now = Date.now();
+    const lines = line(now, "b") + line(now - 1000, "a");
+    writeFileSync(join(home.dir, "copy.jsonl"), lines);
+    expect(names((await home.run("query", "--file", "copy.jsonl")).stdout)).toEqual(["a", "b"]);
+    expect(names((await home.runWith({ stdin: lines }, "query", "-f", "-")).stdout)).toEqual(["a", "b"]);
+  });
+
+  test("counts lines that are no JSON on stderr and exits with 1", async () => {
+    using home = temporaryHome();
+    const stdin = `${line(1, "a")}broken\n${line(2, "b")}`;
+    const ran = await home.runWith({ stdin }, "query", "--file", "-");
+    expect(names(ran.stdout)).toEqual(["a", "b"]);
+    expect(ran.stderr).toContain("Skipped 1 line");
+    expect(ran.exitCode).toBe(1);
+  });
+
+  test("ends quietly with 0 when its reader goes away in the middle", async () => {
+    using home = temporaryHome();
+    writeFileSync(join(home.dir, "big.jsonl"), line(1, "x").repeat(50_000));
+    const script = `{ "$0" "$1" query --file big.jsonl; echo "ended with $?" >&2; } | head -n 1`;
+    const child = Bun.spawn(["sh", "-c", script, process.execPath, MAIN], {
+      cwd: home.dir,
+      env: { HOME: home.dir, PATH: process.env.PATH ?? "" },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    expect(await new Response(child.stdout).text()).toBe(line(1, "x"));
+    expect(await new Response(child.stderr).text()).toBe("ended with 0\n");
+  });
+
+  const wrong: [args: string[], message: string][] = [
+    [["--since", "-1h"], '"-1h"'],
+    [["--since", "yesterday"], '"yesterday"'],
+    [["--until=007"], '"007"'],
+    [["--since", "1h", "--until", "2h"], "the end lies before the beginning"],
+  ];
+  for (const [args, message] of wrong) {
+    test(`refuses ${args.join(" ")} with exit code 2 and a hint`, async () => {
+      using home = temporaryHome();
+      const ran = await home.run("query", ...args);
+      expect(ran).toMatchObject({ stdout: "", exitCode: 2 });
+      expect(ran.stderr).toContain(message);
+      expect(ran.stderr).toContain("  hint: ");
+    });
+  }
+
+  test("says so when the named log directory does not exist", async () => {
+    using home = temporaryHome();
+    const ran = await home.run("query", "--log-dir", "nowhere");
+    expect(ran.exitCode).toBe(1);
+    expect(ran.stderr).toContain(`"${home.dir}/nowhere"`);
+  });
+});
