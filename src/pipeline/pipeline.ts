@@ -181,8 +181,8 @@ export class Pipeline {
       this.attribution.refresh();
       this.watching.lookAtMounts((concerned) => this.unmounted(concerned));
     }
-    const scanning = this.watching.scanSlice();
-    const delayMs = scanning ? 0 : this.pace.next(events, emptied);
+    const working = this.watching.workOnTrees();
+    const delayMs = working ? 0 : this.pace.next(events, emptied);
     if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
   }
@@ -201,7 +201,7 @@ export class Pipeline {
       this.eventsRead += batch.count;
       if (this.options.debug !== null) describeEvents(batch, this.options.debug);
       occurrences.clear();
-      this.resolver.resolve(batch, occurrences);
+      this.resolver.resolve(batch, occurrences, emptied);
       this.attribution.beginBatch(this.emptiedNs);
       this.eventsLogged += this.lines.make(occurrences, timeMs);
       this.lines.flush(timeMs);

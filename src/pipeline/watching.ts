@@ -12,7 +12,7 @@ import type { StructureListener } from "../resolve/structure.ts";
 import type { Watch } from "../resolve/watch.ts";
 import { WatchedPath } from "./watched-path.ts";
 
-/** Of a scan, between two looks at the events. */
+/** Of work on the trees, between two looks at the events. */
 const SCAN_SLICE_MS = 3;
 
 export class Watching implements StructureListener {
@@ -37,7 +37,7 @@ export class Watching implements StructureListener {
   put(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
     let watched = this.paths.get(managed.path);
     if (watched !== undefined) {
-      this.detach(watched);
+      this.forget(watched);
       watched.replace(managed);
     } else {
       watched = new WatchedPath(this.nextId++, managed, openLog());
@@ -45,15 +45,15 @@ export class Watching implements StructureListener {
       this.byId.set(watched.id, watched);
     }
     this.attach(watched);
-    this.settle();
+    this.filesystems.updateMarks();
     return watched;
   }
 
   remove(watched: WatchedPath): void {
-    this.detach(watched);
+    this.forget(watched);
     this.paths.delete(watched.path);
     this.byId.delete(watched.id);
-    this.settle();
+    this.filesystems.updateMarks();
   }
 
   /** Directories known on the filesystems of a managed path, and whether they are still being scanned. */
@@ -68,12 +68,15 @@ export class Watching implements StructureListener {
     return { directories, scanning };
   }
 
-  /** Scans what is unscanned for a few milliseconds; true when something is left. */
-  scanSlice(): boolean {
+  /** Scans what is unscanned and sweeps what is unneeded, for a few milliseconds; true when something is left. */
+  workOnTrees(): boolean {
     let left = false;
     const untilMs = performance.now() + SCAN_SLICE_MS;
     for (const fs of this.filesystems.all()) {
-      if (fs.unscanned.length === 0) continue;
+      if (fs.unscanned.length === 0) {
+        if (!fs.sweepSlice(untilMs)) left = true;
+        continue;
+      }
       const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs);
       const done = this.filesystems.withMount(fs, slice, null);
       // A filesystem that can't be opened any more (unmounted) has nothing to scan.
@@ -138,9 +141,13 @@ export class Watching implements StructureListener {
     this.toAttach.delete(watched);
   }
 
-  /** Marks and trees follow what is managed now. */
-  private settle(): void {
-    this.filesystems.updateMarks();
-    for (const fs of this.filesystems.all()) fs.sweep();
+  /** Detaches for good, or for other filters: what only this path needed leaves the trees bit by bit. */
+  private forget(watched: WatchedPath): void {
+    for (const fs of this.filesystems.all()) {
+      if (!fs.watches().has(watched)) continue;
+      fs.forgetScan(watched);
+      fs.beginSweep();
+    }
+    this.detach(watched);
   }
 }

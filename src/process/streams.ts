@@ -6,6 +6,7 @@ import { decodePerfRecords } from "../decode/perf.ts";
 import { decodeProcMessages } from "../decode/proc.ts";
 import { byTime, type ProcessRecord } from "../decode/process.ts";
 import * as abi from "../kernel/abi.ts";
+import { monotonicNs } from "../kernel/monotonic.ts";
 import { PerfSideband } from "../kernel/perf.ts";
 import { ProcConnector } from "../kernel/procconn.ts";
 
@@ -21,6 +22,8 @@ export class ProcessStreams {
   private readonly buffer = Buffer.alloc(BUFFER_BYTES);
   private readonly perf: PerfSideband | null;
   private readonly connector: ProcConnector | null;
+  /** Records from after the beginning of the last drain. */
+  private readonly tooNew: ProcessRecord[] = [];
   /** In words, for the start message, health and limits. */
   readonly way: string;
   /** What is missing and why, for the person who starts the daemon. */
@@ -54,14 +57,20 @@ export class ProcessStreams {
   }
 
   /**
-   * Everything both streams hold, oldest first.
+   * Everything that both streams told until now, oldest first.
+   *
+   * The rings are read one after the other, so one that was read first may lack what happened before something in one that
+   * was read last: a fork on CPU 0, its child's exec on CPU 1. Records from after the beginning of the drain therefore wait for
+   * the next one. Whoever has a file event in a batch that was read before executed its program before, too.
    *
    * @returns what the kernel dropped since the last call, null when nothing; its count is null where the kernel
    *   doesn't say how many
    */
   drain(records: ProcessRecord[]): { count: number | null } | null {
+    const beganNs = monotonicNs();
+    const { perf, connector, tooNew } = this;
     records.length = 0;
-    const { perf, connector } = this;
+    records.push(...tooNew);
     perf?.drain(this.buffer, (bytes) => decodePerfRecords(this.buffer, bytes, records));
     let lost = perf?.takeLost() ?? 0;
     for (const record of records)
@@ -76,6 +85,8 @@ export class ProcessStreams {
       uncounted = connector.takeLost();
     }
     if (records.length > 1) records.sort(byTime);
+    tooNew.length = 0;
+    while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.push(records.pop()!);
     return uncounted ? { count: null } : lost > 0 ? { count: lost } : null;
   }
 

@@ -15,7 +15,7 @@ export interface Process {
   uid: number;
   euid: number;
   /** How name and user are known: null for the exact way (the streams), else a word for `who`. */
-  source: "proc" | "inherited" | null;
+  source: "proc" | "inherited" | "lost" | null;
   /** Dead: may still be asked for until the fanotify queue was seen empty. */
   exited: boolean;
   /** What the log made of this process; emptied whenever something above changes. */
@@ -91,12 +91,19 @@ export class ProcessTable {
     }
   }
 
-  /** After records were lost: whatever still lives is read anew, and marked as known from there. */
+  /**
+   * After records were lost: whatever still lives is read anew. What is gone may have taken another name or user in records
+   * that nobody has seen, so its lines say that they aren't certain.
+   */
   repair(): void {
     for (const process of [...this.processes.values()]) {
       const status = readStatus(process.pid);
+      Object.assign(process, status ?? {}, {
+        source: status === null ? "lost" : "proc",
+        cached: null,
+        exe: undefined,
+      });
       if (status === null) this.exit(process.pid);
-      else Object.assign(process, status, { source: "proc", cached: null, exe: undefined });
     }
     for (const pid of readPids()) if (!this.processes.has(pid)) this.readFromProc(pid);
   }

@@ -70,7 +70,7 @@ function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, dee
     parent = node;
     if (path === watch.path) {
       fs.addAnchor(node, { watch, path: pathBytes(path), depth: 0 });
-      fs.unscanned.push(node);
+      fs.scanFrom(node, watch);
     } else {
       const rest = watch.path.slice(path === "/" ? 1 : path.length + 1);
       const slash = rest.indexOf("/");
@@ -107,7 +107,7 @@ export function attachMountsBelow(filesystems: Filesystems, watch: Watch): strin
       const depth =
         mount.mountPoint.slice(watch.path.length).split("/").length - (watch.path === "/" ? 0 : 1);
       fs.addAnchor(node, { watch, path: pathBytes(mount.mountPoint), depth });
-      fs.unscanned.push(node);
+      fs.scanFrom(node, watch);
     } catch (error) {
       notes.push(`${mount.mountPoint}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -10,6 +10,9 @@ import type { Anchor, Expectation, Place, Watch } from "./watch.ts";
 const CACHED_PLACES_MAX = 8192;
 const CACHED_PATH_BYTES_MAX = 4 << 20;
 
+/** Directories between two looks at the clock. */
+const SWEEP_STEP = 64;
+
 export class Filesystem {
   readonly tree = new DirectoryTree();
   /** Nodes at which a managed path (or a mount below one) begins. */
@@ -30,6 +33,9 @@ export class Filesystem {
   verified: Set<number> | null = null;
   /** Events the kernel's mark asks for now; 0 while unmarked. */
   markedMask = 0;
+  /** Where each managed path was scanned from. */
+  private readonly scannedFor = new Map<Watch, number>();
+  private sweepAt = Number.POSITIVE_INFINITY;
   private readonly placeCache = new Map<number, readonly Place[]>();
   private cachedPathBytes = 0;
 
@@ -103,14 +109,42 @@ export class Filesystem {
     return watches;
   }
 
-  /** Removes every directory that no managed path needs any more. After `remove`, not hot. */
-  sweep(): void {
-    this.tree.forEach((node) => {
-      if (this.findPlaces(node).length > 0 || this.anchors.has(node) || this.expectations.has(node)) return;
-      this.tree.remove(node);
-      this.fresh.delete(node);
-    });
-    this.placesChanged();
+  /** Puts what lies below a managed path's beginning on the list for the scan, unless that was done for it before. */
+  scanFrom(node: number, watch: Watch): void {
+    if (this.scannedFor.get(watch) === node) return;
+    this.scannedFor.set(watch, node);
+    this.unscanned.push(node);
+  }
+
+  /** The watch has other filters now, or is gone: what was scanned for it doesn't count any more. */
+  forgetScan(watch: Watch): void {
+    this.scannedFor.delete(watch);
+  }
+
+  /** Begins to remove the directories that no managed path needs any more; sweepSlice() goes on with it. */
+  beginSweep(): void {
+    this.sweepAt = 0;
+  }
+
+  /**
+   * Goes on until the time is over.
+   *
+   * @param untilMs on performance.now()'s clock
+   * @returns true when nothing is left to do
+   */
+  sweepSlice(untilMs: number): boolean {
+    const { tree } = this;
+    for (; this.sweepAt < tree.capacity; this.sweepAt++) {
+      const node = this.sweepAt;
+      if (!tree.has(node) || this.anchors.has(node) || this.expectations.has(node)) continue;
+      if (this.findPlaces(node).length === 0) {
+        tree.remove(node);
+        this.fresh.delete(node);
+        this.forgetPlaces(node);
+      }
+      if (node % SWEEP_STEP === 0 && performance.now() >= untilMs) return false;
+    }
+    return true;
   }
 
   /** True when new subdirectories of this directory have to be known: something of theirs can be in scope. */

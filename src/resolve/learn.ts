@@ -76,12 +76,12 @@ function insertBelow(
   missing: { handle: Uint8Array; name: Uint8Array }[],
 ): number {
   let node = above;
+  // Their own subdirectories are found by the scan that is under way: had it been here, they would be known.
   for (const { handle, name } of missing.reverse()) {
     // Above a managed path, or below one that isn't recursive, nothing has to be known.
     if (!fs.followsChildren(fs.placesOf(node))) return NOT_FOUND;
     node = fs.tree.put(handle, 0, node, name);
     fs.fresh.add(node);
-    fs.unscanned.push(node);
   }
   return node;
 }
@@ -136,7 +136,6 @@ export function rewind(fs: Filesystem, batch: EventBatch, fromEvent: number): vo
     );
     moved = true;
   }
-  fs.fresh.clear();
   if (moved) fs.placesChanged();
 }
 

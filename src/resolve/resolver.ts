@@ -46,8 +46,12 @@ export class Resolver {
     this.renames = new RenameResolver(filesystems, listener, this.graves);
   }
 
-  /** Everything the batch tells, appended to `out`. */
-  resolve(batch: Batch, out: Occurrences): void {
+  /**
+   * Everything the batch tells, appended to `out`.
+   *
+   * @param emptied the queue was read to its end: nothing that is older than now is still to come
+   */
+  resolve(batch: Batch, out: Occurrences, emptied: boolean): void {
     this.overflowed = false;
     this.begin(batch);
     for (let i = 0; i < batch.count; i++) {
@@ -65,6 +69,7 @@ export class Resolver {
       else this.entry(fs, batch, i, out);
     }
     this.finish(out);
+    if (emptied) for (const fs of this.filesystems.all()) fs.fresh.clear();
   }
 
   private begin(batch: Batch): void {

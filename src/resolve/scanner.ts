@@ -41,11 +41,13 @@ export class TreeScanner {
         if (mounted) return;
         const name = this.bytes.subarray(nameAt, nameAt + nameBytes);
         let child = tree.find(this.bytes, handleAt);
-        const known = child !== NOT_FOUND;
-        if (!known) child = tree.put(this.bytes, handleAt, node, name);
-        else if (fs.verified === null) return;
-        else this.verify(fs, child, node, name);
-        fs.fresh.add(child);
+        if (child === NOT_FOUND) {
+          child = tree.put(this.bytes, handleAt, node, name);
+          fs.fresh.add(child);
+        } else if (fs.verified !== null) {
+          this.verify(fs, child, node, name);
+        }
+        // Known ones too: another managed path may have known the directory and excluded what lies deeper.
         if (deeper) fs.unscanned.push(child);
       });
     });
@@ -54,6 +56,7 @@ export class TreeScanner {
   /** After a loss the disk is right and the tree may not be. */
   private verify(fs: Filesystem, child: number, parent: number, name: Uint8Array): void {
     fs.verified?.add(child);
+    fs.fresh.add(child);
     if (fs.tree.parentOf(child) === parent && fs.tree.nameIs(child, name, 0, name.length)) return;
     fs.tree.move(child, parent, name);
     fs.placesChanged();

@@ -52,7 +52,7 @@ export function directoryAppeared(
     const path = joinPath(one.path, one.name);
     if (one.last) {
       fs.addAnchor(child, { watch: one.watch, path, depth: 0 });
-      if (withContents) fs.unscanned.push(child);
+      if (withContents) fs.scanFrom(child, one.watch);
       listener.appeared(one.watch);
     } else if (withContents) {
       listener.needsAttach(one.watch);

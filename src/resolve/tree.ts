@@ -91,6 +91,11 @@ export class DirectoryTree {
     this.size--;
   }
 
+  /** Every node's number is below this. */
+  get capacity(): number {
+    return this.nodesUsed;
+  }
+
   /** False once a node was removed. */
   has(node: number): boolean {
     return node < this.nodesUsed && this.records[node] !== FREE;
