@@ -8,7 +8,7 @@
  * Used: fanotify_init/mark (5.1 for names by handle, 5.9 for FAN_REPORT_NAME, 5.17 for FAN_RENAME),
  * name_to_handle_at, open_by_handle_at (2.6.39), getdents64, statx (4.11), statfs, netlink connector (2.6.14,
  * event filter 6.6), perf_event_open (software dummy event 3.12, lost counter 6.0),
- * setfsuid/setfsgid/setgroups, flock, SO_PEERCRED, epoll. */
+ * setfsuid/setfsgid/setgroups, flock, SO_PEERCRED, epoll, prctl(PR_CAPBSET_*), capset, execve. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <dirent.h>
+#include <linux/capability.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/fanotify.h>
@@ -33,10 +34,12 @@
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 /* The newest symbol versions would tie the binary to the glibc it was built with; the runtime itself runs
  * from 2.17 on. pthread_create moved into libc in 2.34 and kept its old version; statx and fstatat are called
@@ -51,6 +54,9 @@ __asm__(".symver pthread_create,pthread_create@GLIBC_2.17");
 
 /* Largest handle the kernel makes: MAX_HANDLE_SZ in linux/exportfs.h. */
 #define HANDLE_MAX 128
+
+/* Arguments, or variables, that fh_exec_self() hands on: a command line of fsmon has a dozen. */
+#define EXEC_STRINGS_MAX 1024
 
 /* The kernel's struct file_handle with room for the largest handle (fcntl.h leaves the array open). */
 struct handle {
@@ -152,7 +158,8 @@ EXPORT double fh_monotonic(void)
 /* 0 while a process of that number exists, a zombie included. */
 EXPORT int32_t fh_alive(int32_t pid)
 {
-	return (int32_t)result(kill(pid, 0));
+	/* EPERM: there is one, and it is not ours to signal. */
+	return kill(pid, 0) < 0 && errno != EPERM ? -errno : 0;
 }
 
 /* Sizes of `count` files whose NUL-terminated paths stand one after the other; out[i] is the size in bytes,
@@ -250,6 +257,24 @@ EXPORT int32_t fh_handle_path(int32_t mount_fd, const void *handle_bytes, uint32
 	rc = result(readlink(link, out, capacity));
 	close(fd);
 	return (int32_t)rc;
+}
+
+/* Size of the file that a handle stands for, whatever its name is now: -ESTALE when it is gone. Never opens it (O_PATH). */
+EXPORT double fh_handle_size(int32_t mount_fd, const void *handle_bytes, uint32_t size)
+{
+	struct handle handle;
+	struct statx stx;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+	int fd;
+
+	if (rc < 0)
+		return (double)rc;
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx));
+	close(fd);
+	return rc < 0 ? (double)rc : (double)stx.stx_size;
 }
 
 /* f_type and the two halves of f_fsid of path into out: the fsid is what fanotify's records carry. */
@@ -572,6 +597,94 @@ EXPORT int32_t fh_waiter_arm(void)
 	uint64_t one = 1;
 
 	return write(waiter.arm_fd, &one, sizeof one) < 0 ? -errno : 0;
+}
+
+/* ---- the process itself ---------------------------------------------------------------------------------------- */
+
+/* Takes every capability outside `keep` (low and high half) out of the bounding set, and all out of the inheritable and the
+ * ambient one: what an execve of root gets is then `keep` at most. Binds the calling thread until then. Returns the
+ * securebits in force: with SECBIT_NOROOT (1) root gets nothing by execve. */
+EXPORT int32_t fh_capabilities_bound(uint32_t keep_low, uint32_t keep_high)
+{
+	uint64_t keep = (uint64_t)keep_high << 32 | keep_low;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	for (int capability = 0; capability < 64; capability++) {
+		int held = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+
+		/* EINVAL: the kernel knows no further ones. */
+		if (held < 0)
+			break;
+		if (held && !(keep >> capability & 1) && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
+			return -errno;
+	}
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	data[0].inheritable = data[1].inheritable = 0;
+	if (syscall(SYS_capset, &header, data) < 0)
+		return -errno;
+	return (int32_t)result(prctl(PR_GET_SECUREBITS, 0, 0, 0, 0));
+}
+
+/* Splits NUL-terminated strings that stand one after the other; `out` has room for count + 1 pointers. */
+static int split_strings(char *strings, uint32_t size, uint32_t count, char **out)
+{
+	char *at = strings, *end = strings + size;
+
+	for (uint32_t i = 0; i < count; i++) {
+		size_t length = strnlen(at, (size_t)(end - at));
+
+		if (at >= end || at + length >= end)
+			return -EINVAL;
+		out[i] = at;
+		at += length + 1;
+	}
+	out[count] = NULL;
+	return 0;
+}
+
+/* execve(2) of this very program, with these arguments and this environment alone. Returns only when that failed. All
+ * other threads end with it; the process number stays. */
+EXPORT int32_t fh_exec_self(char *arguments, uint32_t arguments_size, uint32_t argument_count, char *environment,
+			    uint32_t environment_size, uint32_t variable_count)
+{
+	char *argv[EXEC_STRINGS_MAX + 1], *envp[EXEC_STRINGS_MAX + 1];
+
+	if (argument_count > EXEC_STRINGS_MAX || variable_count > EXEC_STRINGS_MAX)
+		return -E2BIG;
+	if (split_strings(arguments, arguments_size, argument_count, argv) < 0 ||
+	    split_strings(environment, environment_size, variable_count, envp) < 0)
+		return -EINVAL;
+	execve("/proc/self/exe", argv, envp);
+	return -errno;
+}
+
+/* Names the calling thread; the main thread's name is what ps and top show of the process. */
+EXPORT int32_t fh_name(const char *name)
+{
+	return (int32_t)result(prctl(PR_SET_NAME, name, 0, 0, 0));
+}
+
+/* Sends one datagram to a Unix socket, without waiting; an address that begins with '@' is abstract. */
+EXPORT int32_t fh_datagram(const char *address, uint32_t address_size, const void *message, uint32_t size)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd, rc = 0;
+
+	if (address_size == 0 || address_size >= sizeof to.sun_path)
+		return -EINVAL;
+	memcpy(to.sun_path, address, address_size);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (sendto(fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + address_size)) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
 }
 
 /* ---- layout ---------------------------------------------------------------------------------------------------- */

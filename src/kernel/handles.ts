@@ -55,3 +55,9 @@ export function pathOfHandle(mountFd: number, handle: Uint8Array): Uint8Array | 
   if (path.subarray(-DELETED.length).equals(DELETED)) return null;
   return Uint8Array.from(path);
 }
+
+/** Bytes of the file with this handle, whatever it is called by now; -1 when it is gone. */
+export function sizeOfHandle(mountFd: number, handle: Uint8Array): number {
+  const size = helper().fh_handle_size(mountFd, handle, handle.length);
+  return size < 0 ? -1 : size;
+}

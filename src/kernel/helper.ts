@@ -54,6 +54,7 @@ const SYMBOLS = {
     args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */, "ptr" /* out */, "u32" /* capacity */],
     returns: "i32",
   },
+  fh_handle_size: { args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */], returns: "f64" },
   fh_statfs: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_scan: {
     args: [
@@ -86,6 +87,23 @@ const SYMBOLS = {
   fh_waiter_add: { args: ["i32" /* fd */, "u32" /* events */], returns: "i32" },
   fh_waiter_remove: { args: ["i32" /* fd */], returns: "i32" },
   fh_waiter_arm: { args: [], returns: "i32" },
+  fh_capabilities_bound: { args: ["u32" /* keep_low */, "u32" /* keep_high */], returns: "i32" },
+  fh_exec_self: {
+    args: [
+      "ptr" /* arguments */,
+      "u32" /* arguments_size */,
+      "u32" /* argument_count */,
+      "ptr" /* environment */,
+      "u32" /* environment_size */,
+      "u32" /* variable_count */,
+    ],
+    returns: "i32",
+  },
+  fh_name: { args: ["ptr" /* name */], returns: "i32" },
+  fh_datagram: {
+    args: ["ptr" /* address */, "u32" /* address_size */, "ptr" /* message */, "u32" /* size */],
+    returns: "i32",
+  },
   fh_layout: { args: ["u32" /* index */], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 

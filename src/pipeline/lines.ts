@@ -1,12 +1,12 @@
 // Occurrences → lines in the logs of the managed paths that want them: filter, size, format. Hot, in two
 // passes over a batch, because the sizes of all files are asked for by one call in between.
 import { TYPE_BITS } from "../event.ts";
-import { SizeBatch } from "../kernel/sizes.ts";
 import { extraText, type PathText, pathText } from "../log/line.ts";
 import type { Occurrence, Occurrences } from "../resolve/occurrence.ts";
 import { LINE_ORDER, LINE_ORDER_REBORN } from "../resolve/order.ts";
 import type { Place, Watch } from "../resolve/watch.ts";
 import type { Attribution } from "./attribution.ts";
+import { FileSizes, type WithMount } from "./file-sizes.ts";
 import type { WatchedPath } from "./watched-path.ts";
 
 /** Types whose object is gone or elsewhere by then: their file_size is 0 and nothing is asked for. */
@@ -30,7 +30,7 @@ const JOB_MASK = 2;
 const JOB_COLUMNS = 3;
 
 export class LineMaker {
-  private readonly sizes = new SizeBatch();
+  private readonly sizes: FileSizes;
   private jobs = new Int32Array(1024 * JOB_COLUMNS);
   private jobCount = 0;
   /** Logs that have lines waiting. */
@@ -40,7 +40,10 @@ export class LineMaker {
     private readonly watchOf: (watch: Watch) => WatchedPath | undefined,
     private readonly attribution: Attribution,
     private readonly logDir: string,
-  ) {}
+    withMount: WithMount,
+  ) {
+    this.sizes = new FileSizes(withMount);
+  }
 
   /** Formats a batch. The lines wait in each path's buffer for flush(). Returns how many there are. */
   make(occurrences: Occurrences, timeMs: number): number {
@@ -84,15 +87,7 @@ export class LineMaker {
       this.addJob(index, p, mask);
       if (needsSize(one, mask)) wantsSize = true;
     }
-    if (wantsSize && one.sizeIndex < 0) this.askSize(one);
-  }
-
-  private askSize(one: Occurrence): void {
-    const now = one.renamedTo ?? one;
-    if (now.sizeIndex < 0) {
-      now.sizeIndex = this.sizes.add(now.places[0]!.path, now.bytes, now.nameAt, now.nameBytes);
-    }
-    one.sizeIndex = now.sizeIndex;
+    if (wantsSize) this.sizes.ask(one);
   }
 
   private passes(one: Occurrence, place: Place, text: PlaceText, watched: WatchedPath): boolean {
@@ -112,7 +107,7 @@ export class LineMaker {
     const place = one.places[this.jobs[job + JOB_PLACE]!]!;
     const mask = this.jobs[job + JOB_MASK]!;
     const watched = this.watchOf(place.watch)!;
-    const size = one.sizeIndex < 0 ? -1 : this.sizes.sizeAt(one.sizeIndex);
+    const size = this.sizes.of(one);
     if (watched.filter.minSizeBytes !== null && !this.sizePasses(one, mask, size, watched)) {
       watched.eventsFiltered++;
       return 0;

@@ -76,7 +76,12 @@ export class Pipeline {
     this.watching = new Watching(this.group);
     const { watching } = this;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid);
-    this.lines = new LineMaker((watch) => watching.byWatch(watch), this.attribution, options.logDir);
+    this.lines = new LineMaker(
+      (watch) => watching.byWatch(watch),
+      this.attribution,
+      options.logDir,
+      (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
+    );
     this.waiter = new Waiter((fd) => {
       if (fd === watching.mounts.fd) watching.mounts.noteChange();
       this.guarded(() => this.turn());
@@ -84,6 +89,11 @@ export class Pipeline {
     this.waiter.add(this.group.fd, EPOLLIN);
     this.waiter.add(watching.mounts.fd, EPOLLPRI);
     for (const fd of this.streams.fds) this.waiter.add(fd, EPOLLIN);
+  }
+
+  /** Until when everything that happened is in the logs, as far as is known. */
+  get completeUntilMs(): number {
+    return this.emptiedMs;
   }
 
   /** Begins to serve events. */
@@ -201,7 +211,7 @@ export class Pipeline {
       this.eventsRead += batch.count;
       if (this.options.debug !== null) describeEvents(batch, this.options.debug);
       occurrences.clear();
-      this.resolver.resolve(batch, occurrences, emptied);
+      this.resolver.resolve(batch, occurrences);
       this.attribution.beginBatch(this.emptiedNs);
       this.eventsLogged += this.lines.make(occurrences, timeMs);
       this.lines.flush(timeMs);
@@ -209,6 +219,7 @@ export class Pipeline {
       this.watching.attachMoved();
     }
     if (emptied) {
+      this.resolver.caughtUp();
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
     }

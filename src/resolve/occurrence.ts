@@ -1,6 +1,7 @@
 // What happened to which object, as the resolver hands it on: one occurrence for one kernel event (two for a
 // rename), from which the writer makes a line per type and managed path. Pooled: a batch of thousands
 // allocates none.
+import type { Filesystem } from "./filesystem.ts";
 import type { Place } from "./watch.ts";
 
 export class Occurrence {
@@ -27,7 +28,8 @@ export class Occurrence {
   /** FS_ERROR: errno and count. */
   error = 0;
   errorCount = 0;
-  /** The object's handle in the batch's bytes; -1 where the event carries none. */
+  /** The object's filesystem and its handle in `bytes`; -1 where the event carries none. */
+  filesystem: Filesystem | null = null;
   objectAt = -1;
   objectBytes = 0;
   /** A file that was renamed later in the batch: where it is now, for its size. */
@@ -72,6 +74,7 @@ export class Occurrences {
     one.gone = false;
     one.otherEnd = null;
     one.error = 0;
+    one.filesystem = null;
     one.objectAt = -1;
     one.renamedTo = null;
     one.sizeIndex = -1;

@@ -98,6 +98,9 @@ export class RenameResolver {
         one.nameBytes = length;
         one.otherEnd = other;
         one.exchange = exchange;
+        one.filesystem = fs;
+        one.objectAt = batch.get(i, fan.OBJECT_AT);
+        one.objectBytes = batch.get(i, fan.OBJECT_BYTES);
         journey.occurrences.push(one);
       };
       add(abi.FAN_MOVED_FROM, staying, oldNameAt, oldNameBytes, toPath);

@@ -46,12 +46,8 @@ export class Resolver {
     this.renames = new RenameResolver(filesystems, listener, this.graves);
   }
 
-  /**
-   * Everything the batch tells, appended to `out`.
-   *
-   * @param emptied the queue was read to its end: nothing that is older than now is still to come
-   */
-  resolve(batch: Batch, out: Occurrences, emptied: boolean): void {
+  /** Everything the batch tells, appended to `out`. */
+  resolve(batch: Batch, out: Occurrences): void {
     this.overflowed = false;
     this.begin(batch);
     for (let i = 0; i < batch.count; i++) {
@@ -69,7 +65,11 @@ export class Resolver {
       else this.entry(fs, batch, i, out);
     }
     this.finish(out);
-    if (emptied) for (const fs of this.filesystems.all()) fs.fresh.clear();
+  }
+
+  /** The queue was read to its end: no rename that is older than what was learned from the disk is still to come. */
+  caughtUp(): void {
+    for (const fs of this.filesystems.all()) if (fs.fresh.size > 0) fs.fresh.clear();
   }
 
   private begin(batch: Batch): void {
@@ -114,6 +114,7 @@ export class Resolver {
     one.bytes = batch.bytes;
     one.nameAt = nameAt;
     one.nameBytes = nameBytes;
+    one.filesystem = fs;
     one.objectAt = batch.get(i, fan.OBJECT_AT);
     one.objectBytes = batch.get(i, fan.OBJECT_BYTES);
     if (isDirectory || (mask & abi.FAN_DELETE) === 0) return;
@@ -246,16 +247,15 @@ export class Resolver {
   }
 
   private filesystemError(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
-    // The kernel names no file here, at most an inode: every managed path on the filesystem is told, under
-    // its own path.
-    for (const [node, anchors] of fs.anchors) {
-      if (anchors.length === 0) continue;
-      const places = fs.placesOf(node).filter((place) => place.depth === 0);
-      if (places.length === 0) continue;
-      const one = out.add(abi.FAN_FS_ERROR, 0, places, true);
-      one.error = batch.get(i, fan.ERROR);
-      one.errorCount = batch.get(i, fan.ERROR_COUNT);
-    }
+    // The kernel names no file here, at most an inode: every managed path on the filesystem is told, under its own path.
+    const places = [...fs.watches()].map((watch): Place => {
+      const path = watch.path === "/" ? new Uint8Array(0) : Buffer.from(watch.path);
+      return { watch, path, depth: 0, onlyName: null, cached: null };
+    });
+    if (places.length === 0) return;
+    const one = out.add(abi.FAN_FS_ERROR, 0, places, true);
+    one.error = batch.get(i, fan.ERROR);
+    one.errorCount = batch.get(i, fan.ERROR_COUNT);
   }
 
   /**

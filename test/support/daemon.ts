@@ -1,0 +1,228 @@
+// The compiled daemon under a HOME of its own, driven as a person would: by the command line, its log read
+// from the disk.
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { until } from "./wait.ts";
+
+/** The binary under test; another one by FSMON_BINARY. */
+export const BINARY = process.env.FSMON_BINARY ?? resolve(import.meta.dir, "../../fsmon");
+
+/** One line of a log. */
+export interface LogLine {
+  time: string;
+  event_type: string;
+  path: string;
+  pid: number | null;
+  cmd: string | null;
+  user: string | null;
+  file_size: number;
+  monitored_path: string;
+  from?: string;
+  to?: string;
+  exchange?: boolean;
+  dir?: boolean;
+  merged?: boolean;
+  path_b64?: string;
+  who?: string;
+  who_reason?: string;
+  reason?: string;
+  state?: string;
+  gap_from?: string;
+  gap_to?: string;
+  lost?: number | null;
+  ppid?: number;
+  exe?: string;
+  error?: number;
+}
+
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+let sentinels = 0;
+
+export class TestDaemon {
+  readonly home = mkdtempSync(join(tmpdir(), "fsmon-home-"));
+  readonly socketPath = join(this.home, "control.sock");
+  readonly logDir = join(this.home, ".local/state/fsmon");
+  readonly configFile = join(this.home, ".config/fsmon/config.toml");
+  private child: Bun.Subprocess<"ignore", "ignore", "pipe"> | null = null;
+  private startedPid = 0;
+  stderr = "";
+
+  constructor(readonly binary: string = BINARY) {
+    mkdirSync(dirname(this.configFile), { recursive: true });
+    writeFileSync(this.configFile, `[socket]\npath = "${this.socketPath}"\n`);
+  }
+
+  get environment(): Record<string, string> {
+    return { HOME: this.home, PATH: process.env.PATH ?? "/usr/bin:/bin", LANG: "C.UTF-8" };
+  }
+
+  get pid(): number {
+    if (this.child === null) throw new Error("the daemon isn't running");
+    return this.child.pid;
+  }
+
+  /** Starts it and waits until it answers. */
+  async start(args: readonly string[] = [], wrapper: readonly string[] = []): Promise<this> {
+    this.stderr = "";
+    const child = Bun.spawn([...wrapper, this.binary, "daemon", ...args], {
+      env: this.environment,
+      cwd: "/",
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    this.child = child;
+    this.startedPid = child.pid;
+    void this.collect(child.stderr);
+    await until(
+      "the daemon says that it is watching",
+      () => {
+        if (child.exitCode !== null)
+          throw new Error(`The daemon ended with ${child.exitCode}: ${this.stderr}`);
+        return /^.*watching \d+ managed path/m.test(this.stderr);
+      },
+      20_000,
+      () => this.stderr,
+    );
+    return this;
+  }
+
+  private async collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) this.stderr += decoder.decode(chunk, { stream: true });
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child?.kill(name);
+  }
+
+  /** Waits for the end after a signal; the exit code. */
+  async ended(): Promise<number> {
+    const code = await this.child!.exited;
+    this.child = null;
+    return code;
+  }
+
+  /** Stops it in good order. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+    if (this.child === null) return 0;
+    this.signal(signal);
+    return this.ended();
+  }
+
+  /** Ends everything and removes the files. */
+  async destroy(): Promise<void> {
+    if (this.child !== null) {
+      // Under a wrapper (strace) the daemon isn't our child: its lock file says who it is.
+      const pid = this.lockedBy();
+      this.signal("SIGKILL");
+      await this.ended();
+      if (pid !== null && pid !== this.startedPid) process.kill(pid, "SIGKILL");
+    }
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  private lockedBy(): number | null {
+    const lock = join(this.logDir, "daemon.lock");
+    return existsSync(lock) ? (JSON.parse(readFileSync(lock, "utf8")) as { pid: number }).pid : null;
+  }
+
+  /** A command of the client. */
+  async fsmon(...args: string[]): Promise<Finished> {
+    return command([this.binary, ...args], { env: this.environment, cwd: "/" });
+  }
+
+  /** `fsmon add`, which must succeed. */
+  async add(path: string, ...flags: string[]): Promise<void> {
+    const done = await this.fsmon("add", path, ...flags);
+    if (done.code !== 0) throw new Error(`fsmon add ${path} failed: ${done.stderr}`);
+  }
+
+  /** Every line of all logs, in order of the files; a line that isn't whole JSON fails the test here. */
+  allLines(): LogLine[] {
+    if (!existsSync(this.logDir)) return [];
+    const lines: LogLine[] = [];
+    for (const name of readdirSync(this.logDir).sort()) {
+      if (!name.endsWith("_log.jsonl")) continue;
+      // What follows the last newline is being written at this moment.
+      for (const line of readFileSync(join(this.logDir, name), "utf8").split("\n").slice(0, -1)) {
+        lines.push(JSON.parse(line));
+      }
+    }
+    return lines;
+  }
+
+  /** The lines of one managed path. */
+  lines(monitoredPath: string): LogLine[] {
+    return this.allLines().filter((line) => line.monitored_path === monitoredPath);
+  }
+
+  /** Only what happened: without WATCH and GAP, and without sentinels. */
+  events(monitoredPath: string): LogLine[] {
+    return this.lines(monitoredPath).filter(
+      (line) => line.event_type !== "WATCH" && line.event_type !== "GAP" && !line.path.includes(SENTINEL),
+    );
+  }
+
+  /**
+   * Everything that was done before is in the log when this returns: a file is made and removed in the
+   * managed directory, and its lines are waited for. Events of one filesystem are queued in order.
+   */
+  async settle(directory: string, monitoredPath = directory): Promise<void> {
+    const name = `${SENTINEL}${process.pid}-${sentinels++}`;
+    const path = join(directory, name);
+    writeFileSync(path, "");
+    unlinkSync(path);
+    await until(
+      `the log has the sentinel ${name}`,
+      () => this.raw(monitoredPath).includes(name),
+      30_000,
+      () => `${this.stderr}\n${this.raw(monitoredPath)}`,
+    );
+  }
+
+  private raw(_monitoredPath: string): string {
+    if (!existsSync(this.logDir)) return "";
+    return readdirSync(this.logDir)
+      .filter((name) => name.endsWith("_log.jsonl"))
+      .map((name) => readFileSync(join(this.logDir, name), "latin1").slice(-200_000))
+      .join("");
+  }
+}
+
+export const SENTINEL = "fsmon-sentinel-";
+
+/** Runs a program to its end. */
+export async function command(
+  argv: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; stdin?: string } = {},
+): Promise<Finished> {
+  const { stdin, ...rest } = options;
+  const child = Bun.spawn([...argv], {
+    ...rest,
+    stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, stdout, stderr };
+}
