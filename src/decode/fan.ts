@@ -29,7 +29,12 @@ export const NEW_NAME_BYTES = 13;
 /** FS_ERROR: errno and how often it happened. */
 export const ERROR = 14;
 export const ERROR_COUNT = 15;
-export const COLUMNS = 16;
+/** Type bits that the event gets besides its own: the resolver's (orphans.ts). 0 as decoded. */
+export const EXTRA = 16;
+/** Where the whole event stands in `bytes`, and its length. */
+export const EVENT_AT = 17;
+export const EVENT_BYTES = 18;
+export const COLUMNS = 19;
 
 /** The events of one batch. Row i starts at rows[i * COLUMNS]. */
 export class EventBatch {
@@ -39,6 +44,7 @@ export class EventBatch {
   usedBytes = 0;
   rows: Int32Array;
   count = 0;
+  private carryAt = -1;
 
   /**
    * @param capacityBytes a multiple of 4; one event is at most 656 bytes (a rename with two 255-byte names on
@@ -51,9 +57,31 @@ export class EventBatch {
     this.rows = new Int32Array(1024 * COLUMNS);
   }
 
+  /** Empties it, save for the events that carryFrom() kept: they are the first of the next batch. */
   clear(): void {
+    const { carryAt, usedBytes } = this;
     this.usedBytes = 0;
     this.count = 0;
+    if (carryAt < 0) return;
+    this.carryAt = -1;
+    this.bytes.copyWithin(0, carryAt, usedBytes);
+    decodeFanEvents(this, 0, usedBytes - carryAt);
+  }
+
+  /** Takes this event and all behind it out of the batch, for the next one. */
+  carryFrom(event: number): void {
+    this.carryAt = this.get(event, EVENT_AT);
+    this.count = event;
+  }
+
+  /** A copy of one event's bytes, as decodeFanEvents() takes them. */
+  copyEvent(event: number): Uint8Array {
+    const at = this.get(event, EVENT_AT);
+    return Uint8Array.from(this.bytes.subarray(at, at + this.get(event, EVENT_BYTES)));
+  }
+
+  set(event: number, column: number, value: number): void {
+    this.rows[event * COLUMNS + column] = value;
   }
 
   get(event: number, column: number): number {
@@ -69,6 +97,7 @@ export class EventBatch {
       this.rows = larger;
     }
     this.rows.fill(-1, at, at + COLUMNS);
+    this.rows[at + EXTRA] = 0;
     this.count++;
     return at;
   }
@@ -107,6 +136,8 @@ export function decodeFanEvents(batch: EventBatch, from: number, to: number): vo
     const rows = batch.rows;
     rows[row + MASK] = words[(at + abi.METADATA_MASK) >> 2]!;
     rows[row + PID] = words[(at + abi.METADATA_PID) >> 2]!;
+    rows[row + EVENT_AT] = at;
+    rows[row + EVENT_BYTES] = length;
     decodeInfo(batch, row, at + metadataBytes, at + length);
     at += length;
   }

@@ -170,7 +170,10 @@ export class LineBuffer {
     this.copy(process.middle);
     this.number(fileSizeBytes);
     this.copy(monitored);
-    if (!exact) this.rawPath(directory, name, nameAt, nameBytes);
+    if (!exact) {
+      this.rawPath(directory, name, nameAt, nameBytes);
+      this.reserve(process.tail.length + (extra === null ? 0 : extra.length));
+    }
     if (extra !== null) this.copy(extra);
     this.copy(process.tail);
     this.lines++;
@@ -208,7 +211,7 @@ export class LineBuffer {
     const slash = nameBytes > 0 ? [Uint8Array.of(0x2f)] : [];
     const raw = Buffer.concat([directory.raw, ...slash, name.subarray(nameAt, nameAt + nameBytes)]);
     const text = encoder.encode(`,"path_b64":"${raw.toString("base64")}"`);
-    this.reserve(text.length + LINE_ROOM_BYTES + 65536);
+    this.reserve(text.length);
     this.copy(text);
   }
 

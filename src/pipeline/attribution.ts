@@ -14,6 +14,11 @@ interface Cached {
   texts: (ProcessText | undefined)[];
 }
 
+/**
+ * A process that takes its name or user so soon after its fork is being launched: what it does before is a shell's redirection at
+ * most, and counts as the program's (docs/events.md).
+ */
+const LAUNCH_NS = 50e6;
 /** Deeper chains than a person reads; a bound against a table that goes in circles. */
 const ANCESTORS_MAX = 16;
 /** Pids without a process whose text is kept. */
@@ -58,9 +63,8 @@ export class Attribution {
       this.unattributed++;
       return this.unknownText(pid);
     }
-    // It took another name or user while the batch was filling and was there before: what it did first bears
-    // the later name. Said, not hidden.
-    const changed = process.changedNs > this.batchSinceNs && process.forkedNs <= this.batchSinceNs;
+    // It took another name or user while the batch was filling: what it did first bears the later one. Said, not hidden.
+    const changed = process.changedNs > this.batchSinceNs && process.changedNs - process.forkedNs > LAUNCH_NS;
     const variant = (details ? 1 : 0) + (changed ? 2 : 0);
     let cached = process.cached as Cached | null;
     if (cached === null || cached.generation !== this.generation) {

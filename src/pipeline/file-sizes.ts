@@ -10,11 +10,16 @@ export type WithMount = <T>(fs: Filesystem, work: (mountFd: number) => T, otherw
 
 export class FileSizes {
   private readonly batch = new SizeBatch();
+  private readonly asked: Occurrence[] = [];
+  /** Sizes found by handle, by the index that the batch gave. */
+  private readonly byHandle = new Map<number, number>();
 
   constructor(private readonly withMount: WithMount) {}
 
   clear(): void {
     this.batch.clear();
+    this.asked.length = 0;
+    this.byHandle.clear();
   }
 
   /** Hot. The size of this occurrence's file will be wanted. */
@@ -23,6 +28,7 @@ export class FileSizes {
     const now = one.renamedTo ?? one;
     if (now.sizeIndex < 0) {
       now.sizeIndex = this.batch.add(now.places[0]!.path, now.bytes, now.nameAt, now.nameBytes);
+      this.asked.push(now);
     }
     one.sizeIndex = now.sizeIndex;
   }
@@ -30,14 +36,29 @@ export class FileSizes {
   /** Asks the kernel for everything that was asked for. */
   run(): void {
     this.batch.run();
+    const missing = new Map<Filesystem, Occurrence[]>();
+    for (const one of this.asked) {
+      if (this.batch.sizeAt(one.sizeIndex) >= 0 || one.objectAt < 0 || one.filesystem === null) continue;
+      const here = missing.get(one.filesystem);
+      if (here === undefined) missing.set(one.filesystem, [one]);
+      else here.push(one);
+    }
+    for (const [fs, occurrences] of missing)
+      this.withMount(fs, (mountFd) => this.askHandles(mountFd, occurrences), null);
   }
 
   /** Bytes; -1 for what wasn't asked for, is gone, or can't be asked. */
   of(one: Occurrence): number {
     if (one.sizeIndex < 0) return -1;
     const size = this.batch.sizeAt(one.sizeIndex);
-    if (size >= 0 || one.objectAt < 0 || one.filesystem === null) return size;
-    const handle = one.bytes.subarray(one.objectAt, one.objectAt + one.objectBytes);
-    return this.withMount(one.filesystem, (mountFd) => sizeOfHandle(mountFd, handle), -1);
+    return size >= 0 ? size : (this.byHandle.get(one.sizeIndex) ?? -1);
+  }
+
+  private askHandles(mountFd: number, occurrences: readonly Occurrence[]): null {
+    for (const { bytes, objectAt, objectBytes, sizeIndex } of occurrences) {
+      const size = sizeOfHandle(mountFd, bytes.subarray(objectAt, objectAt + objectBytes));
+      if (size >= 0) this.byHandle.set(sizeIndex, size);
+    }
+    return null;
   }
 }

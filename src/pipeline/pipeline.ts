@@ -32,6 +32,9 @@ const EVENT_MAX_BYTES = 4096;
 /** Batches before the event loop gets a turn: control requests and signals must not wait for a storm's end. */
 const BATCHES_PER_TURN = 8;
 
+/** A few milliseconds: both halves of an exchange are queued by one system call, which may lose its CPU in between. */
+const CARRIED_ROUNDS_MAX = 3;
+
 export interface PipelineOptions {
   queueEvents: number;
   identification: IdentificationWay;
@@ -65,6 +68,8 @@ export class Pipeline {
   private emptiedMs = Date.now();
   /** The same on the process records' clock. */
   private emptiedNs = monotonicNs();
+  /** Batches in a row whose end was left to the next. */
+  private carriedRounds = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private stopped = false;
 
@@ -148,8 +153,8 @@ export class Pipeline {
     do {
       const { events, emptied } = this.round();
       left -= events;
-      if (emptied) break;
-    } while (left > 0);
+      if (emptied) left = 0;
+    } while (left > 0 || this.carriedRounds > 0);
   }
 
   stop(): void {
@@ -192,7 +197,8 @@ export class Pipeline {
       this.watching.lookAtMounts((concerned) => this.unmounted(concerned));
     }
     const working = this.watching.workOnTrees();
-    const delayMs = working ? 0 : this.pace.next(events, emptied);
+    const unfinished = working || this.carriedRounds > 0;
+    const delayMs = unfinished ? 0 : this.pace.next(events, emptied);
     if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
   }
@@ -207,23 +213,33 @@ export class Pipeline {
     this.table.apply(this.records);
     const timeMs = this.now();
     if (lost !== null) this.processRecordsLost(lost.count, timeMs);
-    if (batch.count > 0) {
-      this.eventsRead += batch.count;
-      if (this.options.debug !== null) describeEvents(batch, this.options.debug);
-      occurrences.clear();
-      this.resolver.resolve(batch, occurrences);
-      this.attribution.beginBatch(this.emptiedNs);
-      this.eventsLogged += this.lines.make(occurrences, timeMs);
-      this.lines.flush(timeMs);
-      if (this.resolver.overflowed) this.overflow(timeMs);
-      this.watching.attachMoved();
-    }
-    if (emptied) {
-      this.resolver.caughtUp();
+    if (this.options.debug !== null) describeEvents(batch, this.options.debug);
+    const settled = !this.carryIncomplete() && emptied;
+    occurrences.clear();
+    this.resolver.resolve(batch, occurrences, settled);
+    if (settled) this.resolver.caughtUp(occurrences);
+    this.attribution.beginBatch(this.emptiedNs);
+    this.eventsRead += batch.count;
+    this.eventsLogged += this.lines.make(occurrences, timeMs);
+    this.lines.flush(timeMs);
+    if (this.resolver.overflowed) this.overflow(timeMs);
+    this.watching.attachMoved();
+    if (settled) {
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
     }
     return { events: batch.count, emptied };
+  }
+
+  /**
+   * Leaves the half of an exchange at the batch's end to the next one. Not for ever: the old name may be there for another
+   * reason.
+   */
+  private carryIncomplete(): boolean {
+    const from = this.carriedRounds < CARRIED_ROUNDS_MAX ? this.resolver.incompleteFrom(this.batch) : -1;
+    this.carriedRounds = from < 0 ? 0 : this.carriedRounds + 1;
+    if (from >= 0) this.batch.carryFrom(from);
+    return from >= 0;
   }
 
   /** Reads until the queue is empty or the buffer full. Returns whether it was empty. */

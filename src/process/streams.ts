@@ -70,7 +70,6 @@ export class ProcessStreams {
     const beganNs = monotonicNs();
     const { perf, connector, tooNew } = this;
     records.length = 0;
-    records.push(...tooNew);
     perf?.drain(this.buffer, (bytes) => decodePerfRecords(this.buffer, bytes, records));
     let lost = perf?.takeLost() ?? 0;
     for (const record of records)
@@ -84,9 +83,10 @@ export class ProcessStreams {
       }
       uncounted = connector.takeLost();
     }
+    // Older ones first: sorting keeps the order of equal times.
+    records.unshift(...tooNew.splice(0, tooNew.length));
     if (records.length > 1) records.sort(byTime);
-    tooNew.length = 0;
-    while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.push(records.pop()!);
+    while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.unshift(records.pop()!);
     return uncounted ? { count: null } : lost > 0 ? { count: lost } : null;
   }
 

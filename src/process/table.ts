@@ -18,6 +18,8 @@ export interface Process {
   source: "proc" | "inherited" | "lost" | null;
   /** Dead: may still be asked for until the fanotify queue was seen empty. */
   exited: boolean;
+  /** Sweeps there had been by then. An exec from a thread revives a process, which then exits a second time. */
+  exitedAt: number;
   /** What the log made of this process; emptied whenever something above changes. */
   cached: unknown;
   /** Path of the executable, read once per image; undefined while nobody asked. */
@@ -50,6 +52,7 @@ export class ProcessTable {
   private readonly threadNames = new Map<number, string>();
   private exited: Process[] = [];
   private exitedBefore: Process[] = [];
+  private sweeps = 0;
 
   /** Reads every running process from /proc. After the streams were opened, so that nobody falls between. */
   seed(): void {
@@ -69,8 +72,8 @@ export class ProcessTable {
     for (const record of records) {
       switch (record.kind) {
         case "fork":
-          if (record.pid !== record.parentPid)
-            this.fork(record.pid, record.parentPid, record.parentTid, record.timeNs);
+          if (record.pid === record.parentPid) this.forkThread(record.pid, record.tid, record.parentTid);
+          else this.fork(record.pid, record.parentPid, record.parentTid, record.timeNs);
           break;
         case "comm":
           this.rename(record.pid, record.tid, record.comm, record.exec, record.timeNs);
@@ -83,7 +86,7 @@ export class ProcessTable {
           if (record.pid === record.tid) this.exit(record.pid);
           break;
         case "exec":
-          this.execWithoutName(record.pid);
+          this.execWithoutName(record.pid, record.timeNs);
           break;
         case "lost":
           break;
@@ -96,6 +99,7 @@ export class ProcessTable {
    * that nobody has seen, so its lines say that they aren't certain.
    */
   repair(): void {
+    this.threadNames.clear();
     for (const process of [...this.processes.values()]) {
       const status = readStatus(process.pid);
       Object.assign(process, status ?? {}, {
@@ -124,9 +128,10 @@ export class ProcessTable {
    * those that had exited by the time of the previous call have none left.
    */
   sweep(): void {
-    for (const process of this.exitedBefore) this.forget(process);
+    for (const process of this.exitedBefore) if (process.exitedAt < this.sweeps) this.forget(process);
     this.exitedBefore = this.exited;
     this.exited = [];
+    this.sweeps++;
   }
 
   private forget(process: Process): void {
@@ -146,6 +151,7 @@ export class ProcessTable {
       euid: parent?.euid ?? 0,
       source: parent?.source ?? null,
       exited: false,
+      exitedAt: 0,
       cached: null,
       // A child runs its parent's program until it executes another.
       exe: parent?.exe,
@@ -154,6 +160,9 @@ export class ProcessTable {
       forkedNs: timeNs,
       changedNs: timeNs,
     };
+    // Whatever had these numbers before is gone.
+    this.threadNames.delete(pid);
+    this.processes.delete(pid);
     if (parent === null) {
       // Its parent was never seen and is gone: only /proc can tell, if it still lives.
       this.readFromProc(pid);
@@ -162,12 +171,17 @@ export class ProcessTable {
     this.processes.set(pid, child);
   }
 
+  /** A thread has the name of the one that made it, and keeps it when that one or the process takes another. */
+  private forkThread(pid: number, tid: number, parentTid: number): void {
+    const name = this.threadNames.get(parentTid) ?? this.processes.get(pid)?.comm;
+    if (name !== undefined) this.threadNames.set(tid, name);
+  }
+
   private rename(pid: number, tid: number, comm: string, exec: boolean, timeNs: number): void {
     const process = this.processes.get(pid);
     if (process === undefined) return;
     if (!exec && tid !== pid) {
-      if (comm === process.comm) this.threadNames.delete(tid);
-      else this.threadNames.set(tid, comm);
+      this.threadNames.set(tid, comm);
       return;
     }
     process.comm = comm;
@@ -194,6 +208,7 @@ export class ProcessTable {
     const process = this.processes.get(pid);
     if (process === undefined || process.exited) return;
     process.exited = true;
+    process.exitedAt = this.sweeps;
     this.exited.push(process);
     if (this.exited.length > EXITED_MAX) this.forget(this.exited.shift()!);
   }
@@ -202,13 +217,15 @@ export class ProcessTable {
    * The connector's EXEC has no name: without perf it is read from /proc, which is too late for a part of the
    * short-lived.
    */
-  private execWithoutName(pid: number): void {
+  private execWithoutName(pid: number, timeNs: number): void {
     const process = this.processes.get(pid);
     if (process === undefined) return;
     const status = readStatus(pid);
     process.comm = status?.comm ?? process.comm;
     process.source = status === null ? "inherited" : "proc";
     process.exe = undefined;
+    process.exited = false;
+    process.changedNs = timeNs;
     process.cached = null;
   }
 
@@ -220,6 +237,7 @@ export class ProcessTable {
       ...status,
       source: "proc",
       exited: false,
+      exitedAt: 0,
       cached: null,
       exe: undefined,
       login: undefined,

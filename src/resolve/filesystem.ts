@@ -24,6 +24,8 @@ export class Filesystem {
    * handle may be in scope.
    */
   readonly unscanned: number[] = [];
+  /** The scan is done, but events from before its end may still be queued. */
+  settling = false;
   /**
    * Nodes learned from the disk since the last batch: a rename that is still queued may be older than what
    * the disk said.
@@ -60,6 +62,8 @@ export class Filesystem {
   placesOf(node: number): readonly Place[] {
     const cached = this.placeCache.get(node);
     if (cached !== undefined) return cached;
+    // A number on some list may be a removed directory's: an answer kept for it would become the next one's.
+    if (!this.tree.has(node)) return NO_PLACES;
     const places = this.findPlaces(node);
     for (const place of places) this.cachedPathBytes += place.path.length;
     if (this.placeCache.size >= CACHED_PLACES_MAX || this.cachedPathBytes > CACHED_PATH_BYTES_MAX)
@@ -98,6 +102,8 @@ export class Filesystem {
   drop(watch: Watch, deeperThanBytes = -1): void {
     keep(this.anchors, (one) => one.watch !== watch || one.path.length <= deeperThanBytes);
     keep(this.expectations, (one) => one.watch !== watch || one.path.length <= deeperThanBytes);
+    // Gone with an entry above: what comes in its place was never scanned, and may get the same number.
+    if (deeperThanBytes >= 0) this.forgetScan(watch);
     this.placesChanged();
   }
 

@@ -14,6 +14,7 @@ import {
 import { FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
 import { handleOf, pathOfHandle } from "../kernel/handles.ts";
 import type { Filesystem } from "./filesystem.ts";
+import { isOn } from "./orphans.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 /**
@@ -23,8 +24,8 @@ import { NOT_FOUND, NOWHERE } from "./tree.ts";
 const CLUE_DEPTH_MAX = 4096;
 
 /**
- * The node of a directory that the tree doesn't know, or NOT_FOUND when it lies outside every managed path
- * (or can't be known any more).
+ * The node of a directory that the tree doesn't know; NOT_FOUND when it lies outside every managed path; null when it is
+ * gone and nothing in the batch tells where it was.
  *
  * @param withMount lends a descriptor on the filesystem for the time of one call: a held one would keep it
  *   from being unmounted
@@ -37,15 +38,19 @@ export function learn(
   event: number,
   handleAt: number,
   handleBytes: number,
-): number {
+): number | null {
   const handle = batch.bytes.subarray(handleAt, handleAt + handleBytes);
   const path = withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
   if (path !== null) {
     const node = learnPath(fs, Buffer.from(path));
-    if (node !== NOT_FOUND) rewind(fs, batch, event);
-    return node === NOT_FOUND ? node : fs.tree.find(batch.bytes, handleAt);
+    if (node === NOT_FOUND) return NOT_FOUND;
+    if (node !== null) {
+      rewind(fs, batch, event);
+      return fs.tree.find(batch.bytes, handleAt);
+    }
   }
-  return learnFromClue(fs, batch, event, handleAt, handleBytes, 0);
+  const node = learnFromClue(fs, batch, event, handleAt, handleBytes, 0);
+  return node === NOT_FOUND ? null : node;
 }
 
 /**
@@ -53,14 +58,14 @@ export function learn(
  * where the tree has it: a directory that was moved in, written into and moved out again is met when it is
  * out already.
  *
- * @returns the directory's node, or NOT_FOUND when nothing above it is known
+ * @returns the directory's node, NOT_FOUND when nothing above it is known, null when it vanished meanwhile
  */
-function learnPath(fs: Filesystem, path: Buffer): number {
+function learnPath(fs: Filesystem, path: Buffer): number | null {
   const missing: { handle: Uint8Array; name: Uint8Array }[] = [];
-  for (let end = path.length; end > 0; ) {
-    const slash = path.lastIndexOf(0x2f, end - 1);
-    const handle = handleOf(path.subarray(0, end));
-    if (typeof handle === "number") return NOT_FOUND;
+  for (let end = path.length; end >= 0; ) {
+    const slash = end === 0 ? -1 : path.lastIndexOf(0x2f, end - 1);
+    const handle = handleOf(end === 0 ? "/" : path.subarray(0, end));
+    if (typeof handle === "number") return null;
     const known = fs.tree.find(handle, 0);
     if (known !== NOT_FOUND) return insertBelow(fs, known, missing);
     missing.push({ handle, name: path.subarray(slash + 1, end) });
@@ -101,7 +106,7 @@ function learnFromClue(
   for (let i = event; i < batch.count; i++) {
     const mask = batch.get(i, MASK);
     if ((mask & FAN_ONDIR) === 0 || (mask & (FAN_DELETE | FAN_RENAME)) === 0) continue;
-    if (batch.get(i, OBJECT_BYTES) !== handleBytes) continue;
+    if (batch.get(i, OBJECT_BYTES) !== handleBytes || !isOn(fs, batch, i)) continue;
     if (!sameRange(batch.bytes, batch.get(i, OBJECT_AT), handleAt, handleBytes)) continue;
     const parentAt = batch.get(i, DIR_AT);
     let parent = fs.tree.find(batch.bytes, parentAt);
@@ -125,6 +130,7 @@ export function rewind(fs: Filesystem, batch: EventBatch, fromEvent: number): vo
   for (let i = batch.count - 1; i >= fromEvent; i--) {
     const mask = batch.get(i, MASK);
     if ((mask & FAN_RENAME) === 0 || (mask & FAN_ONDIR) === 0 || batch.get(i, NEW_DIR_AT) < 0) continue;
+    if (!isOn(fs, batch, i)) continue;
     const node = fs.tree.find(batch.bytes, batch.get(i, OBJECT_AT));
     if (node === NOT_FOUND || !fs.fresh.has(node)) continue;
     const parent = fs.tree.find(batch.bytes, batch.get(i, DIR_AT));

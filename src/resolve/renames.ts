@@ -4,13 +4,13 @@
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
 import { handleOf, pathOfHandle } from "../kernel/handles.ts";
+import type { Burials } from "./burial.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
-import type { Graves } from "./graves.ts";
-import { handleKey, objectKey } from "./keys.ts";
+import { objectKey } from "./keys.ts";
 import type { Occurrence, Occurrences } from "./occurrence.ts";
-import { sameHandle } from "./orphans.ts";
+import { previousOfProcess, sameHandle } from "./orphans.ts";
 import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 import { joinPath, type Place } from "./watch.ts";
@@ -46,12 +46,47 @@ export class RenameResolver {
   constructor(
     private readonly filesystems: Filesystems,
     private readonly listener: StructureListener,
-    private readonly graves: Graves,
+    private readonly burials: Burials,
   ) {}
 
   begin(): void {
-    this.journeys.clear();
+    for (const journey of this.journeys.values()) journey.occurrences.length = 0;
     this.exchanged.clear();
+  }
+
+  /** The queue was read to its end: what is renamed from now on isn't merged with what was. */
+  caughtUp(): void {
+    if (this.journeys.size > 0) this.journeys.clear();
+  }
+
+  /**
+   * A rename at the end of the batch whose old name is still there: half of an exchange, the other half of which isn't queued
+   * yet. Returns its index, or -1.
+   */
+  halfExchange(batch: Batch, fsOf: (i: number) => Filesystem | null): number {
+    const seen = new Set<number>();
+    for (let i = batch.count - 1; i >= Math.max(0, batch.count - EXCHANGE_DISTANCE_MAX); i--) {
+      const pid = batch.get(i, fan.PID);
+      if (seen.has(pid)) continue;
+      seen.add(pid);
+      if ((batch.get(i, fan.MASK) & abi.FAN_RENAME) === 0) continue;
+      const before = previousOfProcess(batch, i);
+      if (before >= 0 && isSwapped(batch, before, i)) continue;
+      const fs = fsOf(i);
+      if (fs !== null && this.oldNameIsThere(fs, batch, i)) return i;
+    }
+    return -1;
+  }
+
+  private oldNameIsThere(fs: Filesystem, batch: Batch, i: number): boolean {
+    const oldNode = fs.tree.find(batch.bytes, batch.get(i, fan.DIR_AT));
+    const newNode = fs.tree.find(batch.bytes, batch.get(i, fan.NEW_DIR_AT));
+    const isKnown = (node: number) => node !== NOT_FOUND && fs.placesOf(node).length > 0;
+    if (!isKnown(oldNode) && !isKnown(newNode)) return false;
+    const places = oldNode === NOT_FOUND ? [] : fs.placesOf(oldNode);
+    const nameAt = batch.get(i, fan.NAME_AT);
+    const path = this.endPath(fs, batch, i, places, fan.DIR_AT, nameAt, batch.get(i, fan.NAME_BYTES));
+    return path !== null && typeof handleOf(path) !== "number";
   }
 
   /** @param quiet true for our own renames: the tree follows them, nothing is reported */
@@ -71,9 +106,10 @@ export class RenameResolver {
     const newNameBytes = batch.get(i, fan.NEW_NAME_BYTES);
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
     const exchange = this.isExchange(batch, i);
-    const oldPlaces = oldNode === NOT_FOUND ? this.buried(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
+    const oldPlaces =
+      oldNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
     const newPlaces =
-      newNode === NOT_FOUND ? this.buried(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
+      newNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
     const from = entryPlaces(oldPlaces, bytes, oldNameAt, oldNameBytes);
     const to = entryPlaces(newPlaces, bytes, newNameAt, newNameBytes);
     if (!quiet && (from.length > 0 || to.length > 0)) {
@@ -191,15 +227,8 @@ export class RenameResolver {
     for (let k = out.count - 2, end = Math.max(0, out.count - EARLIER_MAX); k >= end; k--) {
       const one = out.at(k);
       if (one.objectAt < 0 || one.objectBytes !== length || one.renamedTo !== null) continue;
-      if (sameHandle(batch.bytes, one.objectAt, batch.bytes, at, length)) one.renamedTo = now;
+      if (sameHandle(one.bytes, one.objectAt, batch.bytes, at, length)) one.renamedTo = now;
     }
-  }
-
-  private buried(fs: Filesystem, batch: Batch, i: number, column: number): readonly Place[] {
-    const at = batch.get(i, column);
-    if (!this.graves.mayHoldDirectory(batch.bytes, at)) return [];
-    const grave = this.graves.find(handleKey(fs, batch.bytes, at, batch.get(i, column + 1)));
-    return grave?.directory === true ? grave.places : [];
   }
 
   private travel(fs: Filesystem, batch: Batch, i: number, directory: boolean): Journey {
@@ -220,7 +249,7 @@ export class RenameResolver {
   finish(out: Occurrences): void {
     if (out.count === 0) return;
     for (const journey of this.journeys.values()) {
-      if (!journey.circular) continue;
+      if (!journey.circular || journey.occurrences.length === 0) continue;
       for (const one of journey.occurrences) one.merged = true;
       if (journey.directory) this.settle(journey);
     }

@@ -24,6 +24,7 @@ export class TreeScanner {
       if (performance.now() >= untilMs) break;
     }
     if (fs.unscanned.length > 0) return false;
+    fs.settling = true;
     if (fs.verified !== null) forgetUnverified(fs);
     return true;
   }

@@ -76,7 +76,7 @@ export class DirectoryTree {
     // replace the blob.
     const data = Uint8Array.prototype.slice.call(this.blob, record, record + 2 + dataBytes);
     this.records[node] = this.writeRecord(data, 2, dataBytes, data[1]!, name);
-    if (this.blobWasted > START_BLOB_BYTES && this.blobWasted * 2 > this.blobUsed) this.compact();
+    this.compactWhenWasted();
   }
 
   /** Forgets a directory. Children that are left (their own removal was never told) end NOWHERE. */
@@ -89,6 +89,7 @@ export class DirectoryTree {
     this.setParent(node, NOWHERE);
     if (this.children[node] === 0) this.freed.push(node);
     this.size--;
+    this.compactWhenWasted();
   }
 
   /** Every node's number is below this. */
@@ -193,6 +194,10 @@ export class DirectoryTree {
     blob.set(name, at);
     this.blobUsed += size;
     return record;
+  }
+
+  private compactWhenWasted(): void {
+    if (this.blobWasted > START_BLOB_BYTES && this.blobWasted * 2 > this.blobUsed) this.compact();
   }
 
   /** Renames and removals leave their old records behind; this closes the holes. */

@@ -10,7 +10,7 @@ import { Workload } from "../support/workload.ts";
 const LAUNCHERS = 4;
 const PROGRAMS = 1250;
 
-describe.skipIf(captureObstacle !== null)(`attribution (${captureObstacle ?? "root"})`, () => {
+describe.skipIf(captureObstacle !== null)("attribution (needs root and mounts)", () => {
   let filesystem: TestFilesystem;
   let daemon: TestDaemon;
   let witness: Workload;

@@ -1,0 +1,151 @@
+// Directories that one process made and removed before anybody read: the kernel merges CREATE and DELETE into one event at
+// the place of the CREATE, before everything that happened in the directory. The DELETE waits here until that has been told:
+// until the last event inside, or until something needs the name to be free.
+import { DIR_AT, type EventBatch, NEW_DIR_AT } from "../decode/fan.ts";
+import type { Filesystem } from "./filesystem.ts";
+import { NOT_FOUND } from "./tree.ts";
+import type { Place } from "./watch.ts";
+
+export interface BriefDirectory {
+  fs: Filesystem;
+  node: number;
+  /** Directory that held it, and its name there. */
+  parent: number;
+  name: Uint8Array;
+  /** Of its handle (keys.ts). */
+  key: string;
+  pid: number;
+  /** Places of its entry; none when nobody wants to know. */
+  places: readonly Place[];
+}
+
+interface Held extends BriefDirectory {
+  /** Row of the last event inside; infinite while events inside may still be queued. */
+  due: number;
+  /** Held directories right below it: they end first. */
+  below: number;
+}
+
+export class BriefDirectories {
+  private readonly byName = new Map<string, Held>();
+  private readonly byNode = new Map<string, Held>();
+  /** What becomes due with which row. */
+  private readonly dueRows = new Map<number, Held[]>();
+  /** Last row of each directory of this batch; made when the first one is held. */
+  private lastRows: Map<string, number> | null = null;
+
+  get empty(): boolean {
+    return this.byName.size === 0;
+  }
+
+  beginBatch(): void {
+    this.lastRows = null;
+    this.dueRows.clear();
+  }
+
+  /**
+   * @param row of the event that told of both its making and its removal
+   * @param complete false when events inside may come with a later batch
+   */
+  hold(one: BriefDirectory, batch: EventBatch, row: number, complete: boolean): void {
+    const due = complete ? Math.max(row, this.lastRow(batch, one.fs, one.node)) : Number.POSITIVE_INFINITY;
+    const held: Held = { ...one, due, below: 0 };
+    this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
+    this.byNode.set(nodeKey(one.fs, one.node), held);
+    const above = this.byNode.get(nodeKey(one.fs, one.parent));
+    if (above !== undefined) above.below++;
+    const same = this.dueRows.get(due);
+    if (same === undefined) this.dueRows.set(due, [held]);
+    else same.push(held);
+  }
+
+  /** Those of which everything has been told by this row, the deepest first. */
+  takeDue(row: number): BriefDirectory[] {
+    const due = this.dueRows.get(row);
+    if (due === undefined) return [];
+    this.dueRows.delete(row);
+    const taken: Held[] = [];
+    for (const one of due.reverse()) this.takeIfOver(one, row, taken);
+    return taken;
+  }
+
+  /** The one that has this name, which something else is about to take. */
+  takeNamed(
+    fs: Filesystem,
+    parent: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): BriefDirectory | null {
+    const one = this.byName.get(nameKey(fs, parent, bytes, at, length)) ?? null;
+    if (one !== null) this.forget(one);
+    return one;
+  }
+
+  /** Those below a directory that is about to go, the deepest first. */
+  takeBelow(fs: Filesystem, node: number): BriefDirectory[] {
+    return this.takeWhere((one) => one.fs === fs && isBelow(fs, one.parent, node));
+  }
+
+  /** All, the deepest first. */
+  takeAll(): BriefDirectory[] {
+    return this.takeWhere(() => true);
+  }
+
+  /** And then the one above it, if that waited only for this. */
+  private takeIfOver(one: Held, row: number, taken: Held[]): void {
+    if (one.due > row || one.below > 0 || this.byNode.get(nodeKey(one.fs, one.node)) !== one) return;
+    this.forget(one);
+    taken.push(one);
+    const above = this.byNode.get(nodeKey(one.fs, one.parent));
+    if (above !== undefined) this.takeIfOver(above, row, taken);
+  }
+
+  private forget(one: Held): void {
+    this.byName.delete(nameKey(one.fs, one.parent, one.name, 0, one.name.length));
+    this.byNode.delete(nodeKey(one.fs, one.node));
+    const above = this.byNode.get(nodeKey(one.fs, one.parent));
+    if (above !== undefined) above.below--;
+  }
+
+  /** A directory is made after the one that holds it, so the last held are the deepest. */
+  private takeWhere(wanted: (one: BriefDirectory) => boolean): BriefDirectory[] {
+    const taken = [...this.byName.values()].filter(wanted).reverse();
+    for (const one of taken) this.forget(one);
+    return taken;
+  }
+
+  private lastRow(batch: EventBatch, fs: Filesystem, node: number): number {
+    this.lastRows ??= lastRowsOf(batch, fs);
+    return this.lastRows.get(nodeKey(fs, node)) ?? -1;
+  }
+}
+
+/** For each known directory the last event of the batch that happened in it. */
+function lastRowsOf(batch: EventBatch, fs: Filesystem): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (let i = 0; i < batch.count; i++) {
+    for (const column of [DIR_AT, NEW_DIR_AT]) {
+      const at = batch.get(i, column);
+      const node = at < 0 ? NOT_FOUND : fs.tree.find(batch.bytes, at);
+      if (node !== NOT_FOUND) rows.set(nodeKey(fs, node), i);
+    }
+  }
+  return rows;
+}
+
+function isBelow(fs: Filesystem, from: number, node: number): boolean {
+  for (let at = from, steps = fs.tree.size + 1; at >= 0 && steps > 0; at = fs.tree.parentOf(at), steps--) {
+    if (at === node) return true;
+  }
+  return false;
+}
+
+function nodeKey(fs: Filesystem, node: number): string {
+  return `${fs.id}:${node}`;
+}
+
+function nameKey(fs: Filesystem, parent: number, bytes: Uint8Array, at: number, length: number): string {
+  const name = Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString("latin1");
+  return `${fs.id}:${parent}/${name}`;
+}

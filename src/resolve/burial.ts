@@ -1,0 +1,58 @@
+// Directories that are gone leave the tree after the batch, because events of what was in them may still come; where they were is
+// remembered for a while, because files in them may still be open.
+import type { EventBatch } from "../decode/fan.ts";
+import { OBJECT_AT } from "../decode/fan.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Graves } from "./graves.ts";
+import { handleKey } from "./keys.ts";
+import { NO_PLACES } from "./occurrence.ts";
+import { NOT_FOUND } from "./tree.ts";
+import type { Place } from "./watch.ts";
+
+export class Burials {
+  private readonly gone: { fs: Filesystem; node: number }[] = [];
+
+  constructor(private readonly graves: Graves) {}
+
+  /** The directory that this event says is gone, if the tree knows it. */
+  laterObject(fs: Filesystem, batch: EventBatch, event: number): void {
+    const at = batch.get(event, OBJECT_AT);
+    const node = at < 0 ? NOT_FOUND : fs.tree.find(batch.bytes, at);
+    if (node !== NOT_FOUND) this.later(fs, node);
+  }
+
+  later(fs: Filesystem, node: number): void {
+    this.gone.push({ fs, node });
+  }
+
+  /** After the batch. */
+  bury(): void {
+    for (const { fs, node } of this.gone) {
+      if (!fs.tree.has(node)) continue;
+      const places = fs.placesOf(node).filter((place) => place.onlyName === null);
+      const handle = fs.tree.handleOf(node);
+      if (places.length > 0) {
+        this.graves.buryDirectory(handle, handleKey(fs, handle, 0, handle.length), places);
+      }
+      this.forget(fs, node);
+    }
+    this.gone.length = 0;
+  }
+
+  /** Without a grave: nothing can be open in it. */
+  forget(fs: Filesystem, node: number): void {
+    fs.anchors.delete(node);
+    fs.expectations.delete(node);
+    fs.fresh.delete(node);
+    fs.tree.remove(node);
+    fs.forgetPlaces(node);
+  }
+
+  /** Hot. Places of a directory that is gone, by the handle in a column of the event; none when it isn't remembered. */
+  placesOf(fs: Filesystem, batch: EventBatch, event: number, column: number): readonly Place[] {
+    const at = batch.get(event, column);
+    if (!this.graves.mayHoldDirectory(batch.bytes, at)) return NO_PLACES;
+    const grave = this.graves.find(handleKey(fs, batch.bytes, at, batch.get(event, column + 1)));
+    return grave?.directory === true ? grave.places : NO_PLACES;
+  }
+}

@@ -1,0 +1,178 @@
+// Gives events without a name (orphans.ts) theirs: from the event that belongs to them, from what was removed before, or from the
+// rename that overwrote the file. Across the boundary of two batches, too.
+import * as fan from "../decode/fan.ts";
+import * as abi from "../kernel/abi.ts";
+import { entryPlaces } from "./entry.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Graves } from "./graves.ts";
+import { handleKey, objectKey } from "./keys.ts";
+import { NO_PLACES, type Occurrences } from "./occurrence.ts";
+import { LINE_BITS } from "./order.ts";
+import { findDeath, findMate, isFileRename, previousOfProcess } from "./orphans.ts";
+import { NOT_FOUND } from "./tree.ts";
+import type { Place } from "./watch.ts";
+
+type Batch = fan.EventBatch;
+
+/** Where a mate nearly always is: other CPUs' events come in between, a few within one system call. */
+const NEAR = 16;
+/** In EXTRA: an orphan that was told with another event. */
+const TAKEN = -1;
+
+/** An orphan whose mate can only be in the next batch. */
+interface Held {
+  types: number;
+  fs: Filesystem;
+  handle: Uint8Array;
+}
+
+/** The name that a file rename gave, which another file may have had until then. */
+interface Target {
+  fs: Filesystem;
+  places: readonly Place[];
+  name: Uint8Array;
+  /** Key of the file that has it now: its own events aren't the other one's. */
+  moved: string;
+}
+
+export class Nameless {
+  private held: Held[] = [];
+  /** Of each process the rename that was its last event in the batch before. */
+  private lastTargets = new Map<number, Target>();
+  /** Renames of this batch whose overwritten file was found. */
+  private readonly spent = new Set<number>();
+
+  constructor(
+    private readonly graves: Graves,
+    private readonly selfPid: number,
+  ) {}
+
+  begin(batch: Batch): void {
+    const { held } = this;
+    this.held = [];
+    this.spent.clear();
+    // What finds no mate here either was unlinked before it was watched: its name can't be known.
+    for (const { types, fs, handle } of held) {
+      const mate = findMate(batch, 0, batch.count, fs, handle, 0, handle.length);
+      if (mate >= 0) addExtra(batch, mate, types);
+    }
+  }
+
+  /** ATTRIB or DELETE_SELF of a file. */
+  resolve(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
+    const at = batch.get(i, fan.OBJECT_AT);
+    const length = batch.get(i, fan.OBJECT_BYTES);
+    const types = batch.get(i, fan.MASK) & LINE_BITS;
+    if (at < 0 || types === 0 || batch.get(i, fan.EXTRA) === TAKEN) return;
+    const near = findMate(batch, i + 1, i + 1 + NEAR, fs, batch.bytes, at, length);
+    if (near >= 0) {
+      addExtra(batch, near, types);
+      return;
+    }
+    if (this.fromGrave(fs, batch, i, types, out)) return;
+    if (this.fromRename(fs, batch, i, types, true, out)) return;
+    const far = findMate(batch, i + 1 + NEAR, batch.count, fs, batch.bytes, at, length);
+    if (far >= 0) addExtra(batch, far, types);
+    else if (!this.fromRename(fs, batch, i, types, false, out)) {
+      this.held.push({ types, fs, handle: Uint8Array.from(batch.bytes.subarray(at, at + length)) });
+    }
+  }
+
+  /** The death of a file that was made and removed within one event stands behind that in the queue. Returns its types. */
+  takeDeath(fs: Filesystem, batch: Batch, i: number): number {
+    const death = findDeath(batch, i + 1, fs, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES));
+    if (death < 0) return 0;
+    batch.set(death, fan.EXTRA, TAKEN);
+    return batch.get(death, fan.MASK) & LINE_BITS;
+  }
+
+  /** Remembers the renames at the end of the batch: the file that one overwrote may be told in the next. */
+  end(batch: Batch, fsOf: (i: number) => Filesystem | null): void {
+    this.lastTargets = new Map();
+    const seen = new Set<number>();
+    for (let i = batch.count - 1; i >= Math.max(0, batch.count - NEAR * 4); i--) {
+      const pid = batch.get(i, fan.PID);
+      if (seen.has(pid)) continue;
+      seen.add(pid);
+      const fs = fsOf(i);
+      if (fs !== null && isFileRename(batch, i) && !this.spent.has(i))
+        this.lastTargets.set(pid, targetOf(fs, batch, i));
+    }
+  }
+
+  private fromGrave(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): boolean {
+    if (this.graves.empty) return false;
+    const key = objectKey(fs, batch, i);
+    const grave = this.graves.find(key);
+    if (grave === undefined || grave.directory) return false;
+    if ((types & abi.FAN_DELETE_SELF) !== 0) this.graves.forget(key);
+    this.tell(batch.get(i, fan.PID), types, grave.places, grave.name, out);
+    return true;
+  }
+
+  /**
+   * @param adjacent only the rename that is the process's event right before: then there is no doubt. Otherwise its last one,
+   *   which another thread's event may have come behind; that is said by `merged`
+   */
+  private fromRename(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    types: number,
+    adjacent: boolean,
+    out: Occurrences,
+  ): boolean {
+    const pid = batch.get(i, fan.PID);
+    let before = previousOfProcess(batch, i);
+    if (!adjacent)
+      while (before >= 0 && !this.mayOverwrite(batch, before)) before = previousOfProcess(batch, before);
+    let target: Target | undefined;
+    if (before < 0) {
+      target = this.lastTargets.get(pid);
+      this.lastTargets.delete(pid);
+    } else if (this.mayOverwrite(batch, before)) {
+      target = targetOf(fs, batch, before);
+      this.spent.add(before);
+    }
+    if (target === undefined || target.fs !== fs || target.moved === objectKey(fs, batch, i)) return false;
+    const one = this.tell(pid, types, target.places, target.name, out);
+    if (one !== null && !adjacent) one.merged = true;
+    if (one !== null && (types & abi.FAN_DELETE_SELF) === 0) {
+      // It has other names, or is held open.
+      const { places, name } = target;
+      this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false });
+    }
+    return true;
+  }
+
+  private mayOverwrite(batch: Batch, i: number): boolean {
+    return isFileRename(batch, i) && !this.spent.has(i);
+  }
+
+  private tell(pid: number, types: number, places: readonly Place[], name: Uint8Array, out: Occurrences) {
+    if (places.length === 0 || pid === this.selfPid) return null;
+    const one = out.add(types, pid, places, false);
+    one.bytes = name;
+    one.nameBytes = name.length;
+    one.gone = true;
+    return one;
+  }
+}
+
+function targetOf(fs: Filesystem, batch: Batch, i: number): Target {
+  const node = fs.tree.find(batch.bytes, batch.get(i, fan.NEW_DIR_AT));
+  const nameAt = batch.get(i, fan.NEW_NAME_AT);
+  const nameBytes = batch.get(i, fan.NEW_NAME_BYTES);
+  const places =
+    node === NOT_FOUND ? NO_PLACES : entryPlaces(fs.placesOf(node), batch.bytes, nameAt, nameBytes);
+  return {
+    fs,
+    places,
+    name: Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes)),
+    moved: handleKey(fs, batch.bytes, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES)),
+  };
+}
+
+function addExtra(batch: Batch, event: number, types: number): void {
+  batch.set(event, fan.EXTRA, batch.get(event, fan.EXTRA) | types);
+}
