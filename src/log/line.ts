@@ -83,6 +83,8 @@ export function extraText(extra: {
   exchange: boolean;
   directory: boolean;
   merged: boolean;
+  /** By reading a directory, not by an event. */
+  found?: boolean;
   error: number;
   errorCount: number;
 }): Uint8Array | null {
@@ -94,10 +96,11 @@ export function extraText(extra: {
     if (extra.exchange) text += `,"exchange":true`;
   }
   if (extra.directory) {
-    if (text === "" && !extra.merged && extra.error === 0) return DIRECTORY_TEXT;
+    if (text === "" && !extra.merged && extra.found !== true && extra.error === 0) return DIRECTORY_TEXT;
     text += `,"dir":true`;
   }
   if (extra.merged) text += `,"merged":true`;
+  if (extra.found === true) text += `,"origin":"scan"`;
   if (extra.error !== 0) text += `,"error":${extra.error},"error_count":${extra.errorCount}`;
   return text === "" ? null : encoder.encode(text);
 }

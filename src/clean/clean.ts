@@ -1,0 +1,257 @@
+// `fsmon clean`: trims logs by age and size, beside a daemon that writes or without one. Limits go in; what went (or would go)
+// comes out. No line goes that was not to go, and being killed leaves every file old or new, never half.
+import { closeSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import { Failure } from "../failure.ts";
+import type { Identity } from "../kernel/identity.ts";
+import { withoutDaemon } from "../log/lifetime.ts";
+import { listLogs, logHash } from "../log/names.ts";
+import { errorCode, openForReading } from "../log/open.ts";
+import { takeCleanLock } from "./clean-lock.ts";
+import { countLinesBefore } from "./count.ts";
+import { type Decision, decide, type Limits } from "./decide.ts";
+import { lastTimeOf, type SurveyedLog, surveyLog } from "./survey.ts";
+import { dropFile, removeLeftovers, trimFile } from "./trim.ts";
+
+export interface CleanRequest {
+  logDir: string;
+  owner: Identity;
+  /** Managed paths as typed; null for every log, those of removed paths too. */
+  paths: readonly string[] | null;
+  /** null: any age. */
+  keepDays: number | null;
+  /** null: any size. */
+  maxSizeBytes: number | null;
+  nowMs: number;
+}
+
+/** What goes of one log. */
+export interface LogCleaning {
+  hash: string;
+  /** null when no line of the log tells. */
+  managedPath: string | null;
+  /** Null when they weren't counted (only a plan counts them), or when some are packed. */
+  lines: number | null;
+  bytes: number;
+  /** Times of the first and the last line that go; null when unknown or nothing goes. */
+  fromMs: number | null;
+  toMs: number | null;
+  keptBytes: number;
+  /** Files dropped whole. */
+  filesDropped: number;
+  /** Sentences about what was left alone. */
+  problems: string[];
+}
+
+export interface CleanCallbacks {
+  /**
+   * Asks the running daemon to seal the live file of a log.
+   *
+   * @returns false when it can't be asked, or had nothing to seal
+   */
+  sealLive: (hash: string) => boolean | Promise<boolean>;
+}
+
+const DAY_MS = 86_400_000;
+/** Another clean may be copying a file at disk speed. */
+const LOCK_WAIT_MS = 60_000;
+/** Sealing and looking again; more often means that somebody else is at work on the same files. */
+const ROUNDS_MAX = 3;
+
+/** What applyClean() would do now, with the lines counted. Changes nothing. */
+export function planClean(request: CleanRequest): LogCleaning[] {
+  return chosenLogs(request).map((hash) => {
+    const log = surveyOf(request, hash);
+    const decisions = decide(log, limitsOf(request), request.owner);
+    const last = decisions.at(-1);
+    return {
+      ...summary(log, decisions),
+      lines: countLines(decisions, request.owner),
+      toMs: last === undefined ? null : lastCutMs(last, request.owner),
+    };
+  });
+}
+
+/**
+ * Does it.
+ *
+ * @throws {Failure} for a path without a log, and when another clean doesn't end
+ */
+export async function applyClean(request: CleanRequest, callbacks: CleanCallbacks): Promise<LogCleaning[]> {
+  const { logDir, owner } = request;
+  const hashes = chosenLogs(request);
+  if (hashes.length === 0) return [];
+  const release = takeCleanLock(logDir, owner, LOCK_WAIT_MS);
+  if (release === null) throw new Failure(`Another clean of "${logDir}" is still running`, "try again later");
+  try {
+    removeLeftovers(logDir, owner);
+    const done: LogCleaning[] = [];
+    for (const hash of hashes) done.push(await cleanLog(request, hash, callbacks));
+    return done;
+  } finally {
+    release();
+  }
+}
+
+async function cleanLog(
+  request: CleanRequest,
+  hash: string,
+  callbacks: CleanCallbacks,
+): Promise<LogCleaning> {
+  const { owner } = request;
+  const problems: string[] = [];
+  let report: LogCleaning | null = null;
+  for (let round = 1; ; round++) {
+    const log = surveyOf(request, hash);
+    const decisions = decide(log, limitsOf(request), owner);
+    const live = decisions.find((decision) => decision.file.number === null);
+    const sealed = decisions.filter((decision) => decision !== live);
+    // Oldest first, so that being stopped in between leaves no hole.
+    const lastMs = new Map(decisions.map((decision) => [decision, lastCutMs(decision, owner)]));
+    const done = sealed.filter((decision) => carryOut(decision, owner, problems));
+    const cut = live === undefined ? true : await cutLive(request, live, callbacks);
+    if (live !== undefined && cut === true) done.push(live);
+    const last = done.at(-1);
+    const toMs = last === undefined ? null : (lastMs.get(last) ?? null);
+    report = together(report, { ...summary(log, done), toMs });
+    // Sealed by the daemon: it is a segment now, and the next round finds it.
+    if (cut !== "sealed" || round === ROUNDS_MAX) break;
+  }
+  report.problems.push(...problems);
+  return report;
+}
+
+function together(before: LogCleaning | null, now: LogCleaning): LogCleaning {
+  if (before === null) return now;
+  return {
+    ...now,
+    managedPath: now.managedPath ?? before.managedPath,
+    bytes: before.bytes + now.bytes,
+    fromMs: before.fromMs ?? now.fromMs,
+    toMs: now.toMs ?? before.toMs,
+    filesDropped: before.filesDropped + now.filesDropped,
+  };
+}
+
+/** @returns true when it was cut here, "sealed" when the daemon made a segment of it, false when it has to stay */
+async function cutLive(
+  request: CleanRequest,
+  decision: Decision,
+  callbacks: CleanCallbacks,
+): Promise<boolean | "sealed"> {
+  const { logDir, owner } = request;
+  const { file, cutBytes } = decision;
+  // Without a daemon nobody writes to it, and it can be cut in its place. The lock is held for the moment of the change only.
+  const undisturbed = (change: () => boolean) => withoutDaemon(logDir, owner, change) ?? false;
+  if (withoutDaemon(logDir, owner, () => true) === true) {
+    const done =
+      cutBytes >= file.sizeBytes
+        ? undisturbed(() => dropFile(file, owner))
+        : runThrough(trimFile(file, cutBytes, owner, undisturbed));
+    if (done) return true;
+  }
+  return (await callbacks.sealLive(file.name.slice(0, 16))) ? "sealed" : false;
+}
+
+/** @returns false when the file had to stay as it is */
+function carryOut(decision: Decision, owner: Identity, problems: string[]): boolean {
+  const { file, cutBytes } = decision;
+  try {
+    return cutBytes >= file.sizeBytes ? dropFile(file, owner) : runThrough(trimFile(file, cutBytes, owner));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    const why = error instanceof Failure ? error.message : `${errorCode(error) || String(error)}`;
+    problems.push(`Cannot trim "${file.path}" (${why}): left as it is`);
+    return false;
+  }
+}
+
+function runThrough<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+function limitsOf(request: CleanRequest): Limits {
+  const { keepDays, maxSizeBytes, nowMs } = request;
+  return { keepFromMs: keepDays === null ? null : nowMs - keepDays * DAY_MS, maxSizeBytes };
+}
+
+function surveyOf(request: CleanRequest, hash: string): SurveyedLog {
+  const { logDir, owner } = request;
+  const log = listLogs(logDir, owner).get(hash) ?? { hash, segments: [] };
+  return surveyLog(logDir, log, owner);
+}
+
+function chosenLogs(request: CleanRequest): string[] {
+  const { logDir, owner, paths } = request;
+  const hashes = [...listLogs(logDir, owner).keys()];
+  if (paths === null) return hashes;
+  return paths.map((typed) => {
+    const hash = spellingsOf(typed)
+      .map(logHash)
+      .find((one) => hashes.includes(one));
+    if (hash === undefined) {
+      throw new Failure(
+        `There is no log for ${JSON.stringify(typed)}`,
+        "fsmon managed lists the managed paths",
+      );
+    }
+    return hash;
+  });
+}
+
+function spellingsOf(typed: string): string[] {
+  const path = resolve(typed);
+  try {
+    return [path, realpathSync(path)];
+  } catch {
+    return [path];
+  }
+}
+
+function summary(log: SurveyedLog, decisions: readonly Decision[]): LogCleaning {
+  const bytes = decisions.reduce((sum, decision) => sum + decision.cutBytes, 0);
+  return {
+    hash: log.hash,
+    managedPath: log.managedPath,
+    lines: null,
+    bytes,
+    fromMs: decisions[0]?.file.firstMs ?? null,
+    toMs: null,
+    keptBytes: log.files.reduce((sum, file) => sum + file.sizeBytes, 0) - bytes,
+    filesDropped: decisions.filter(({ file, cutBytes }) => cutBytes >= file.sizeBytes).length,
+    problems: [...log.problems],
+  };
+}
+
+function lastCutMs({ file, cutBytes }: Decision, owner: Identity): number | null {
+  if (cutBytes >= file.sizeBytes) return file.lastMs;
+  return withFile(file.path, owner, (fd) => lastTimeOf(fd, cutBytes));
+}
+
+function countLines(decisions: readonly Decision[], owner: Identity): number | null {
+  let lines = 0;
+  for (const { file, cutBytes } of decisions) {
+    const count =
+      file.packing === null ? withFile(file.path, owner, (fd) => countLinesBefore(fd, cutBytes)) : null;
+    if (count === null) return null;
+    lines += count;
+  }
+  return lines;
+}
+
+function withFile<T>(path: string, owner: Identity, work: (fd: number) => T): T | null {
+  let fd: number;
+  try {
+    fd = openForReading(path, owner).fd;
+  } catch {
+    return null;
+  }
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

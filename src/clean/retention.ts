@@ -1,0 +1,216 @@
+// The daemon's own cleaning: keep_days, max_size, max_total and min_free hold even if nobody ever runs `fsmon clean`. One round
+// a minute, in steps of a millisecond or so that never delay events. Drops whole segments, oldest first; a file is cut only
+// when it alone breaks a limit.
+import { statfsSync } from "node:fs";
+import { asOwner, type Identity } from "../kernel/identity.ts";
+import { type LogFiles, listLogs } from "../log/names.ts";
+import { errorCode } from "../log/open.ts";
+import { takeCleanLock } from "./clean-lock.ts";
+import { decide, type Limits } from "./decide.ts";
+import { type SurveyedFile, type SurveyedLog, surveyLog } from "./survey.ts";
+import { dropFile, removeLeftovers, trimFile } from "./trim.ts";
+
+export interface RetentionLimits {
+  keepDays: number | null;
+  /** Of one log, all its files. */
+  maxSizeBytes: number | null;
+  /** Of all logs together. */
+  maxTotalBytes: number | null;
+  /** What must stay free on the log directory's filesystem. */
+  minFreeBytes: number | null;
+}
+
+export interface RetentionOptions {
+  logDir: string;
+  owner: Identity;
+  limits: RetentionLimits;
+  /** Seals the live file of a log that this daemon writes; false when it doesn't, or there was nothing to seal. */
+  sealLive: (hash: string) => boolean;
+  /** Told once for each new kind of trouble. */
+  onTrouble: (message: string) => void;
+}
+
+export interface RetentionStep {
+  /** Something is left to do: call again as soon as there is nothing better to do. */
+  more: boolean;
+  /** Nothing is left to drop and the limits are still broken: recording has to stop until they aren't. */
+  hold: boolean;
+}
+
+const DAY_MS = 86_400_000;
+const ROUND_MS = 60_000;
+/** While recording is stopped, space is looked for more often. */
+const HELD_ROUND_MS = 1000;
+/**
+ * A file is cut for its age only when its oldest line is a day too old (or a tenth of keep_days, where that is less): a slow
+ * log is then copied once a day at most, instead of every minute.
+ */
+const AGE_SLACK_MS = DAY_MS;
+/** A log is kept in at least so many segments, so that dropping the oldest never takes more than this share of max_size. */
+const SEGMENTS_MIN = 8;
+const SEGMENT_MIN_BYTES = 64 * 1024;
+
+/** How large segments may become under a limit (max_size, max_total) for what they are a part of. */
+export function segmentSizeWithin(segmentSizeBytes: number, limitBytes: number | null): number {
+  if (limitBytes === null) return segmentSizeBytes;
+  return Math.min(segmentSizeBytes, Math.max(SEGMENT_MIN_BYTES, Math.floor(limitBytes / SEGMENTS_MIN)));
+}
+
+export class Retention {
+  readonly #options: RetentionOptions;
+  #round: Generator<void, void> | null = null;
+  #nextRoundMs = Number.NEGATIVE_INFINITY;
+  #hold = false;
+  #lastTrouble = "";
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  /** Does a small part of what is due. Never throws for trouble with the disk. */
+  step(nowMs: number): RetentionStep {
+    if (this.#round === null) {
+      // A clock that was set back must not stop the cleaning for as long.
+      const waitMs = this.#nextRoundMs - nowMs;
+      const early = waitMs > 0 && waitMs <= ROUND_MS;
+      if (early && (this.#hold || !this.#spaceIsShort())) return { more: false, hold: this.#hold };
+      this.#round = this.#clean(nowMs);
+    }
+    try {
+      if (this.#round.next().done === true) this.#round = null;
+    } catch (error) {
+      this.#round = null;
+      this.#tell(`Cannot clean "${this.#options.logDir}" (${errorCode(error) || String(error)})`);
+    }
+    if (this.#round === null) this.#nextRoundMs = nowMs + (this.#hold ? HELD_ROUND_MS : ROUND_MS);
+    return { more: this.#round !== null, hold: this.#hold };
+  }
+
+  *#clean(nowMs: number): Generator<void, void> {
+    const { logDir, owner, limits } = this.#options;
+    const logs = listLogs(logDir, owner);
+    if (logs.size === 0) {
+      this.#hold = this.#spaceIsShort();
+      return;
+    }
+    const release = takeCleanLock(logDir, owner, 0);
+    // A person is cleaning: the next round sees what is left.
+    if (release === null) return;
+    try {
+      removeLeftovers(logDir, owner);
+      for (const log of logs.values()) {
+        yield;
+        yield* this.#cleanLog(log, nowMs);
+      }
+      if (limits.maxTotalBytes !== null || limits.minFreeBytes !== null) yield* this.#makeSpace();
+    } finally {
+      release();
+    }
+  }
+
+  *#cleanLog(log: LogFiles, nowMs: number): Generator<void, void> {
+    const { logDir, owner, limits, sealLive } = this.#options;
+    for (let round = 0; round < 2; round++) {
+      const survey = surveyLog(logDir, listLogs(logDir, owner).get(log.hash) ?? log, owner);
+      for (const problem of survey.problems) this.#tell(problem);
+      yield;
+      const sealed = survey.files.filter((file) => file.number !== null);
+      for (const file of wholeOnesToGo(survey, limits, nowMs)) {
+        dropFile(file, owner);
+        sealed.splice(sealed.indexOf(file), 1);
+        yield;
+      }
+      const rest = {
+        ...survey,
+        files: survey.files.filter((file) => file.number === null || sealed.includes(file)),
+      };
+      const broken = limitsBrokenBy(rest, limits, nowMs);
+      if (broken === null) return;
+      const decisions = decide(rest, broken, owner);
+      for (const { file, cutBytes } of decisions) {
+        if (file.number === null) continue;
+        if (cutBytes >= file.sizeBytes) dropFile(file, owner);
+        else yield* trimFile(file, cutBytes, owner);
+      }
+      // A live file that breaks a limit by itself becomes a segment first; the second round cuts that.
+      if (!decisions.some(({ file }) => file.number === null) || !sealLive(log.hash)) return;
+    }
+  }
+
+  /** Drops the oldest segments of all logs until max_total and min_free hold, or nothing is left to drop. */
+  *#makeSpace(): Generator<void, void> {
+    const { logDir, owner } = this.#options;
+    const files: SurveyedFile[] = [];
+    for (const log of listLogs(logDir, owner).values()) {
+      files.push(...surveyLog(logDir, log, owner).files);
+      yield;
+    }
+    let totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    const oldestFirst = files
+      .filter((file) => file.number !== null)
+      .sort((a, b) => (a.lastMs ?? a.mtimeMs) - (b.lastMs ?? b.mtimeMs));
+    for (const file of oldestFirst) {
+      if (!this.#breaksTotal(totalBytes) && !this.#spaceIsShort()) break;
+      if (dropFile(file, owner)) totalBytes -= file.sizeBytes;
+      yield;
+    }
+    this.#hold = this.#breaksTotal(totalBytes) || this.#spaceIsShort();
+    if (this.#hold) this.#tell(`No space may be used for the logs in "${logDir}" any more: recording stops`);
+    else this.#lastTrouble = "";
+  }
+
+  #breaksTotal(totalBytes: number): boolean {
+    const { maxTotalBytes } = this.#options.limits;
+    return maxTotalBytes !== null && totalBytes > maxTotalBytes;
+  }
+
+  #spaceIsShort(): boolean {
+    const { logDir, owner, limits } = this.#options;
+    if (limits.minFreeBytes === null) return false;
+    try {
+      const { bavail, bsize } = asOwner(owner, () => statfsSync(logDir));
+      return Number(bavail) * Number(bsize) < limits.minFreeBytes;
+    } catch {
+      return false;
+    }
+  }
+
+  #tell(message: string): void {
+    if (message === this.#lastTrouble) return;
+    this.#lastTrouble = message;
+    this.#options.onTrouble(message);
+  }
+}
+
+/** Sealed files, oldest first, that can go as a whole. */
+function wholeOnesToGo(log: SurveyedLog, limits: RetentionLimits, nowMs: number): SurveyedFile[] {
+  const keepFromMs = limits.keepDays === null ? Number.NEGATIVE_INFINITY : nowMs - limits.keepDays * DAY_MS;
+  let excess = log.files.reduce((sum, file) => sum + file.sizeBytes, 0) - (limits.maxSizeBytes ?? Infinity);
+  const going: SurveyedFile[] = [];
+  for (const file of log.files) {
+    if (file.number === null) continue;
+    const lastMs = file.lastMs ?? (file.packing === null ? file.mtimeMs : Number.POSITIVE_INFINITY);
+    if (lastMs >= keepFromMs && !(excess > 0 && isSmallBeside(file, limits))) continue;
+    going.push(file);
+    excess -= file.sizeBytes;
+  }
+  return going;
+}
+
+/** A segment that is most of what may be kept is cut rather than dropped. */
+function isSmallBeside(file: SurveyedFile, limits: RetentionLimits): boolean {
+  return file.packing !== null || file.sizeBytes <= (limits.maxSizeBytes ?? 0) / 4;
+}
+
+/** The limits that are still broken and call for cutting a file; null when none are. */
+function limitsBrokenBy(log: SurveyedLog, limits: RetentionLimits, nowMs: number): Limits | null {
+  const { keepDays, maxSizeBytes } = limits;
+  const totalBytes = log.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const tooLarge = maxSizeBytes !== null && totalBytes > maxSizeBytes;
+  const keepFromMs = keepDays === null ? null : nowMs - keepDays * DAY_MS;
+  const slackMs = keepDays === null ? 0 : Math.min(AGE_SLACK_MS, (keepDays * DAY_MS) / 10);
+  const tooOld =
+    keepFromMs !== null && log.files.some((file) => (file.firstMs ?? keepFromMs) < keepFromMs - slackMs);
+  if (!tooLarge && !tooOld) return null;
+  return { keepFromMs: tooOld ? keepFromMs : null, maxSizeBytes: tooLarge ? maxSizeBytes : null };
+}

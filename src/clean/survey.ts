@@ -1,0 +1,103 @@
+// What a log's files hold, without reading them: sizes, and the times of their first and last lines. Names go in, facts come
+// out; files that can't be judged are said to be so and then left alone. Changes nothing.
+import { closeSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../failure.ts";
+import type { Identity } from "../kernel/identity.ts";
+import type { LogFiles, Packing } from "../log/names.ts";
+import { errorCode, openForReading } from "../log/open.ts";
+import { linesBackward, readRange, wholeLinesEnd } from "../log/tail.ts";
+import { LineProbe } from "../query/bisect.ts";
+import { readOddLine } from "../query/odd-line.ts";
+import { packedHead } from "../query/packed.ts";
+import { headIn, monitoredPathIn } from "../query/sorted-files.ts";
+
+export interface SurveyedFile {
+  name: string;
+  path: string;
+  /** Null for the live file. */
+  number: number | null;
+  packing: Packing | null;
+  sizeBytes: number;
+  dev: number;
+  ino: number;
+  /** Time of the first line; null when no line has one. */
+  firstMs: number | null;
+  /** Time of the last line; for packed files the next file's first, which is not before it. Null when unknown. */
+  lastMs: number | null;
+  mtimeMs: number;
+}
+
+export interface SurveyedLog {
+  hash: string;
+  /** By the log's own lines; null when none tells. */
+  managedPath: string | null;
+  /** Oldest first. */
+  files: SurveyedFile[];
+  /** Sentences about files that are left alone. */
+  problems: string[];
+}
+
+const HEAD_BYTES = 64 * 1024;
+/** Lines without a time at a file's end are passed over up to here; then its mtime speaks for it. */
+const LAST_LINE_SEARCH_BYTES = 1024 * 1024;
+
+export function surveyLog(logDir: string, log: LogFiles, owner: Identity): SurveyedLog {
+  const surveyed: SurveyedLog = { hash: log.hash, managedPath: null, files: [], problems: [] };
+  let next: { firstMs: number | null; afterSetBack: boolean } | null = null;
+  for (const { name, number, packing } of log.segments.toReversed()) {
+    const path = join(logDir, name);
+    let opened: ReturnType<typeof openForReading>;
+    try {
+      opened = openForReading(path, owner);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") {
+        const why = error instanceof Failure ? error.message : `Cannot read "${path}" (${errorCode(error)})`;
+        surveyed.problems.push(`${why}: left as it is`);
+      }
+      next = null;
+      continue;
+    }
+    const { fd, stat } = opened;
+    try {
+      const file: SurveyedFile = {
+        name,
+        path,
+        number,
+        packing,
+        sizeBytes: stat.size,
+        dev: stat.dev,
+        ino: stat.ino,
+        firstMs: null,
+        lastMs: null,
+        mtimeMs: stat.mtimeMs,
+      };
+      const bytes = packing === null ? readRange(fd, 0, HEAD_BYTES) : packedHead(fd, packing);
+      const head = headIn(bytes);
+      surveyed.managedPath = monitoredPathIn(bytes) ?? surveyed.managedPath;
+      if (packing === null) {
+        const end = wholeLinesEnd(fd, stat.size);
+        file.firstMs = new LineProbe(fd, end).timedLine(0, end)?.timeMs ?? null;
+        file.lastMs = file.firstMs === null ? null : lastTimeOf(fd, end);
+      } else {
+        file.firstMs = Number.isNaN(head.timeMs) ? null : head.timeMs;
+        if (next !== null && !next.afterSetBack) file.lastMs = next.firstMs;
+      }
+      next = { firstMs: file.firstMs, afterSetBack: head.afterSetBack };
+      surveyed.files.push(file);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  surveyed.files.reverse();
+  return surveyed;
+}
+
+/** The last time in [0, end); null when the last lines have none. */
+export function lastTimeOf(fd: number, end: number): number | null {
+  for (const { bytes } of linesBackward(fd, end, LAST_LINE_SEARCH_BYTES)) {
+    const line = readOddLine(bytes, 0, bytes.length);
+    if (line.kind === "event") return line.timeMs;
+  }
+  return null;
+}

@@ -1,0 +1,172 @@
+// One daemon to a log directory, and how long it lived: a lock file whose mtime is the daemon's heartbeat, so that after a
+// crash the GAP begins when the recording really ended, and a clean stop is told from a crash.
+// The file is the owner's; root trusts nothing in it but times, which at worst make a GAP too long or too short.
+import { closeSync, constants, fstatSync, ftruncateSync, futimesSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../failure.ts";
+import { asOwner, type Identity } from "../kernel/identity.ts";
+import { lockFile } from "../kernel/lock.ts";
+import { SyscallError } from "../kernel/syscall.ts";
+import { closeQuietly, errorCode, makeLogDir, openForUpdate } from "./open.ts";
+import { readRange } from "./tail.ts";
+import { formatTime, parseTime } from "./time.ts";
+
+export interface PreviousRun {
+  kind: "none" | "stopped" | "crashed";
+  /** Until when everything was recorded; null for `none`. After a crash at most HEARTBEAT_MS too early. */
+  endedMs: number | null;
+}
+
+export const LOCK_NAME = "daemon.lock";
+/** How far `gap_from` may lie before the real end of a crashed daemon; a touch of an inode every 10 s costs nothing. */
+const HEARTBEAT_MS = 10_000;
+/** `fsmon clean` without a daemon holds the lock while it renames a few files. */
+const TAKE_WAIT_MS = 3000;
+/** More than we ever write there. */
+const CONTENT_MAX_BYTES = 4096;
+
+export class Lifetime {
+  readonly #fd: number;
+  readonly #previous: PreviousRun;
+  readonly #startedMs: number;
+  /** What stood there when this daemon came. */
+  readonly #before: { content: Buffer; mtimeMs: number };
+  #beatAtMs = Number.NEGATIVE_INFINITY;
+
+  /**
+   * Takes the log directory for this daemon (and makes it where it is missing).
+   *
+   * @throws {Failure} when another daemon has it, or the lock file can't be made
+   */
+  constructor(logDir: string, owner: Identity, nowMs: number) {
+    makeLogDir(logDir, owner);
+    const path = join(logDir, LOCK_NAME);
+    try {
+      this.#fd = openForUpdate(path, owner).fd;
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure(
+        `Cannot open "${path}" (${errorCode(error) || String(error)})`,
+        "check the directory and the disk, or set [logging] dir in the config",
+      );
+    }
+    if (!locked(this.#fd, TAKE_WAIT_MS)) {
+      closeQuietly(this.#fd);
+      throw new Failure(
+        `Another fsmon daemon already writes to "${logDir}"`,
+        "stop it first, or give this one another [logging] dir",
+      );
+    }
+    this.#startedMs = nowMs;
+    const { size, mtimeMs } = fstatSync(this.#fd);
+    this.#before = { content: readRange(this.#fd, 0, Math.min(size, CONTENT_MAX_BYTES)), mtimeMs };
+    this.#previous = readPrevious(this.#before.content, mtimeMs);
+    this.#write(null);
+    this.beat(nowMs);
+  }
+
+  previousLife(): PreviousRun {
+    return this.#previous;
+  }
+
+  /** Says that everything up to now was recorded. Call it as often as you like; it acts every ten seconds. Never throws. */
+  beat(nowMs: number): void {
+    // The clock may have been set back: then the old beat lies in the future and would hold off the new ones.
+    if (Math.abs(nowMs - this.#beatAtMs) < HEARTBEAT_MS) return;
+    this.#beatAtMs = nowMs;
+    try {
+      futimesSync(this.#fd, nowMs / 1000, nowMs / 1000);
+    } catch {
+      // A read-only or broken disk: the logs themselves say so.
+    }
+  }
+
+  /**
+   * The daemon stops in good order, and gives the directory back.
+   *
+   * @param recordedUntilMs now, or since when a log is incomplete
+   */
+  stop(recordedUntilMs: number): void {
+    try {
+      this.#write(recordedUntilMs);
+    } catch {
+      // Then the next start takes it for a crash, and the GAP begins at the last heartbeat: true all the same.
+    }
+    closeSync(this.#fd);
+  }
+
+  /** The daemon can't start after all: what the lock file told of the run before it tells again. */
+  abandon(): void {
+    try {
+      const { content, mtimeMs } = this.#before;
+      if (content.length > 0) writeSync(this.#fd, content, 0, content.length, 0);
+      ftruncateSync(this.#fd, content.length);
+      futimesSync(this.#fd, mtimeMs / 1000, mtimeMs / 1000);
+    } catch {
+      // The disk is full or broken: the next start then takes this for a crash.
+    }
+    closeSync(this.#fd);
+  }
+
+  /** Overwrites in place, padded to one length: on a full disk that needs no further block. */
+  #write(cleanStopMs: number | null): void {
+    const content = {
+      pid: process.pid,
+      started: formatTime(this.#startedMs),
+      clean_stop: cleanStopMs === null ? null : formatTime(cleanStopMs),
+    };
+    const bytes = Buffer.from(`${JSON.stringify(content).padEnd(126)}\n`);
+    writeSync(this.#fd, bytes, 0, bytes.length, 0);
+    if (fstatSync(this.#fd).size > bytes.length) ftruncateSync(this.#fd, bytes.length);
+  }
+}
+
+/**
+ * Runs work while no daemon can start on the directory.
+ *
+ * @returns what the work returned; null when a daemon is running there
+ */
+export function withoutDaemon<T>(logDir: string, owner: Identity, work: () => T): T | null {
+  const path = join(logDir, LOCK_NAME);
+  let fd: number;
+  try {
+    // Not through openForUpdate(): a look must not make a file that then speaks of a daemon's life.
+    fd = asOwner(owner, () =>
+      openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+    );
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return work();
+    throw error;
+  }
+  try {
+    return locked(fd, 0) ? work() : null;
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
+/** Some network filesystems know no locks: one daemon a directory is then the administrator's promise. */
+function locked(fd: number, waitMs: number): boolean {
+  try {
+    return lockFile(fd, waitMs);
+  } catch (error) {
+    if (error instanceof SyscallError && ["ENOLCK", "EOPNOTSUPP", "ENOSYS"].includes(error.code)) return true;
+    throw error;
+  }
+}
+
+function readPrevious(content: Buffer, mtimeMs: number): PreviousRun {
+  if (content.length === 0) return { kind: "none", endedMs: null };
+  const cleanStopMs = parseTime(String(cleanStopOf(content)));
+  if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs };
+  return { kind: "crashed", endedMs: Math.floor(mtimeMs) };
+}
+
+function cleanStopOf(content: Buffer): unknown {
+  try {
+    const value: unknown = JSON.parse(content.toString("utf8"));
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>).clean_stop : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,327 @@
+// The file that a log's daemon appends to, wherever other people's tools have moved it. Whole lines go in; after each write
+// they are in the file that has the log's name, or in the one it was renamed to, never in one that is gone.
+// Every method may throw a system error or a Failure; the caller (writer.ts) keeps the lines and tries again.
+import { fchmodSync, fstatSync, ftruncateSync, type Stats } from "node:fs";
+import { join } from "node:path";
+import { asOwner, type Identity } from "../kernel/identity.ts";
+import { CarryOver } from "./carry-over.ts";
+import { resumeOffset } from "./copy-match.ts";
+import { liveName } from "./names.ts";
+import { closeQuietly, errorCode, isSameFile, lookAt, makeLogDir, openForAppend } from "./open.ts";
+import { PutFailed, passingOn } from "./put-failed.ts";
+import { sealAs } from "./seal.ts";
+import { linesBackward, repairTail, wholeLinesEnd } from "./tail.ts";
+import { lineTimeBytes } from "./time.ts";
+import { WriteStopped, writeWhole } from "./write.ts";
+
+export interface LiveFileOptions {
+  logDir: string;
+  hash: string;
+  owner: Identity;
+  segmentSizeBytes: number;
+  /** The lines that open a further segment; `back` is set when the clock was set back from there. */
+  head: (timeMs: number, back: { fromMs: number } | null) => Uint8Array;
+  onOwnerless: () => void;
+  /** Lines of a file that has lost its name could not be read any more; how many is not known. */
+  onUnreadable: () => void;
+}
+
+/** A file that took the log's name is left to its writer until nothing was written to it for so long … */
+const SETTLED_MS = 200;
+/** … but no longer than this: then it is taken as it is. */
+const SETTLE_AT_MOST_MS = 2000;
+/** Where the last time in a file that others wrote to is looked for. */
+const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
+
+export class LiveFile {
+  readonly path: string;
+  readonly #options: LiveFileOptions;
+  #fd = -1;
+  #dev = 0;
+  #ino = 0;
+  #size = 0;
+  /** Size right after the head lines: a segment with nothing else is not worth sealing. */
+  #headBytes = 0;
+  #lastTimeMs = Number.NEGATIVE_INFINITY;
+  /** Lines from here on were written when the file may already have been deleted. */
+  #owedFrom = 0;
+  #torn = false;
+  #unlinked = false;
+  #needsHead = false;
+  #clockBack: { fromMs: number } | null = null;
+  #highestSegment = 0;
+  #replacedSinceMs: number | null = null;
+  readonly #carryOver = new CarryOver();
+
+  constructor(options: LiveFileOptions) {
+    this.#options = options;
+    this.path = join(options.logDir, liveName(options.hash));
+  }
+
+  /** Time of the last line; -Infinity for an empty file. */
+  get lastTimeMs(): number {
+    return this.#lastTimeMs;
+  }
+
+  /** True while lines wait in a file that has lost its name; settle() wants to be called again. */
+  get unsettled(): boolean {
+    return this.#replacedSinceMs !== null || this.#carryOver.pending;
+  }
+
+  /** Makes or opens the file and repairs its end. A fresh one gets no head lines: the first `started` is its head. */
+  open(): void {
+    this.#openNamed();
+    this.#needsHead = false;
+  }
+
+  /**
+   * Appends whole lines with a single write(2), into a fresh segment where the size or the clock asks for one. Hot.
+   *
+   * @param timeMs time of the last line
+   * @throws {PutFailed} when a part was written; other errors mean that nothing was
+   */
+  append(lines: Uint8Array, timeMs: number): void {
+    const firstMs = lineTimeBytes(lines, 0);
+    const beginMs = Number.isNaN(firstMs) ? timeMs : firstMs;
+    passingOn(0, () => this.settle(false, beginMs));
+    this.#appendHere(lines, beginMs, timeMs);
+    // Deleted or replaced since settle() looked: what was just written must not go with it. Should that fail, the lines are
+    // owed from the old file, and not to be handed in again.
+    if (this.#unlinked) passingOn(lines.length, () => this.settle(false, null));
+  }
+
+  /**
+   * Sees to it that the next write goes to the file of the log's name, and that nothing stays behind in one that is gone.
+   *
+   * @param atOnce don't wait for the writer of a copy to finish
+   * @param nextMs time of the line that is about to follow; null when none is
+   */
+  settle(atOnce: boolean, nextMs: number | null): void {
+    if (this.#fd < 0) {
+      this.#openNamed();
+    } else {
+      const named = lookAt(this.path, this.#options.owner);
+      const untouched =
+        named !== undefined &&
+        named.ino === this.#ino &&
+        named.size === this.#size &&
+        named.dev === this.#dev &&
+        !this.#torn;
+      if (!untouched) this.#settleChanged(named, atOnce);
+    }
+    if (this.#replacedSinceMs !== null) return;
+    if (this.#carryOver.pending || this.#needsHead) this.#completeHead(nextMs);
+  }
+
+  /**
+   * Renames the file to the next number and starts a new one.
+   *
+   * @param timeMs for the head lines of the new one
+   * @returns false when there was nothing to seal
+   */
+  seal(timeMs: number, clockBack: { fromMs: number } | null): boolean {
+    this.settle(true, null);
+    if (this.#size <= this.#headBytes) return false;
+    this.#startSegment(timeMs, clockBack);
+    return true;
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeQuietly(this.#fd);
+    this.#fd = -1;
+    this.#carryOver.close();
+  }
+
+  #appendHere(lines: Uint8Array, beginMs: number, timeMs: number): void {
+    const back = beginMs < this.#lastTimeMs;
+    const full = this.#size + lines.length > this.#options.segmentSizeBytes && this.#size > this.#headBytes;
+    if (back || full) {
+      // The name must be ours before it is changed.
+      passingOn(0, () => {
+        if (this.#replacedSinceMs !== null) this.settle(true, beginMs);
+        if (back) this.#startSegment(beginMs, { fromMs: this.#lastTimeMs });
+        else this.#startSegment(this.#lastTimeMs, null);
+      });
+    }
+    this.#put(lines, timeMs);
+  }
+
+  #put(lines: Uint8Array, timeMs: number): void {
+    this.#write(lines);
+    this.#lastTimeMs = timeMs;
+    const stat = fstatSync(this.#fd);
+    this.#unlinked = stat.nlink === 0;
+    if (stat.size !== this.#size) {
+      // The file was cut or grew in the moment before the write: our lines may be glued to the rest of another.
+      const seam = stat.size - lines.length;
+      const wholeEnd = seam > 0 ? wholeLinesEnd(this.#fd, seam) : seam;
+      this.#size = stat.size;
+      if (wholeEnd !== seam) {
+        ftruncateSync(this.#fd, wholeEnd);
+        this.#size = wholeEnd;
+        this.#write(lines);
+      }
+    }
+    if (!this.#unlinked) this.#owedFrom = this.#size;
+  }
+
+  #write(lines: Uint8Array): void {
+    try {
+      writeWhole(this.#fd, lines);
+    } catch (error) {
+      if (!(error instanceof WriteStopped)) throw error;
+      throw this.#withoutHalfLine(this.#size, lines, error);
+    }
+    this.#size += lines.length;
+  }
+
+  /** Cuts the file back to the last whole line of a write that stopped. */
+  #withoutHalfLine(before: number, lines: Uint8Array, stopped: WriteStopped): PutFailed {
+    const whole = stopped.writtenBytes > 0 ? lines.lastIndexOf(10, stopped.writtenBytes - 1) + 1 : 0;
+    if (whole > 0) {
+      const lastLine = whole > 1 ? lines.lastIndexOf(10, whole - 2) + 1 : 0;
+      const timeMs = lineTimeBytes(lines, lastLine);
+      if (!Number.isNaN(timeMs)) this.#lastTimeMs = timeMs;
+    }
+    this.#size = before + whole;
+    if (stopped.writtenBytes > whole) {
+      try {
+        // Somebody else's bytes may stand there by now: then the repair by looking at the end is the right one.
+        if (fstatSync(this.#fd).size === before + stopped.writtenBytes) ftruncateSync(this.#fd, this.#size);
+        else this.#torn = true;
+      } catch {
+        this.#torn = true;
+      }
+    }
+    return new PutFailed(whole, stopped.cause);
+  }
+
+  #settleChanged(named: Stats | undefined, atOnce: boolean): void {
+    if (named !== undefined && isSameFile(this.#fd, this.path, this.#options.owner)) {
+      this.#replacedSinceMs = null;
+      if (this.#torn || named.size !== this.#size) this.#takeAsItIs(named.size < this.#size);
+      return;
+    }
+    const gone = fstatSync(this.#fd).nlink === 0;
+    const growing = named?.isFile() === true && gone && !atOnce && this.#stillBeingWritten(named);
+    if (growing) return;
+    this.#replacedSinceMs = null;
+    const old = { fd: this.#fd, mode: fstatSync(this.#fd).mode, owedFrom: this.#owedFrom };
+    this.#openNamed();
+    this.#unlinked = false;
+    if (!gone) {
+      // Renamed away: everything in it stays where it was put.
+      closeQuietly(old.fd);
+      return;
+    }
+    const copied = named !== undefined;
+    if (copied) this.#keepMode(old.mode);
+    try {
+      const oldEnd = repairTail(old.fd);
+      const from = copied ? resumeOffset(old.fd, oldEnd, this.#fd, old.owedFrom) : old.owedFrom;
+      this.#carryOver.add(old.fd, from, oldEnd);
+    } catch {
+      closeQuietly(old.fd);
+      this.#options.onUnreadable();
+    }
+  }
+
+  /** `tail log > t` makes t readable for all under the usual umask; the log was not. */
+  #keepMode(mode: number): void {
+    try {
+      asOwner(this.#options.owner, () => fchmodSync(this.#fd, mode & 0o777));
+    } catch {
+      // A filesystem without modes.
+    }
+  }
+
+  /** A copy that `mv` brings from another filesystem grows under its final name. */
+  #stillBeingWritten(named: Stats): boolean {
+    this.#replacedSinceMs ??= performance.now();
+    const waitedMs = performance.now() - this.#replacedSinceMs;
+    return waitedMs < SETTLE_AT_MOST_MS && Math.abs(Date.now() - named.mtimeMs) < SETTLED_MS;
+  }
+
+  /** The same file, but cut or written to by others. */
+  #takeAsItIs(shrunk: boolean): void {
+    this.#size = repairTail(this.#fd);
+    this.#lastTimeMs = lastTimeIn(this.#fd, this.#size);
+    this.#owedFrom = this.#size;
+    this.#torn = false;
+    this.#headBytes = 0;
+    this.#needsHead ||= shrunk;
+  }
+
+  #openNamed(): void {
+    const { logDir, owner } = this.#options;
+    let opened: ReturnType<typeof openForAppend>;
+    try {
+      opened = openForAppend(this.path, owner);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+      makeLogDir(logDir, owner);
+      opened = openForAppend(this.path, owner);
+    }
+    const previousFd = this.#fd;
+    this.#fd = opened.fd;
+    try {
+      this.#takeAsItIs(true);
+    } catch (error) {
+      // The lines in the previous file are not safe yet: it stays ours until this one is usable.
+      this.#fd = previousFd;
+      closeQuietly(opened.fd);
+      throw error;
+    }
+    this.#dev = opened.stat.dev;
+    this.#ino = opened.stat.ino;
+    if (opened.ownerless) this.#options.onOwnerless();
+  }
+
+  /** Head lines stand first in an empty file; where there are lines already, they follow what was carried over. */
+  #completeHead(nextMs: number | null): void {
+    const empty = this.#size === 0;
+    if (empty) {
+      const firstMs = this.#carryOver.firstTimeMs() ?? nextMs;
+      // Nothing is about to follow: the head can wait for the line that does, and for its time.
+      if (firstMs === null) return;
+      if (this.#needsHead) this.#putHead(firstMs);
+    }
+    const complete = this.#carryOver.run((lines, beginMs, timeMs) =>
+      this.#appendHere(lines, beginMs, timeMs),
+    );
+    if (!complete) this.#options.onUnreadable();
+    if (!this.#needsHead) return;
+    const headMs = Number.isFinite(this.#lastTimeMs) ? this.#lastTimeMs : nextMs;
+    if (headMs !== null) this.#putHead(headMs);
+  }
+
+  #putHead(timeMs: number): void {
+    const lines = this.#options.head(timeMs, this.#clockBack);
+    this.#put(lines, timeMs);
+    this.#headBytes = this.#size;
+    this.#needsHead = false;
+    this.#clockBack = null;
+  }
+
+  #startSegment(timeMs: number, clockBack: { fromMs: number } | null): void {
+    const { logDir, hash, owner } = this.#options;
+    this.#highestSegment = sealAs(logDir, hash, owner, this.#highestSegment + 1);
+    // Replaced in the moment since settle() looked: then a copy was sealed, and what it may lack is still owed.
+    if (fstatSync(this.#fd).nlink === 0) this.#carryOver.add(this.#fd, this.#owedFrom, this.#size);
+    else closeQuietly(this.#fd);
+    this.#fd = -1;
+    // From here on a failure leaves these two to be made up for, when the file can be made.
+    this.#needsHead = true;
+    this.#clockBack = clockBack;
+    this.#openNamed();
+    this.#putHead(timeMs);
+  }
+}
+
+function lastTimeIn(fd: number, end: number): number {
+  for (const line of linesBackward(fd, end, LAST_TIME_SEARCH_BYTES)) {
+    const timeMs = lineTimeBytes(line.bytes, 0);
+    if (!Number.isNaN(timeMs)) return timeMs;
+  }
+  return Number.NEGATIVE_INFINITY;
+}

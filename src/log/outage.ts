@@ -1,0 +1,102 @@
+// What a log holds in memory while it can't be written: whole batches up to a bound, and a count of those beyond it.
+// Batches go in, batches come out in the same order; what had to be dropped becomes one GAP. No I/O here.
+import type { GapReason } from "../event.ts";
+
+/**
+ * Kept for one log while its disk is full or broken: 4 MiB is some 25,000 lines, seconds of a storm and hours of ordinary
+ * life, and a hundred logs on one full disk stay far below what a daemon may cost.
+ */
+export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** State lines are few and explain the rest, so they get room of their own: some 200 lines. */
+const STATE_MAX_BYTES = 64 * 1024;
+
+export interface KeptBatch {
+  bytes: Uint8Array;
+  /** Events among the lines; state lines don't count as lost events. */
+  eventCount: number;
+  timeMs: number;
+}
+
+export class Outage {
+  readonly reason: GapReason;
+  /** Time of the first batch that could not be written. */
+  readonly sinceMs: number;
+  readonly #batches: KeptBatch[] = [];
+  #keptBytes = 0;
+  #lost = 0;
+  #firstLostMs: number | null = null;
+
+  constructor(reason: GapReason, sinceMs: number) {
+    this.reason = reason;
+    this.sinceMs = sinceMs;
+  }
+
+  /** Events dropped so far. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /**
+   * Copies whole lines, or counts them as lost. Once events were dropped, all later ones are: the GAP stays one span.
+   *
+   * @param eventCount 0 for state lines
+   */
+  keep(bytes: Uint8Array, eventCount: number, timeMs: number): void {
+    if (bytes.length === 0) return;
+    const room = eventCount === 0 ? BACKLOG_MAX_BYTES + STATE_MAX_BYTES : BACKLOG_MAX_BYTES;
+    if ((this.#firstLostMs === null || eventCount === 0) && this.#keptBytes + bytes.length <= room) {
+      this.#batches.push({ bytes: bytes.slice(), eventCount, timeMs });
+      this.#keptBytes += bytes.length;
+      return;
+    }
+    this.#firstLostMs ??= timeMs;
+    this.#lost += eventCount;
+  }
+
+  /** The oldest kept batch. */
+  first(): KeptBatch | undefined {
+    return this.#batches[0];
+  }
+
+  /** The first `writtenBytes` of the oldest batch (whole lines) are in the file. */
+  firstWritten(writtenBytes: number): void {
+    const batch = this.#batches[0];
+    if (batch === undefined) return;
+    this.#keptBytes -= writtenBytes;
+    if (writtenBytes >= batch.bytes.length) {
+      this.#batches.shift();
+      return;
+    }
+    const left = batch.bytes.slice(writtenBytes);
+    const eventCount = Math.min(batch.eventCount, countLines(left));
+    this.#batches[0] = { bytes: left, eventCount, timeMs: batch.timeMs };
+  }
+
+  /** Everything kept that will never be written: counted as lost. */
+  giveUp(): number {
+    for (const batch of this.#batches) this.#lost += batch.eventCount;
+    this.#batches.length = 0;
+    this.#keptBytes = 0;
+    return this.#lost;
+  }
+
+  /** From when on something may be missing. */
+  get gapFromMs(): number {
+    return this.#firstLostMs ?? this.sinceMs;
+  }
+}
+
+export function countLines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
+  return count;
+}
+
+/** Which GAP reason an errno stands for. */
+export function gapReasonOf(code: string): GapReason {
+  return code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG" ? "disk_full" : "write_error";
+}

@@ -1,0 +1,287 @@
+// The log of one managed path, as the daemon writes it. Whole event lines and the log's own state lines go in; they reach
+// the disk, or they wait in memory up to a bound, or their loss is written down as a GAP. Nothing is lost silently.
+// Never throws for trouble with the disk once it is open: the daemon lives on.
+import { Failure } from "../failure.ts";
+import type { Identity } from "../kernel/identity.ts";
+import { SyscallError } from "../kernel/syscall.ts";
+import { LiveFile } from "./live-file.ts";
+import { listLogs, logHash } from "./names.ts";
+import { errorCode } from "./open.ts";
+import { countLines, gapReasonOf, Outage } from "./outage.ts";
+import { type PreviousLife, readPreviousLife } from "./previous.ts";
+import { PutFailed } from "./put-failed.ts";
+import { encodeGap, encodeWatch, type Gap, type WatchInfo, type WatchState } from "./state.ts";
+import { WriteStopped } from "./write.ts";
+
+export interface LogWriterOptions {
+  logDir: string;
+  managedPath: string;
+  /** Whose files they are. */
+  owner: Identity;
+  segmentSizeBytes: number;
+  /** What the WATCH line at the head of a further segment says. */
+  describe: () => WatchInfo;
+  /** Told once when writing fails, once when it works again, and once about a filesystem without owners. */
+  onTrouble: (message: string) => void;
+}
+
+/** A full disk is tried again this often: soon enough for a person, cheap enough for hours (one failing write). */
+const RETRY_MS = 250;
+/** State lines may bear a time that is a moment behind the last event's; further behind, the clock was set back. */
+const STATE_CLAMP_MS = 1000;
+
+export class LogWriter {
+  readonly hash: string;
+  readonly path: string;
+  readonly #options: LogWriterOptions;
+  readonly #file: LiveFile;
+  #outage: Outage | null = null;
+  #held = false;
+  #retryAtMs = 0;
+  #unreadable = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(options: LogWriterOptions) {
+    const { logDir, managedPath, owner, segmentSizeBytes, onTrouble } = options;
+    this.#options = options;
+    this.hash = logHash(managedPath);
+    this.#file = new LiveFile({
+      logDir,
+      hash: this.hash,
+      owner,
+      segmentSizeBytes,
+      head: (timeMs, clockBack) => this.#head(timeMs, clockBack),
+      onOwnerless: () =>
+        onTrouble(`The filesystem of "${logDir}" keeps no owners: the logs are whoever's it says`),
+      onUnreadable: () => {
+        this.#unreadable = true;
+      },
+    });
+    this.path = this.#file.path;
+  }
+
+  /**
+   * Makes the directory (0700) and the file (0600) where they are missing, and repairs a torn last line. The caller writes
+   * the `started` line, and before it the GAP that the answer calls for.
+   *
+   * @throws {Failure} when the file is a link, not regular, or somebody else's, or can't be opened at all
+   */
+  open(): PreviousLife {
+    try {
+      this.#file.open();
+      const { logDir, owner } = this.#options;
+      return readPreviousLife(logDir, listLogs(logDir, owner).get(this.hash), owner);
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure(
+        `Cannot open the log "${this.path}" (${errorCode(error) || String(error)})`,
+        "check the directory and the disk, or set [logging] dir in the config",
+      );
+    }
+  }
+
+  /**
+   * Appends whole lines of events: one write(2). Hot.
+   *
+   * @param bytes a buffer that the caller may use again at once
+   * @param sizeBytes how much of it counts
+   * @param lineCount events in it
+   * @param timeMs time of its last line; earlier lines are not later than that
+   */
+  append(bytes: Uint8Array, sizeBytes: number, lineCount: number, timeMs: number): void {
+    this.#accept(sizeBytes === bytes.length ? bytes : bytes.subarray(0, sizeBytes), lineCount, timeMs);
+  }
+
+  watch(state: WatchState, timeMs: number): void {
+    const lineMs = this.#stateTime(timeMs);
+    this.#accept(encodeWatch(this.#options.managedPath, state, this.#options.describe(), lineMs), 0, lineMs);
+  }
+
+  /** A GAP of reason `clock` starts a new segment, so that times never go back within one. */
+  gap(gap: Gap, timeMs: number): void {
+    const lineMs = gap.reason === "clock" ? timeMs : this.#stateTime(timeMs);
+    if (gap.reason === "clock" && this.#outage === null) {
+      // A clock set back is written down by the new segment itself.
+      const back = timeMs < this.#file.lastTimeMs ? { fromMs: Math.max(gap.fromMs, gap.toMs) } : null;
+      try {
+        if (this.#file.seal(timeMs, back) && back !== null) return;
+      } catch (error) {
+        this.#begin(error, timeMs);
+      }
+    }
+    this.#accept(encodeGap(this.#options.managedPath, gap, lineMs), 0, lineMs);
+  }
+
+  /**
+   * Looks after the file while nothing is being written: notices that it was renamed, replaced or deleted, and tries again
+   * after an error. Once a second is plenty; a few microseconds.
+   */
+  tick(nowMs: number): void {
+    if (this.#outage !== null) {
+      this.#recover(nowMs);
+      return;
+    }
+    try {
+      this.#file.settle(false, null);
+      this.#afterwards(nowMs);
+    } catch (error) {
+      this.#begin(error, nowMs);
+    }
+  }
+
+  /**
+   * Renames the live file to the next number, for whoever wants to clean it.
+   *
+   * @returns false when it has no events, or can't be sealed now
+   */
+  seal(): boolean {
+    if (this.#outage !== null) return false;
+    const timeMs = this.#file.lastTimeMs;
+    try {
+      return this.#file.seal(Number.isFinite(timeMs) ? timeMs : Date.now(), null);
+    } catch (error) {
+      this.#begin(error, Number.isFinite(timeMs) ? timeMs : Date.now());
+      return false;
+    }
+  }
+
+  /** Stops writing on purpose (no space may be used any more): lines wait, then count as lost, until release(). */
+  hold(timeMs: number): void {
+    this.#held = true;
+    this.#outage ??= new Outage("disk_full", timeMs);
+  }
+
+  release(timeMs: number): void {
+    this.#held = false;
+    this.#recover(timeMs);
+  }
+
+  /** Until when everything is on the disk; null while nothing is missing. A GAP owed at the end of a life begins here. */
+  get incompleteSinceMs(): number | null {
+    return this.#outage?.gapFromMs ?? null;
+  }
+
+  /** Events that could not be kept, of the outage that lasts. */
+  get lost(): number {
+    return this.#outage?.lost ?? 0;
+  }
+
+  /** Writes what can still be written and closes the file. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#retryAtMs = 0;
+    const nowMs = Date.now();
+    this.#recover(nowMs);
+    try {
+      if (this.#outage === null) this.#file.settle(true, null);
+    } catch (error) {
+      this.#begin(error, nowMs);
+    }
+    if (this.#outage !== null) {
+      const lost = this.#outage.giveUp();
+      this.#options.onTrouble(
+        `"${this.path}" was closed before it could be written: ${lost} events are lost`,
+      );
+    }
+    this.#file.close();
+  }
+
+  #accept(lines: Uint8Array, eventCount: number, timeMs: number): void {
+    if (lines.length === 0) return;
+    if (this.#outage === null) {
+      try {
+        this.#file.append(lines, timeMs);
+        if (this.#unreadable || this.#file.unsettled) this.#afterwards(timeMs);
+        return;
+      } catch (error) {
+        this.#begin(error, timeMs);
+        lines = lines.subarray(writtenBytesOf(error));
+        eventCount = Math.min(eventCount, countLines(lines));
+      }
+    }
+    this.#outage?.keep(lines, eventCount, timeMs);
+    this.#recover(timeMs);
+  }
+
+  #begin(error: unknown, timeMs: number): void {
+    const cause = rootCause(error);
+    const code = errorCode(cause);
+    // A mistake of ours is not the disk's: it must not be retried for ever.
+    if (code === "" && !(cause instanceof Failure) && !(cause instanceof SyscallError)) throw cause;
+    this.#retryAtMs = performance.now() + RETRY_MS;
+    if (this.#outage !== null) return;
+    this.#outage = new Outage(gapReasonOf(code), timeMs);
+    const why = cause instanceof Failure ? cause.message : `${code}`;
+    this.#options.onTrouble(`Cannot write the log "${this.path}" (${why}): events wait in memory`);
+    this.#wakeLater();
+  }
+
+  /** Writes what waits, and the GAP after it. Leaves the outage as it is when that fails. */
+  #recover(nowMs: number): void {
+    const outage = this.#outage;
+    if (outage === null || this.#held || performance.now() < this.#retryAtMs) return;
+    try {
+      for (let batch = outage.first(); batch !== undefined; batch = outage.first()) {
+        try {
+          this.#file.append(batch.bytes, batch.timeMs);
+        } catch (error) {
+          outage.firstWritten(writtenBytesOf(error));
+          throw error;
+        }
+        outage.firstWritten(batch.bytes.length);
+      }
+      const timeMs = Math.max(nowMs, this.#file.lastTimeMs);
+      const { reason, lost } = outage;
+      const gap: Gap = { reason, fromMs: outage.gapFromMs, toMs: timeMs, lost };
+      this.#file.append(encodeGap(this.#options.managedPath, gap, timeMs), timeMs);
+      this.#outage = null;
+      this.#options.onTrouble(`The log "${this.path}" can be written again: ${lost} events were lost`);
+      this.#afterwards(timeMs);
+    } catch (error) {
+      this.#begin(error, nowMs);
+      this.#wakeLater();
+    }
+  }
+
+  /** What writing has left to do. */
+  #afterwards(nowMs: number): void {
+    if (this.#unreadable) {
+      this.#unreadable = false;
+      const fromMs = Math.min(nowMs, this.#file.lastTimeMs);
+      this.gap({ reason: "write_error", fromMs, toMs: nowMs, lost: null }, nowMs);
+    }
+    if (this.#file.unsettled) this.#wakeLater();
+  }
+
+  /** Lines that wait must not wait for the next event or for a caller's tick(). */
+  #wakeLater(): void {
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.tick(Date.now());
+      if (this.#outage !== null && !this.#held) this.#wakeLater();
+    }, RETRY_MS);
+    this.#timer.unref();
+  }
+
+  #stateTime(timeMs: number): number {
+    const lastMs = this.#file.lastTimeMs;
+    return timeMs < lastMs && lastMs - timeMs <= STATE_CLAMP_MS ? lastMs : timeMs;
+  }
+
+  #head(timeMs: number, clockBack: { fromMs: number } | null): Uint8Array {
+    const { managedPath, describe } = this.#options;
+    const watch = encodeWatch(managedPath, "continued", describe(), timeMs);
+    if (clockBack === null) return watch;
+    const gap: Gap = { reason: "clock", fromMs: timeMs, toMs: clockBack.fromMs, lost: 0 };
+    return Buffer.concat([watch, encodeGap(managedPath, gap, timeMs)]);
+  }
+}
+
+function rootCause(error: unknown): unknown {
+  return error instanceof PutFailed || error instanceof WriteStopped ? rootCause(error.cause) : error;
+}
+
+function writtenBytesOf(error: unknown): number {
+  return error instanceof PutFailed ? error.writtenBytes : 0;
+}

@@ -1,0 +1,254 @@
+// `fsmon query`: what happened in a time range, out of a log directory or out of any files. A request goes in, lines in time
+// order go to a sink; nothing else does. Needs no daemon and no config, and never writes to a log.
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { resolve } from "node:path";
+import { EXIT, Failure } from "../failure.ts";
+import type { Identity } from "../kernel/identity.ts";
+import { listLogs, logHash, type Packing } from "../log/names.ts";
+import { errorCode } from "../log/open.ts";
+import { readRange } from "../log/tail.ts";
+import { runsInAnyOrder } from "./any-order.ts";
+import { BlockPool } from "./block-pool.ts";
+import { chooseLogs } from "./choose.ts";
+import type { ByteInput } from "./input.ts";
+import { mergeRuns } from "./merge.ts";
+import { type ByteSink, LineOutput } from "./output.ts";
+import { PackedInput, packedHead, packingOf } from "./packed.ts";
+import { Progress, type ProgressListener } from "./progress.ts";
+import type { LineRun, RunOptions } from "./run.ts";
+import { type SnapshotFile, takeSnapshot } from "./snapshot.ts";
+import { monitoredPathIn, runsOfFiles } from "./sorted-files.ts";
+import { type Stored, spoolInput, spoolStream, storedFile } from "./spool.ts";
+import { PathFilter, type TimeRange } from "./wanted.ts";
+
+export type { ByteSink } from "./output.ts";
+
+export interface QueryRequest {
+  logDir: string;
+  /** Managed paths, or paths below one; none means all logs. As typed, relative ones allowed. */
+  paths: readonly string[];
+  /** null: from the beginning. */
+  sinceMs: number | null;
+  /** null: to the end. The moment itself is out of the range. */
+  untilMs: number | null;
+  /** Read these instead of the log directory, in any order of their lines; "-" is standard input. */
+  files: readonly string[] | null;
+  /** The store's paths; an empty list when there is no store. */
+  managedPaths: readonly string[];
+  /** With whose rights the log directory is read; the caller's own when left out. */
+  owner?: Identity;
+}
+
+export interface QueryResult {
+  /** Complete lines that are no events, among those that had to be looked at. */
+  linesSkipped: number;
+  /** Files of which a part could not be read; each was noted. */
+  filesFailed: number;
+  /** 0, or 1 when something was skipped or could not be read. */
+  exitCode: 0 | 1;
+}
+
+/** Beyond this neither read(2) nor write(2) gets faster. */
+const COPY_BLOCK_BYTES = 256 * 1024;
+const OWN_RIGHTS: Identity = { uid: 0, gid: 0, groups: [] };
+
+/**
+ * Prints what lies in the range.
+ *
+ * @param note a sentence for stderr
+ * @param onProgress told a few times a second how much was read, once it has taken longer than a second
+ * @throws {Failure} for a path without a log, and for a file that isn't there
+ */
+export async function runQuery(
+  request: QueryRequest,
+  sink: ByteSink,
+  note: (text: string) => void,
+  onProgress: ProgressListener = () => {},
+): Promise<QueryResult> {
+  const query = new Query(request, note, new Progress(onProgress));
+  const output = new LineOutput(sink);
+  try {
+    const found = request.files === null ? query.logRuns() : await query.fileRuns(request.files);
+    if (Array.isArray(found)) await mergeRuns(found, output);
+    else await copyInput(found, sink);
+  } finally {
+    query.close();
+  }
+  return query.result();
+}
+
+class Query {
+  readonly #request: QueryRequest;
+  readonly #note: (text: string) => void;
+  readonly #progress: Progress;
+  readonly #range: TimeRange;
+  readonly #toClose: (() => void)[] = [];
+  #linesSkipped = 0;
+  #filesFailed = 0;
+
+  constructor(request: QueryRequest, note: (text: string) => void, progress: Progress) {
+    this.#progress = progress;
+    this.#request = request;
+    this.#note = note;
+    this.#range = {
+      sinceMs: request.sinceMs ?? Number.NEGATIVE_INFINITY,
+      untilMs: request.untilMs ?? Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /** The runs of the log directory. */
+  logRuns(): LineRun[] {
+    const { logDir, paths, managedPaths, owner = OWN_RIGHTS } = this.#request;
+    const hashes = new Set(listLogs(logDir, owner).keys());
+    const forgottenPaths = () => this.#forgottenPaths(hashes, owner);
+    const choice = chooseLogs(paths, { hashes, managedPaths, forgottenPaths });
+    const snapshot = takeSnapshot(logDir, new Set(choice.keys()), owner);
+    this.#toClose.push(() => snapshot.close());
+    for (const problem of snapshot.problems) this.#fail(problem);
+    const pool = new BlockPool();
+    pool.expect(choice.size);
+    const filters = new Map<string, PathFilter | null>();
+    for (const [hash, wanted] of choice) filters.set(hash, wanted === null ? null : new PathFilter(wanted));
+    return runsOfFiles(snapshot.files, (file) =>
+      this.#options(pool, filters.get(file.hash) ?? null, file.path),
+    );
+  }
+
+  /** The runs of files from anywhere, or the answer itself where it stands there in one piece. */
+  async fileRuns(files: readonly string[]): Promise<LineRun[] | ByteInput> {
+    const { paths } = this.#request;
+    const filter = paths.length === 0 ? null : new PathFilter(paths.map((path) => resolve(path)));
+    const runs: LineRun[] = [];
+    const pool = new BlockPool();
+    for (const [i, name] of files.entries()) {
+      const stored = await this.#store(name);
+      this.#toClose.push(() => stored.close());
+      const found = await runsInAnyOrder(stored, i, this.#options(pool, filter, name));
+      this.#toClose.push(found.close);
+      // The usual case, one log in order, needs no second look at its lines.
+      if (files.length === 1 && found.verbatim !== null) return found.verbatim();
+      runs.push(...found.runs);
+    }
+    pool.expect(runs.length);
+    return runs;
+  }
+
+  result(): QueryResult {
+    const { sinceMs, untilMs } = this.#range;
+    if (this.#linesSkipped > 0) {
+      const where = Number.isFinite(sinceMs) || Number.isFinite(untilMs) ? " in this range" : "";
+      const lines = this.#linesSkipped === 1 ? "line that is no event" : "lines that are no events";
+      this.#note(`Skipped ${this.#linesSkipped} ${lines}${where}`);
+    }
+    const fine = this.#linesSkipped === 0 && this.#filesFailed === 0;
+    return {
+      linesSkipped: this.#linesSkipped,
+      filesFailed: this.#filesFailed,
+      exitCode: fine ? EXIT.fine : EXIT.failed,
+    };
+  }
+
+  close(): void {
+    for (const close of this.#toClose.splice(0)) close();
+  }
+
+  #options(pool: BlockPool, paths: PathFilter | null, name: string): RunOptions {
+    return {
+      range: this.#range,
+      paths,
+      pool,
+      progress: this.#progress,
+      onBadLine: () => this.#linesSkipped++,
+      onUnreadable: (error) =>
+        this.#fail(`Cannot read all of "${name}" (${errorCode(error) || String(error)})`),
+    };
+  }
+
+  #fail(problem: string): void {
+    this.#filesFailed++;
+    this.#note(problem);
+  }
+
+  /** For logs that no stored path belongs to, the path that their first line names. */
+  #forgottenPaths(hashes: ReadonlySet<string>, owner: Identity): string[] {
+    const { logDir, managedPaths } = this.#request;
+    const known = new Set(managedPaths.map(logHash));
+    const unknown = new Set([...hashes].filter((hash) => !known.has(hash)));
+    const snapshot = takeSnapshot(logDir, unknown, owner);
+    const paths = new Map<string, string>();
+    try {
+      for (const file of snapshot.files) {
+        if (paths.has(file.hash)) continue;
+        const path = monitoredPathIn(headOf(file));
+        // Only the path that the log is named after; a copy under a wrong name answers for nothing.
+        if (path !== null && logHash(path) === file.hash) paths.set(file.hash, path);
+      }
+    } finally {
+      snapshot.close();
+    }
+    return [...paths.values()];
+  }
+
+  async #store(name: string): Promise<Stored> {
+    const fd = name === "-" ? 0 : openAny(name);
+    const isFile = fstatSync(fd).isFile();
+    if (isFile && name !== "-") {
+      const stored = storedFile(fd, fstatSync(fd).size);
+      const packing = packingOf(readRange(fd, 0, 4));
+      return packing === null ? stored : this.#unpacked(fd, packing, name, stored);
+    }
+    const spool = spoolStream(fd);
+    if (fd !== 0) closeSync(fd);
+    const packing = packingOf(spool.head(4));
+    return packing === null ? spool : this.#unpacked(spool.file(), packing, name, spool);
+  }
+
+  async #unpacked(fd: number, packing: Packing, name: string, packed: Stored): Promise<Stored> {
+    try {
+      return await spoolInput(new PackedInput(fd, packing, () => {}), (error) => {
+        this.#fail(
+          `"${name}" is damaged: only its beginning was read (${errorCode(error) || String(error)})`,
+        );
+      });
+    } finally {
+      packed.close();
+    }
+  }
+}
+
+async function copyInput(input: ByteInput, sink: ByteSink): Promise<void> {
+  const block = Buffer.allocUnsafeSlow(COPY_BLOCK_BYTES);
+  try {
+    for (let got = await input.read(block, 0); got > 0; got = await input.read(block, 0)) {
+      if (!sink.write(block.subarray(0, got))) return;
+    }
+  } finally {
+    input.close();
+  }
+}
+
+/** Enough for the first line of a log. */
+const HEAD_BYTES = 64 * 1024;
+
+function headOf(file: SnapshotFile): Buffer {
+  const fd = file.fd();
+  if (fd === null) return Buffer.alloc(0);
+  return file.packing === null
+    ? readRange(fd, 0, Math.min(file.end, HEAD_BYTES))
+    : packedHead(fd, file.packing);
+}
+
+function openAny(name: string): number {
+  try {
+    const fd = openSync(name, constants.O_RDONLY);
+    if (!fstatSync(fd).isDirectory()) {
+      // Reading shows what opening doesn't: EIO, EISDIR on odd filesystems.
+      if (fstatSync(fd).isFile()) readSync(fd, Buffer.alloc(1), 0, 1, 0);
+      return fd;
+    }
+    closeSync(fd);
+  } catch (error) {
+    throw new Failure(`Cannot read "${name}" (${errorCode(error)})`, "check the name and your rights: ls -l");
+  }
+  throw new Failure(`Cannot read "${name}": it is a directory`, "name its files: fsmon query --file *.jsonl");
+}

@@ -1,0 +1,142 @@
+// A log directory as it is at one moment, while a daemon writes, seals and cleans: every line that is there now is in exactly
+// one of the opened files. Names go in, open files come out; a live file ends at its last whole line.
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { asOwner, type Identity } from "../kernel/identity.ts";
+import { type LogFiles, listLogs, type Packing } from "../log/names.ts";
+import { errorCode } from "../log/open.ts";
+import { wholeLinesEnd } from "../log/tail.ts";
+
+/** A daemon with tiny segments may seal between every two looks; after this many the last look counts. */
+const LOOKS_MAX = 20;
+/** So many descriptors are held; further sealed segments are opened again when their turn comes (the usual limit is 1024). */
+const HELD_MAX = 400;
+
+export class SnapshotFile {
+  readonly hash: string;
+  readonly path: string;
+  readonly packing: Packing | null;
+  /** Where the last whole line ended when it was opened; for a packed file its size. */
+  readonly end: number;
+  readonly #dev: number;
+  readonly #ino: number;
+  readonly #who: Identity;
+  #fd: number;
+  #held = true;
+
+  constructor(hash: string, path: string, packing: Packing | null, who: Identity) {
+    this.hash = hash;
+    this.path = path;
+    this.packing = packing;
+    this.#who = who;
+    this.#fd = this.#open();
+    const stat = fstatSync(this.#fd);
+    this.#dev = stat.dev;
+    this.#ino = stat.ino;
+    // Anything but a regular file holds no lines, and must not be waited for.
+    if (!stat.isFile()) this.end = 0;
+    else this.end = packing === null ? wholeLinesEnd(this.#fd, stat.size) : stat.size;
+  }
+
+  /** Two names of one file hold its lines once. */
+  get identity(): string {
+    return `${this.#dev}:${this.#ino}`;
+  }
+
+  /** @returns null when the file is gone, or another one has its name */
+  fd(): number | null {
+    if (this.#fd >= 0) return this.#fd;
+    try {
+      const fd = this.#open();
+      const stat = fstatSync(fd);
+      if (stat.dev === this.#dev && stat.ino === this.#ino) {
+        this.#fd = fd;
+        return fd;
+      }
+      closeSync(fd);
+    } catch {
+      // Cleaned away since: those lines were to go.
+    }
+    return null;
+  }
+
+  /** Opens it again for every use from here on. */
+  letGo(): void {
+    this.#held = false;
+    this.release();
+  }
+
+  /** The descriptor isn't needed for the moment. */
+  release(): void {
+    if (!this.#held) this.close();
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  #open(): number {
+    // O_NONBLOCK so that a FIFO in the directory can't hold a query up.
+    return asOwner(this.#who, () => openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK));
+  }
+}
+
+export interface Snapshot {
+  /** By log, and within a log oldest first. */
+  files: SnapshotFile[];
+  /** Files that could not be opened, with the reason. */
+  problems: string[];
+  close(): void;
+}
+
+/** @param wanted the logs' hashes */
+export function takeSnapshot(logDir: string, wanted: ReadonlySet<string>, who: Identity): Snapshot {
+  for (let look = 1; ; look++) {
+    const before = filesOf(logDir, wanted, who);
+    const snapshot = openAll(logDir, before, who);
+    // A file that was renamed while the others were opened is missed or met twice: look again.
+    const after = filesOf(logDir, wanted, who);
+    if (look === LOOKS_MAX || namesOf(before) === namesOf(after)) return snapshot;
+    snapshot.close();
+  }
+}
+
+function filesOf(logDir: string, wanted: ReadonlySet<string>, who: Identity): LogFiles[] {
+  return [...listLogs(logDir, who).values()].filter((log) => wanted.has(log.hash));
+}
+
+function namesOf(logs: readonly LogFiles[]): string {
+  return logs.flatMap((log) => log.segments.map((segment) => segment.name)).join("\n");
+}
+
+function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snapshot {
+  const files: SnapshotFile[] = [];
+  const problems: string[] = [];
+  const known = new Set<string>();
+  for (const { hash, segments } of logs) {
+    for (const { name, packing, number } of segments) {
+      const path = join(logDir, name);
+      try {
+        const file = new SnapshotFile(hash, path, packing, who);
+        if (known.has(file.identity)) {
+          file.close();
+          continue;
+        }
+        known.add(file.identity);
+        // The live file's name will be another's as soon as it is sealed: its descriptor is kept in any case.
+        if (files.length >= HELD_MAX && number !== null) file.letGo();
+        files.push(file);
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT") problems.push(`Cannot read "${path}" (${errorCode(error)})`);
+      }
+    }
+  }
+  return {
+    files,
+    problems,
+    close: () => {
+      for (const file of files) file.close();
+    },
+  };
+}

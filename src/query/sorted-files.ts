@@ -1,0 +1,167 @@
+// The runs of a log directory: for each file the part that a time range asks for, found without reading the rest.
+// A snapshot goes in, runs for the merge come out.
+import { linesBackward, readRange } from "../log/tail.ts";
+import { lineTimeBytes } from "../log/time.ts";
+import { firstLineAt, LineProbe } from "./bisect.ts";
+import { type FoundLine, findGaps } from "./gap-search.ts";
+import { FileInput, MemoryInput } from "./input.ts";
+import { parseKeys, readOddLine } from "./odd-line.ts";
+import { PackedInput, packedHead } from "./packed.ts";
+import { LineRun, type RunOptions } from "./run.ts";
+import type { SnapshotFile } from "./snapshot.ts";
+
+/** Where a segment's head lines are looked for: WATCH `continued`, and GAP `clock` when the clock was set back. */
+const HEAD_BYTES = 4 * 1024;
+/** Both at their longest: the managed path twice in each, 4096 bytes that are escaped sixfold. */
+const HEAD_MAX_BYTES = 128 * 1024;
+const LAST_LINE_SEARCH_BYTES = 64 * 1024;
+
+export interface Head {
+  /** Of the first line with a time; NaN when there is none near. */
+  timeMs: number;
+  /** The clock was set back before this segment, so the one before it may hold later times. */
+  afterSetBack: boolean;
+  /** An event was met, so that nothing of the head can follow. */
+  whole: boolean;
+}
+
+/**
+ * @param files of one log or many, oldest first within a log
+ * @param optionsOf what is wanted of a log
+ */
+export function runsOfFiles(
+  files: readonly SnapshotFile[],
+  optionsOf: (file: SnapshotFile) => RunOptions,
+): LineRun[] {
+  const runs: LineRun[] = [];
+  let order = 0;
+  let next: { hash: string; head: Head } | null = null;
+  // Backwards, because whether a packed segment can be passed over is known from the one after it.
+  for (const file of files.toReversed()) {
+    const options = optionsOf(file);
+    const { range } = options;
+    const head = headOf(file);
+    const successor: Head | null = next?.hash === file.hash ? next.head : null;
+    next = { hash: file.hash, head };
+    order--;
+    if (file.packing === null) {
+      addPlain(runs, order, file, head, options);
+    } else {
+      // Every line is before the next segment's first, unless the clock was set back in between.
+      const over = successor !== null && !successor.afterSetBack && successor.timeMs < range.sinceMs;
+      if (!over) addPacked(runs, order, file, head, options);
+    }
+    file.release();
+  }
+  return runs;
+}
+
+function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head, options: RunOptions): void {
+  const { range } = options;
+  const fd = file.fd();
+  if (fd === null || file.end === 0) return;
+  const gaps: FoundLine[] = [];
+  const part = partOf(fd, file.end, head, range.sinceMs, range.untilMs);
+  // The one GAP that speaks of times after its own stands at the head.
+  if (head.afterSetBack) findGaps(fd, 0, Math.min(part.from, HEAD_MAX_BYTES), range, gaps);
+  if (part.to < file.end) findGaps(fd, part.to, file.end, range, gaps);
+  if (part.from < part.to) {
+    options.progress.expect(part.to - part.from);
+    runs.push(new LineRun(order, part.headMs, () => plainInput(file, part.from, part.to), options));
+  }
+  if (gaps.length > 0) {
+    gaps.sort((a, b) => a.timeMs - b.timeMs);
+    const bytes = Buffer.concat(gaps.map((gap) => gap.bytes));
+    // Half a step behind the file's own lines of the same time.
+    runs.push(new LineRun(order + 0.5, gaps[0]!.timeMs, () => new MemoryInput(bytes), options));
+  }
+}
+
+function plainInput(file: SnapshotFile, from: number, to: number): FileInput | null {
+  const fd = file.fd();
+  return fd === null ? null : new FileInput(fd, from, to, () => file.release());
+}
+
+function addPacked(
+  runs: LineRun[],
+  order: number,
+  file: SnapshotFile,
+  head: Head,
+  options: RunOptions,
+): void {
+  const { packing } = file;
+  if (packing === null) return;
+  const headMs = Number.isNaN(head.timeMs) ? Number.NEGATIVE_INFINITY : head.timeMs;
+  const open = () => {
+    const fd = file.fd();
+    return fd === null ? null : new PackedInput(fd, packing, () => file.release());
+  };
+  runs.push(new LineRun(order, headMs, open, options));
+}
+
+/** Where the lines of a range lie in a sorted file. */
+function partOf(
+  fd: number,
+  end: number,
+  head: Head,
+  sinceMs: number,
+  untilMs: number,
+): { from: number; to: number; headMs: number } {
+  const none = (at: number) => ({ from: at, to: at, headMs: 0 });
+  if (head.timeMs >= untilMs) return none(0);
+  if (lastTimeOf(fd, end) < sinceMs) return none(end);
+  const first = Number.isFinite(sinceMs) ? firstLineAt(fd, end, sinceMs) : null;
+  if (first === null && Number.isFinite(sinceMs)) return none(end);
+  const to = Number.isFinite(untilMs) ? (firstLineAt(fd, end, untilMs)?.start ?? end) : end;
+  const headMs = first?.timeMs ?? (Number.isNaN(head.timeMs) ? Number.NEGATIVE_INFINITY : head.timeMs);
+  const from = first?.start ?? 0;
+  return { from, to: Math.max(from, to), headMs };
+}
+
+/** NaN when the last lines have no time that can be read at a glance; then the search decides. */
+function lastTimeOf(fd: number, end: number): number {
+  for (const line of linesBackward(fd, end, LAST_LINE_SEARCH_BYTES)) return lineTimeBytes(line.bytes, 0);
+  return Number.NaN;
+}
+
+function headOf(file: SnapshotFile): Head {
+  const fd = file.fd();
+  if (fd === null) return { timeMs: Number.NaN, afterSetBack: false, whole: false };
+  if (file.packing !== null) return headIn(packedHead(fd, file.packing));
+  let head = headIn(readRange(fd, 0, Math.min(file.end, HEAD_BYTES)));
+  if (!head.whole && file.end > HEAD_BYTES)
+    head = headIn(readRange(fd, 0, Math.min(file.end, HEAD_MAX_BYTES)));
+  if (!Number.isNaN(head.timeMs)) return head;
+  // A hole or a long line at the beginning: the first line that has a time lies further back.
+  return { ...head, timeMs: new LineProbe(fd, file.end).timedLine(0, file.end)?.timeMs ?? Number.NaN };
+}
+
+/** What the first lines of a segment tell. */
+export function headIn(bytes: Buffer): Head {
+  let timeMs = Number.NaN;
+  let afterSetBack = false;
+  for (let start = 0; ; ) {
+    const end = bytes.indexOf(10, start);
+    if (end < 0) return { timeMs, afterSetBack, whole: false };
+    const line = readOddLine(bytes, start, end);
+    if (line.kind === "event") {
+      if (Number.isNaN(timeMs)) timeMs = line.timeMs;
+      const { event_type, reason } = line.keys;
+      if (event_type === "GAP" && reason === "clock") afterSetBack = true;
+      // The head is one WATCH, and one GAP at most.
+      if (event_type !== "WATCH") return { timeMs, afterSetBack, whole: true };
+    }
+    start = end + 1;
+  }
+}
+
+/** The managed path that a log was written for, by its first line; null when no line tells. */
+export function monitoredPathIn(bytes: Buffer): string | null {
+  for (let start = 0; ; ) {
+    const end = bytes.indexOf(10, start);
+    if (end < 0) return null;
+    const path = parseKeys(bytes, start, end)?.monitored_path;
+    if (typeof path === "string") return path;
+    start = end + 1;
+  }
+}

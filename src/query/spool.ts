@@ -1,0 +1,154 @@
+// Bytes that must be read twice but come only once (stdin, a FIFO, something packed): kept in memory while they are few, in a
+// temporary file without a name once they are many.
+import { closeSync, constants, openSync, readSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Failure } from "../failure.ts";
+import { waitReadable } from "../kernel/poll.ts";
+import { errorCode } from "../log/open.ts";
+import { readRange } from "../log/tail.ts";
+import { writeWhole } from "../log/write.ts";
+import { type ByteInput, FileInput, MemoryInput } from "./input.ts";
+
+/** Up to here no file is made. */
+const MEMORY_MAX_BYTES = 4 * 1024 * 1024;
+
+/** Bytes that can be read from any place, as often as needed. */
+export interface Stored {
+  readonly sizeBytes: number;
+  input(from: number, to: number): ByteInput;
+  close(): void;
+}
+
+export function storedFile(fd: number, sizeBytes: number): Stored {
+  return {
+    sizeBytes,
+    input: (from, to) => new FileInput(fd, from, to, () => {}),
+    close: () => closeSync(fd),
+  };
+}
+
+/** A place for bytes that are written once, front to back, and then read. */
+export class Spool implements Stored {
+  #memory = Buffer.allocUnsafeSlow(256 * 1024);
+  #memoryBytes = 0;
+  #fd = -1;
+  sizeBytes = 0;
+
+  write(bytes: Uint8Array): void {
+    this.sizeBytes += bytes.length;
+    if (this.#fd < 0 && this.sizeBytes <= MEMORY_MAX_BYTES) {
+      while (this.#memory.length < this.sizeBytes) {
+        this.#memory = Buffer.concat([this.#memory], this.#memory.length * 2);
+      }
+      this.#memory.set(bytes, this.#memoryBytes);
+      this.#memoryBytes = this.sizeBytes;
+      return;
+    }
+    if (this.#fd < 0) {
+      this.#fd = nameless();
+      this.#append(this.#memory.subarray(0, this.#memoryBytes));
+      this.#memory = Buffer.alloc(0);
+    }
+    this.#append(bytes);
+  }
+
+  head(sizeBytes: number): Uint8Array {
+    return this.#fd < 0 ? this.#memory.subarray(0, sizeBytes) : readRange(this.#fd, 0, sizeBytes);
+  }
+
+  /** A descriptor with everything in it. */
+  file(): number {
+    if (this.#fd < 0) {
+      this.#fd = nameless();
+      this.#append(this.#memory.subarray(0, this.#memoryBytes));
+    }
+    return this.#fd;
+  }
+
+  input(from: number, to: number): ByteInput {
+    if (this.#fd < 0) return new MemoryInput(this.#memory, from, to);
+    return new FileInput(this.#fd, from, to, () => {});
+  }
+
+  close(): void {
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+    this.#memory = Buffer.alloc(0);
+  }
+
+  #append(bytes: Uint8Array): void {
+    try {
+      writeWhole(this.#fd, bytes);
+    } catch (error) {
+      const code = errorCode((error as Error).cause);
+      throw new Failure(
+        `Cannot keep the input in "${tmpdir()}" (${code})`,
+        "set TMPDIR to a directory with room",
+      );
+    }
+  }
+}
+
+/** A file that nobody else can open and that is gone when this process is. */
+function nameless(): number {
+  const path = join(tmpdir(), `fsmon-query-${crypto.randomUUID()}`);
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  try {
+    const fd = openSync(path, flags, 0o600);
+    unlinkSync(path);
+    return fd;
+  } catch (error) {
+    throw new Failure(`Cannot make a temporary file in "${tmpdir()}" (${errorCode(error)})`, "set TMPDIR");
+  }
+}
+
+/** Reads a pipe, a terminal or the like to its end. */
+export function spoolStream(fd: number): Spool {
+  const spool = new Spool();
+  const block = Buffer.allocUnsafeSlow(256 * 1024);
+  for (;;) {
+    let got: number;
+    try {
+      got = readSync(fd, block, 0, block.length, null);
+    } catch (error) {
+      // Somebody made our standard input non-blocking.
+      if (errorCode(error) !== "EAGAIN") throw error;
+      waitReadable(fd, 1000);
+      continue;
+    }
+    if (got === 0) return spool;
+    spool.write(block.subarray(0, got));
+  }
+}
+
+/** Unpacks an input to its end, or up to where it is damaged. */
+export async function spoolInput(input: ByteInput, onDamage: (error: unknown) => void): Promise<Spool> {
+  const spool = new Spool();
+  const block = Buffer.allocUnsafeSlow(256 * 1024);
+  try {
+    for (
+      let got = await readOrEnd(input, block, onDamage);
+      got > 0;
+      got = await readOrEnd(input, block, onDamage)
+    ) {
+      spool.write(block.subarray(0, got));
+    }
+    return spool;
+  } finally {
+    input.close();
+  }
+}
+
+async function readOrEnd(
+  input: ByteInput,
+  block: Buffer,
+  onDamage: (error: unknown) => void,
+): Promise<number> {
+  try {
+    return await input.read(block, 0);
+  } catch (error) {
+    onDamage(error);
+    return 0;
+  }
+}

@@ -1,0 +1,77 @@
+import { expect, test } from "bun:test";
+import { existsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Lifetime, LOCK_NAME, withoutDaemon } from "../../src/log/lifetime.ts";
+import { LogDir, OWNER } from "./log-dir.ts";
+import { Storm } from "./storm.ts";
+
+const T0 = Date.UTC(2026, 4, 7, 10);
+
+test("Lifetime knows a first start, a clean stop and a crash", () => {
+  using dir = new LogDir();
+  const first = new Lifetime(dir.path, OWNER, T0);
+  expect(first.previousLife()).toEqual({ kind: "none", endedMs: null });
+  first.stop(T0 + 5000);
+  const second = new Lifetime(dir.path, OWNER, T0 + 60_000);
+  expect(second.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000 });
+});
+
+test("Lifetime.beat() makes the end of a crashed life true to ten seconds", async () => {
+  await using storm = new Storm();
+  await storm.start(1_000_000, 1, 1);
+  await storm.end("SIGKILL");
+  const end = Date.now();
+  const next = new Lifetime(storm.dir.path, OWNER, end);
+  const { kind, endedMs } = next.previousLife();
+  expect(kind).toBe("crashed");
+  expect(Math.abs(endedMs! - end)).toBeLessThan(10_000);
+  const { mtimeMs } = statSync(join(storm.dir.path, LOCK_NAME));
+  next.beat(end + 5000);
+  expect(statSync(join(storm.dir.path, LOCK_NAME)).mtimeMs).toBe(mtimeMs);
+  next.beat(end + 10_000);
+  expect(statSync(join(storm.dir.path, LOCK_NAME)).mtimeMs).toBeCloseTo(end + 10_000, -1);
+  next.stop(end);
+});
+
+test("Lifetime.abandon() leaves the run before as it was told, a clean stop as well as a crash", () => {
+  using dir = new LogDir();
+  const stopped = new Lifetime(dir.path, OWNER, T0);
+  stopped.stop(T0 + 5000);
+  new Lifetime(dir.path, OWNER, T0 + 60_000).abandon();
+  const next = new Lifetime(dir.path, OWNER, T0 + 120_000);
+  expect(next.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000 });
+  next.abandon();
+  using fresh = new LogDir();
+  new Lifetime(fresh.path, OWNER, T0).abandon();
+  expect(new Lifetime(fresh.path, OWNER, T0).previousLife()).toEqual({ kind: "none", endedMs: null });
+});
+
+test("Lifetime lets a directory have one daemon", async () => {
+  await using storm = new Storm();
+  await storm.start(1_000_000, 1, 1);
+  expect(() => new Lifetime(storm.dir.path, OWNER, T0)).toThrow(/^Another fsmon daemon already writes to/);
+  await storm.end("SIGTERM");
+  new Lifetime(storm.dir.path, OWNER, T0).stop(T0);
+}, 15_000);
+
+test("Lifetime takes an unreadable lock file for a crash, and refuses a link in its place", () => {
+  using dir = new LogDir();
+  writeFileSync(join(dir.path, LOCK_NAME), "rubbish");
+  const life = new Lifetime(dir.path, OWNER, T0);
+  expect(life.previousLife().kind).toBe("crashed");
+  life.stop(T0);
+  using other = new LogDir();
+  symlinkSync("/etc/passwd", join(other.path, LOCK_NAME));
+  expect(() => new Lifetime(other.path, OWNER, T0)).toThrow(/is a symbolic link/);
+});
+
+test("withoutDaemon() runs its work only while no daemon has the directory, and leaves no trace", async () => {
+  using empty = new LogDir();
+  expect(withoutDaemon(empty.path, OWNER, () => 1)).toBe(1);
+  expect(existsSync(join(empty.path, LOCK_NAME))).toBe(false);
+  await using storm = new Storm();
+  await storm.start(1_000_000, 1, 1);
+  expect(withoutDaemon(storm.dir.path, OWNER, () => 1)).toBeNull();
+  await storm.end("SIGTERM");
+  expect(withoutDaemon(storm.dir.path, OWNER, () => 1)).toBe(1);
+});
