@@ -193,7 +193,10 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
       `a kernel that answers ${call} with ${errno}: one message and a hint, exit code 1 (needs strace)`,
       async () => {
         const inject = ["-f", "-qq", "-o", "/dev/null", "-e", `inject=${call}:error=${errno}`];
-        const done = await command(["strace", ...inject, BINARY, "daemon"], { env: daemon.environment, cwd: "/" });
+        const done = await command(["strace", ...inject, BINARY, "daemon"], {
+          env: daemon.environment,
+          cwd: "/",
+        });
         expect(done.code).toBe(1);
         expect(done.stderr).toMatch(said);
         expect(done.stderr.trim().split("\n").length).toBe(2);
@@ -204,7 +207,10 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
 
   test("without perf and without the connector it records all the same, and says which way is in use", async () => {
     const root = directory("fallback");
-    await daemon.start([], ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=perf_event_open:error=EACCES"]);
+    await daemon.start(
+      [],
+      ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=perf_event_open:error=EACCES"],
+    );
     expect(daemon.stderr).toMatch(/perf side-band is not available/);
     expect(daemon.stderr).toMatch(/processes by proc connector/);
     await daemon.add(root, "-r");

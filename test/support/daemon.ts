@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { parseLine } from "./schema.ts";
 import { until } from "./wait.ts";
 
 /** The binary under test; another one by FSMON_BINARY. */
@@ -162,7 +163,7 @@ export class TestDaemon {
       if (!name.endsWith("_log.jsonl")) continue;
       // What follows the last newline is being written at this moment.
       for (const line of readFileSync(join(this.logDir, name), "utf8").split("\n").slice(0, -1)) {
-        lines.push(JSON.parse(line));
+        lines.push(parseLine(line) as unknown as LogLine);
       }
     }
     return lines;

@@ -1,0 +1,176 @@
+// The control socket in bad company: a thousand hostile clients beside a storm, and whatever can lie at the socket's place.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { until } from "../support/wait.ts";
+import { Workload } from "../support/workload.ts";
+
+/** Of issue and manual: memory stays within this much more. */
+const MEMORY_MORE_MAX_KB = 16 * 1024;
+const CLIENTS = 1000;
+/** A request must arrive within 2 s, a reply must be taken within 5 s: then everybody else is gone. */
+const GONE_AFTER_MS = 15_000;
+
+describe.skipIf(captureObstacle !== null)("the control socket in bad company (needs root and mounts)", () => {
+  let filesystem: TestFilesystem;
+  let daemon: TestDaemon;
+  let root: string;
+  beforeEach(() => {
+    filesystem = TestFilesystem.mount("tmpfs");
+    daemon = new TestDaemon();
+    root = join(filesystem.path, "root");
+    mkdirSync(root);
+  });
+  afterEach(async () => {
+    await daemon.destroy();
+    filesystem.unmount();
+  });
+
+  test("1,000 hostile clients beside a storm: every event is recorded, memory is bounded, everyone is let go", async () => {
+    const storm = new Workload("storm");
+    try {
+      await daemon.start();
+      await daemon.add(root, "-r");
+      let most = 0;
+      const watcher = setInterval(() => {
+        most = Math.max(most, anonymousKb(daemon.pid));
+      }, 20);
+      // The same storm alone first: what it needs is not the clients' fault.
+      await storm.start("files", root, 2, 7500);
+      await daemon.settle(root);
+      const linesBefore = daemon.events(root).length;
+      const mostAlone = most;
+      most = 0;
+      const storming = storm.start("files", root, 2, 7500);
+      const clients = await Promise.all(
+        Array.from({ length: CLIENTS }, (_, n) => hostileClient(daemon.socketPath, n)),
+      );
+      // An honest one in the middle of them.
+      expect((await daemon.fsmon("managed")).stdout).toContain(root);
+      await storming;
+      await Promise.race([Promise.all(clients.map((client) => client.gone)), Bun.sleep(GONE_AFTER_MS)]);
+      clearInterval(watcher);
+      expect(clients.filter((client) => !client.isGone()).length).toBe(0);
+      await daemon.settle(root);
+      // CREATE, CLOSE_WRITE, ATTRIB, DELETE, DELETE_SELF of each file.
+      expect(daemon.events(root).length - linesBefore).toBe(2 * 7500 * 5);
+      expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+      expect(most - mostAlone).toBeLessThan(MEMORY_MORE_MAX_KB);
+      expect((await daemon.fsmon("managed")).code).toBe(0);
+    } finally {
+      storm.remove();
+    }
+  });
+
+  const OCCUPANTS: Readonly<Record<string, () => (() => void) | undefined>> = {
+    "a file": () => void writeFileSync(daemon.socketPath, "precious"),
+    "a symlink": () => void symlinkSync("/dev/null", daemon.socketPath),
+    "another user's dead socket": () => {
+      const script = `import socket,sys,os; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chown(sys.argv[1], 65533, 65533)`;
+      expect(Bun.spawnSync(["python3", "-c", script, daemon.socketPath]).exitCode).toBe(0);
+      return undefined;
+    },
+  };
+  for (const [what, occupy] of Object.entries(OCCUPANTS)) {
+    test(`${what} at the socket's place stays: the daemon records, says so, and is controllable once it is gone`, async () => {
+      await daemon.fsmon("add", root, "-r");
+      occupy();
+      const look = () => {
+        const { ino, mode, uid, size } = lstatSync(daemon.socketPath);
+        return JSON.stringify({ ino, mode, uid, size });
+      };
+      const before = look();
+      await daemon.start();
+      await daemon.settle(root);
+      expect(look()).toBe(before);
+      expect(daemon.stderr).toMatch(/recording, but can't be controlled: .*control\.sock/);
+      // The client neither believes what lies there nor says that nobody records.
+      const asked = await daemon.fsmon("managed");
+      expect(asked.stderr).toMatch(
+        /A daemon is recording, but it cannot be controlled|Cannot reach the daemon|permission denied/,
+      );
+      const added = await daemon.fsmon("add", join(root, "later"));
+      expect(added.stderr).not.toContain("No daemon is running");
+      rmSync(daemon.socketPath);
+      await until("the daemon listens", () => existsSync(daemon.socketPath));
+      const status = await until("it answers", async () => {
+        const done = await daemon.fsmon("managed");
+        return done.code === 0 && !done.stderr.includes("cannot be controlled") ? done : null;
+      });
+      expect(status.stdout).toContain(`${root} | `);
+    });
+  }
+
+  test("what is done to the store while it can't be controlled takes effect on SIGHUP", async () => {
+    writeFileSync(daemon.socketPath, "in the way");
+    await daemon.start();
+    const added = await daemon.fsmon("add", root, "-r");
+    expect(added.stderr).toMatch(/A daemon is recording, but .* it reads the store again on SIGHUP/);
+    daemon.signal("SIGHUP");
+    await until("config and store were read again", () => daemon.stderr.includes("were read again"));
+    await daemon.settle(root);
+  });
+});
+
+/** Anonymous memory: what the daemon really holds. The kernel's event queue is not in it. */
+function anonymousKb(pid: number): number {
+  return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
+}
+
+interface HostileClient {
+  readonly gone: Promise<void>;
+  isGone(): boolean;
+}
+
+/** One of eight kinds of bad company. */
+async function hostileClient(path: string, n: number): Promise<HostileClient> {
+  let over = false;
+  let finish: () => void = () => {};
+  const gone = new Promise<void>((resolve) => {
+    finish = () => {
+      over = true;
+      resolve();
+    };
+  });
+  let trickle: ReturnType<typeof setInterval> | undefined;
+  const random = Buffer.from(Array.from({ length: 2000 }, (_, i) => (i * 7919 + n * 104_729) % 256));
+  for (;;) {
+    try {
+      await Bun.connect({
+        unix: path,
+        socket: {
+          open(socket) {
+            const kind = n % 8;
+            // 0 says nothing, 7 never reads.
+            if (kind === 1) trickle = setInterval(() => socket.write("#"), 300);
+            if (kind === 2) socket.write(Buffer.alloc(200_000, "a"));
+            if (kind === 3) socket.shutdown();
+            if (kind === 4) socket.write(random);
+            if (kind === 5) socket.write(`version = 1\na = ${"[".repeat(20_000)}\n\n`);
+            if (kind === 6) {
+              socket.write('version = 1\ncommand = "status"\n\n');
+              socket.terminate();
+            }
+            if (kind === 7) {
+              socket.write('version = 1\ncommand = "status"\n\n');
+              socket.pause();
+              setTimeout(() => socket.resume(), 6000);
+            }
+          },
+          data() {},
+          end: finish,
+          close: finish,
+          error: finish,
+        },
+      });
+      break;
+    } catch {
+      // The backlog is full: bad company waits for its turn.
+      await Bun.sleep(20);
+    }
+  }
+  void gone.then(() => clearInterval(trickle));
+  return { gone, isGone: () => over };
+}

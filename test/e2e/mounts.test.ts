@@ -1,0 +1,212 @@
+// What is mounted below a managed path belongs to it, now and later; what is unmounted is told; and no filesystem is
+// ever kept from being unmounted.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type LogLine, TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, run } from "../support/filesystem.ts";
+import { Mounts } from "../support/mounts.ts";
+import { until } from "../support/wait.ts";
+
+describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () => {
+  let mounts: Mounts;
+  let daemon: TestDaemon;
+  let root: string;
+
+  beforeEach(async () => {
+    mounts = new Mounts();
+    root = mounts.tmpfs(join(mounts.home, "w"));
+    daemon = await new TestDaemon().start();
+  });
+  afterEach(async () => {
+    await daemon.destroy();
+    mounts.destroy();
+  });
+
+  const shell = (script: string, cwd = root) => run(["bash", "-e", "-c", script], { cwd });
+  const words = (path = root): string[] =>
+    daemon.events(path).map((line) => `${line.event_type} ${line.path.slice(path.length + 1)}`);
+  const gaps = (path = root): LogLine[] => daemon.lines(path).filter((line) => line.event_type === "GAP");
+  const managed = async (path = root): Promise<Record<string, unknown>> => {
+    const { stdout } = await daemon.fsmon("managed", "--json");
+    const rows = stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+    return rows.find((row) => row.path === path);
+  };
+  const add = async (path = root, ...flags: string[]) => {
+    await daemon.add(path, ...(flags.length > 0 ? flags : ["-r", "-t", "create,delete"]));
+    await until("it is scanned", async () => (await managed(path)).scanning === false);
+  };
+  /** The daemon has seen that something was mounted at path, which it tells by recording what is done there. */
+  const watched = (path: string) =>
+    until(`${path} is watched`, () => {
+      const name = `probe-${performance.now()}`;
+      writeFileSync(join(path, name), "");
+      return until(name, () => words().some((line) => line.endsWith(name)), 200).catch(() => false);
+    });
+
+  test("filesystems that were mounted below it before", async () => {
+    const inner = mounts.tmpfs(join(root, "a/inner"));
+    shell("mkdir -p a/inner/x");
+    mounts.tmpfs(join(inner, "x/deeper"));
+    await add();
+    shell("touch a/inner/x/f a/inner/x/deeper/g a/h");
+    await daemon.settle(inner);
+    await daemon.settle(root);
+    expect(words().sort()).toEqual(["CREATE a/h", "CREATE a/inner/x/deeper/g", "CREATE a/inner/x/f"]);
+  });
+
+  test("one that is mounted later, and again after its umount", async () => {
+    await add();
+    const inner = join(root, "later");
+    mounts.tmpfs(inner);
+    await watched(inner);
+    shell("mkdir later/d; touch later/d/f");
+    await until("it is logged", () => words().includes("CREATE later/d/f"));
+    mounts.umount(inner);
+    await until("the unmounting is logged", () => gaps().length === 1);
+    expect(gaps()[0]).toMatchObject({ reason: "unmounted", path: root });
+    expect((await managed()).reason).toContain(`${inner} is unmounted`);
+    mounts.tmpfs(inner);
+    await watched(inner);
+    shell("touch later/again");
+    await until("it is logged", () => words().includes("CREATE later/again"));
+    expect((await managed()).reason).toBeNull();
+    expect(gaps()).toHaveLength(1);
+  });
+
+  test("the managed path itself: unmounted, mounted again", async () => {
+    await add();
+    shell("touch before");
+    await daemon.settle(root);
+    mounts.umount(root);
+    await until("the unmounting is logged", () => gaps().length === 1);
+    expect(await managed()).toMatchObject({ state: "watched" });
+    expect((await managed()).reason).toContain("unmounted");
+    // What the mount had covered is what the path names now.
+    shell("mkdir under; touch under/f");
+    await until("it is logged", () => words().includes("CREATE under/f"));
+    mounts.tmpfs(root);
+    await watched(root);
+    shell("mkdir d; touch d/f");
+    await until("it is logged", () => words().includes("CREATE d/f"));
+    expect(await managed()).toMatchObject({ state: "watched", reason: null, filesystem: "tmpfs" });
+  });
+
+  test("a mount over the managed path hides it, and what happens below shows no more", async () => {
+    mkdirSync(join(root, "d"));
+    mkdirSync(join(mounts.home, "alias"));
+    mounts.bind(root, join(mounts.home, "alias"));
+    await add();
+    const over = mounts.tmpfs(join(root, "d"));
+    await watched(over);
+    writeFileSync(join(mounts.home, "alias/d/hidden"), "");
+    writeFileSync(join(root, "d/shown"), "");
+    await until("it is logged", () => words().includes("CREATE d/shown"));
+    await daemon.settle(root);
+    expect(words()).not.toContain("CREATE d/hidden");
+    mounts.umount(over);
+    // At once: the directory below is known, so nothing has to be looked for.
+    shell("mkdir d/new; touch d/new/f; rm -r d/new d/hidden");
+    await daemon.settle(root);
+    const seen = words().filter((line) => !line.includes("probe"));
+    expect(seen.slice(1)).toEqual([
+      "CREATE d/new",
+      "CREATE d/new/f",
+      "DELETE d/new/f",
+      "DELETE d/new",
+      "DELETE d/hidden",
+    ]);
+  });
+
+  test("what a mount had covered from the beginning is scanned when it is gone", async () => {
+    shell("mkdir -p m/deep/er; touch m/deep/er/f");
+    const over = mounts.tmpfs(join(root, "m"));
+    await add();
+    mounts.umount(over);
+    shell("rm -r m/deep");
+    await daemon.settle(root);
+    expect(words()).toEqual(["DELETE m/deep/er/f", "DELETE m/deep/er", "DELETE m/deep"]);
+  });
+
+  test("a bind mount as managed path, and one below it", async () => {
+    const real = mounts.directory("real/tree");
+    const alias = mounts.bind(real, join(mounts.home, "alias"));
+    const below = mounts.bind(mounts.directory("elsewhere"), join(root, "below"));
+    await add(alias);
+    await add();
+    writeFileSync(join(real, "by-its-own-name"), "");
+    writeFileSync(join(alias, "by-alias"), "");
+    writeFileSync(join(mounts.home, "real/outside"), "");
+    mkdirSync(join(below, "d"));
+    writeFileSync(join(mounts.home, "elsewhere/d/f"), "");
+    await daemon.settle(alias);
+    await daemon.settle(below);
+    expect(words(alias)).toEqual(["CREATE by-its-own-name", "CREATE by-alias"]);
+    expect(words()).toEqual(["CREATE below/d", "CREATE below/d/f"]);
+    mounts.umount(alias);
+    await until("the unmounting is logged", () => gaps(alias).length === 1);
+    expect(gaps()).toEqual([]);
+  });
+
+  test("a directory that a bind mount shows is seen under both managed paths, whichever was added first", async () => {
+    shell("mkdir -p tree/shown/deep");
+    const alias = mounts.bind(join(root, "tree/shown"), join(mounts.home, "alias"));
+    await add(alias);
+    await add(join(root, "tree"));
+    writeFileSync(join(alias, "deep/f"), "");
+    await until("it is logged", () => words(join(root, "tree")).length > 0 && words(alias).length > 0);
+    expect(words(alias)).toEqual(["CREATE deep/f"]);
+    expect(words(join(root, "tree"))).toEqual(["CREATE shown/deep/f"]);
+  });
+
+  test("umount succeeds at once, while it is watched and while it is scanned, and the device is free", async () => {
+    const { device } = mounts.image("ext4");
+    const disk = mounts.mount(join(mounts.home, "disk"), device);
+    shell("for i in {1..60}; do mkdir -p d$i/{1..50}; done", disk);
+    for (let round = 0; round < 8; round++) {
+      await daemon.add(disk, "-r", "-t", "create");
+      if (round % 2 === 1) await until("it is scanned", async () => (await managed(disk)).scanning === false);
+      mounts.umount(disk);
+      await until("the device is free", () => {
+        try {
+          run(["e2fsck", "-n", device]);
+          run(["python3", "-c", `import os; os.open("${device}", os.O_RDWR | os.O_EXCL)`]);
+          return true;
+        } catch {
+          return false;
+        }
+      });
+      await until("the unmounting is logged", () => gaps(disk).length === round + 1);
+      mounts.mount(disk, device);
+    }
+  }, 60_000);
+
+  test("what happened before the umount is logged all the same", async () => {
+    const inner = mounts.tmpfs(join(root, "inner"));
+    await add();
+    for (let round = 0; round < 10; round++) {
+      shell(`for i in {1..50}; do mkdir -p inner/r${round}-$i/d; echo > inner/r${round}-$i/d/f; done`);
+      mounts.umount(inner);
+      mounts.tmpfs(inner);
+      await watched(inner);
+    }
+    const files = words().filter((line) => /^CREATE inner\/r\d+-\d+\/d\/f$/.test(line));
+    expect(files).toHaveLength(500);
+  }, 30_000);
+
+  test("non-recursive: what is mounted below isn't watched", async () => {
+    const inner = mounts.tmpfs(join(root, "inner"));
+    await add(root, "-t", "create");
+    writeFileSync(join(inner, "f"), "");
+    writeFileSync(join(root, "g"), "");
+    await daemon.settle(root);
+    expect(words()).toEqual(["CREATE g"]);
+    mounts.umount(inner);
+    writeFileSync(join(root, "h"), "");
+    await daemon.settle(root);
+    expect(gaps()).toEqual([]);
+  });
+});

@@ -1,0 +1,243 @@
+// The daemon's life under a service manager and under a person's hands: SIGHUP, sd_notify, a second SIGINT.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DEFAULT_TYPES, type ManagedPath } from "../../src/event.ts";
+import { encodeEntry } from "../../src/managed/entry.ts";
+import { TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { until } from "../support/wait.ts";
+import { Workload } from "../support/workload.ts";
+
+describe.skipIf(captureObstacle !== null)("a running daemon (needs root and mounts)", () => {
+  let filesystem: TestFilesystem;
+  let daemon: TestDaemon;
+  beforeEach(() => {
+    filesystem = TestFilesystem.mount("tmpfs");
+    daemon = new TestDaemon();
+    mkdirSync(join(daemon.home, ".local/share/fsmon"), { recursive: true });
+  });
+  afterEach(async () => {
+    await daemon.destroy();
+    filesystem.unmount();
+  });
+  const directory = (name: string): string => {
+    const path = join(filesystem.path, name);
+    mkdirSync(path);
+    return path;
+  };
+  const storeFile = (): string => join(daemon.home, ".local/share/fsmon/managed.jsonl");
+  const entry = (path: string, more: Partial<ManagedPath> = {}): string => {
+    const plain = {
+      recursive: true,
+      types: DEFAULT_TYPES,
+      allEvents: false,
+      exclude: [],
+      minSizeBytes: null,
+    };
+    return `${encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false, ...more })}\n`;
+  };
+  /** Sends SIGHUP and waits for what the daemon says to it. */
+  async function hup(): Promise<string> {
+    const from = daemon.stderr.length;
+    daemon.signal("SIGHUP");
+    return until("the daemon answers SIGHUP", () => {
+      const said = daemon.stderr.slice(from);
+      return /were read again\n|nothing was changed by SIGHUP.*\n/.test(said) ? said : null;
+    });
+  }
+  const states = (path: string) =>
+    daemon.lines(path).flatMap((line) => (line.event_type === "WATCH" ? [line.state] : []));
+
+  test("30 SIGHUPs in a storm, the filters changing each time: every event, no GAP", async () => {
+    const storm = new Workload("storm");
+    const root = directory("storm");
+    const other = directory("other");
+    await daemon.start();
+    await daemon.add(root, "-r");
+    const storming = storm.start("files", root, 2, 5000);
+    let round = 0;
+    for (; round < 30; round++) {
+      writeFileSync(
+        storeFile(),
+        entry(root, { exclude: [`nothing-${round}`] }) + (round % 2 === 0 ? entry(other) : ""),
+      );
+      expect(await hup()).toContain("were read again");
+    }
+    await storming;
+    await daemon.settle(root);
+    const lines = daemon.events(root);
+    for (const type of ["CREATE", "CLOSE_WRITE", "DELETE"]) {
+      expect([type, lines.filter((line) => line.event_type === type).length]).toEqual([type, 10_000]);
+    }
+    expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+    expect(states(root)).toEqual(["started", ...Array.from({ length: round }, () => "changed")]);
+    storm.remove();
+  });
+
+  test("SIGHUP takes up paths that came, went or changed in the store, and settings of the config", async () => {
+    const [kept, gone, fresh] = ["kept", "gone", "fresh"].map(directory) as [string, string, string];
+    await daemon.start();
+    await daemon.add(kept, "-r");
+    await daemon.add(gone, "-r");
+    writeFileSync(storeFile(), entry(kept) + entry(fresh, { types: ["CREATE"] }));
+    writeFileSync(
+      daemon.configFile,
+      `[socket]\npath = "${daemon.socketPath}"\n[logging]\nkeep_days = 3\nsegment_size = "1MB"\n`,
+    );
+    const said = await hup();
+    expect(said).toContain("segment_size holds for logs that are opened from now on");
+    for (const path of [kept, gone, fresh]) writeFileSync(join(path, "f"), "x");
+    await daemon.settle(kept);
+    await daemon.settle(fresh);
+    expect([kept, gone, fresh].map((path) => daemon.events(path).length > 0)).toEqual([true, false, true]);
+    // What stays as it was is not touched.
+    expect([states(kept), states(gone), states(fresh)]).toEqual([
+      ["started"],
+      ["started", "stopped"],
+      ["started"],
+    ]);
+  });
+
+  const REFUSED: Readonly<Record<string, [write: (root: string) => void, said: RegExp]>> = {
+    "a config that is no TOML": [() => writeFileSync(daemon.configFile, "[socket\n"), /config\.toml:1:\d+: /],
+    "an unknown key": [
+      () => writeFileSync(daemon.configFile, "[logging]\nkeep_day = 1\n"),
+      /:2:1: unknown key "keep_day"/,
+    ],
+    "another log directory": [
+      () =>
+        writeFileSync(
+          daemon.configFile,
+          `[socket]\npath = "${daemon.socketPath}"\n[logging]\ndir = "/tmp/elsewhere"\n`,
+        ),
+      /Cannot change \[logging\] dir from .* while the daemon runs/,
+    ],
+    "a broken line where a watched path stood": [
+      (root) => writeFileSync(storeFile(), entry(root).replace("}", "")),
+      /line 1 is broken \(it is not JSON\), and ".*" has no line any more/,
+    ],
+  };
+  for (const [what, [write, said]] of Object.entries(REFUSED)) {
+    test(`SIGHUP with ${what} is refused with the reason, and everything goes on as before`, async () => {
+      const root = directory("root");
+      await daemon.start();
+      await daemon.add(root, "-r");
+      write(root);
+      expect(await hup()).toMatch(said);
+      writeFileSync(join(root, "f"), "x");
+      await daemon.settle(root);
+      expect(daemon.events(root).map((line) => line.event_type)).toEqual(["CREATE", "CLOSE_WRITE"]);
+      expect(states(root)).toEqual(["started"]);
+    });
+  }
+
+  test("a broken line in the store is told with its number at the start, and the others work", async () => {
+    const root = directory("root");
+    writeFileSync(storeFile(), `{"path": 7}\n${entry(root)}`);
+    await daemon.start();
+    expect(daemon.stderr).toMatch(/line 1 of .*managed\.jsonl is not used: "path" is missing or no string/);
+    await daemon.settle(root);
+    await hup();
+    expect(states(root)).toEqual(["started"]);
+    expect(readFileSync(storeFile(), "utf8")).toStartWith('{"path": 7}\n');
+  });
+
+  for (const kind of ["a path", "an abstract name"] as const) {
+    test(`tells the service manager at ${kind} READY, WATCHDOG, RELOADING and STOPPING`, async () => {
+      const root = directory("root");
+      const path = join(daemon.home, "notify.sock");
+      const address = kind === "a path" ? path : `@fsmon-test-${process.pid}-${Date.now()}`;
+      const told = await manager(address);
+      try {
+        await daemon.start([], ["env", `NOTIFY_SOCKET=${address}`, "WATCHDOG_USEC=200000"]);
+        await until("READY", () =>
+          told().some((one) => one.startsWith("READY=1\nSTATUS=watching 0 managed paths")),
+        );
+        await until("three WATCHDOGs", () => told().filter((one) => one === "WATCHDOG=1").length >= 3);
+        writeFileSync(storeFile(), entry(root));
+        await hup();
+        const reloading = await until("RELOADING", () =>
+          told().find((one) => one.startsWith("RELOADING=1\nMONOTONIC_USEC=")),
+        );
+        const monotonicUs = Number(/\d+$/.exec(reloading)?.[0]);
+        expect(
+          Math.abs(monotonicUs / 1e6 - Number(readFileSync("/proc/uptime", "latin1").split(" ")[0])),
+        ).toBeLessThan(60);
+        await until("READY again", () =>
+          told().some((one) => one.includes("STATUS=watching 1 managed path")),
+        );
+        expect(told().indexOf(reloading)).toBeLessThan(
+          told().findLastIndex((one) => one.startsWith("READY=1")),
+        );
+        await daemon.stop();
+        await until("STOPPING", () => told().includes("STOPPING=1"));
+        expect(told().at(-1)).toBe("STOPPING=1");
+      } finally {
+        told.end();
+      }
+    });
+  }
+
+  test("a service manager that is gone, or doesn't read, holds nothing up", async () => {
+    const root = directory("root");
+    await daemon.start(
+      [],
+      ["env", `NOTIFY_SOCKET=${join(daemon.home, "nobody")}`, "WATCHDOG_USEC=1", "WATCHDOG_PID=1"],
+    );
+    await daemon.add(root, "-r");
+    await daemon.settle(root);
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  test("a second SIGINT ends at once, whatever is left to write", async () => {
+    const root = directory("root");
+    await daemon.start();
+    await daemon.add(root, "-r");
+    daemon.signal("SIGSTOP");
+    const storm = new Workload("storm");
+    // More than a second's work.
+    storm.run("files", root, 4, 60_000);
+    storm.remove();
+    daemon.signal("SIGINT");
+    daemon.signal("SIGCONT");
+    const SIGINT_BIT = 0x2n;
+    const caught = () =>
+      BigInt(
+        `0x${/^SigCgt:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${daemon.pid}/status`, "latin1"))?.[1]}`,
+      );
+    await until("the first SIGINT was taken", () => (caught() & SIGINT_BIT) === 0n);
+    const fromMs = performance.now();
+    daemon.signal("SIGINT");
+    await daemon.ended();
+    expect(performance.now() - fromMs).toBeLessThan(500);
+    expect(states(root)).toEqual(["started"]);
+    expect(existsSync(join(daemon.logDir, "daemon.lock"))).toBe(true);
+    // The next one knows.
+    await daemon.start();
+    expect(daemon.lines(root).find((line) => line.event_type === "GAP")?.reason).toBe("daemon_crashed");
+  });
+});
+
+/** Listens as systemd does; what it was told so far. */
+async function manager(address: string): Promise<(() => string[]) & { end(): void }> {
+  const script = `import socket,sys
+a=sys.argv[1]
+s=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("\\0"+a[1:] if a[0]=="@" else a)
+print("ready",flush=True)
+while True: print(repr(s.recv(4096).decode()).replace('"',"'")[1:-1],flush=True)`;
+  const child = Bun.spawn(["python3", "-c", script, address], { stdout: "pipe", stderr: "inherit" });
+  let text = "";
+  void (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stdout) text += decoder.decode(chunk, { stream: true });
+  })();
+  await until("the manager listens", () => text.startsWith("ready\n"));
+  const told = () =>
+    text
+      .split("\n")
+      .slice(1, -1)
+      .map((line) => line.replaceAll("\\n", "\n"));
+  return Object.assign(told, { end: () => child.kill("SIGKILL") });
+}

@@ -1,0 +1,263 @@
+// The log, replayed, gives the tree that is on the disk: after real programs, and after random work of several processes at once. A seed is printed with
+// each failure; FSMON_SEED=<number> repeats it.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type LogLine, TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, type FilesystemKind, TestFilesystem } from "../support/filesystem.ts";
+import { TreeModel } from "../support/replay.ts";
+import { Workload } from "../support/workload.ts";
+
+const SEED = Number(process.env.FSMON_SEED ?? Math.floor(Math.random() * 1e9));
+
+/** A program that must be there, and what is done with it, as a shell script in the managed directory; $SOURCE is a tree outside of it. */
+interface Program {
+  name: string;
+  needs: string;
+  script: string;
+}
+
+const PROGRAMS: Program[] = [
+  { name: "cp -a", needs: "cp", script: 'cp -a "$SOURCE" copy && mkdir copy/again && cp -a copy/dir1 copy/again' },
+  {
+    name: "tar",
+    needs: "tar",
+    script:
+      'tar -C "$SOURCE" -cf x.tar . && mkdir out && tar -C out -xf x.tar && tar -C out -xf x.tar && rm x.tar',
+  },
+  {
+    name: "git init, commit, checkout, gc",
+    needs: "git",
+    script: `git init -q -b main repo && cd repo && git config user.email a@b && git config user.name c
+      cp -r "$SOURCE"/. . && git add -A && git commit -qm one && git checkout -qb side
+      rm -r dir1 && git mv dir2 moved && echo x > new && git add -A && git commit -qm two
+      git checkout -q main && git checkout -q side && git checkout -q main
+      git merge -q side && git stash list && git gc -q --aggressive --prune=now && git clone -q . ../clone`,
+  },
+  {
+    name: "sqlite3",
+    needs: "sqlite3",
+    script: `for mode in delete truncate persist wal; do
+        sqlite3 $mode.db "pragma journal_mode=$mode; create table t(a); begin; insert into t values(1); commit;
+          with recursive c(x) as (select 1 union all select x+1 from c where x<2000) insert into t select x from c; vacuum;" > /dev/null
+        for i in 1 2 3 4 5; do sqlite3 $mode.db "insert into t values($i)"; done
+      done`,
+  },
+  {
+    name: "rsync",
+    needs: "rsync",
+    script: `rsync -a "$SOURCE"/ mirror/ && echo more > mirror/dir1/extra && rsync -a --delete "$SOURCE"/ mirror/
+      rsync -a --backup --suffix=.old --checksum --ignore-times "$SOURCE"/ mirror/ && rsync -a --delay-updates --ignore-times "$SOURCE"/ mirror/`,
+  },
+  {
+    name: "dpkg-deb -x",
+    needs: "dpkg-deb",
+    script: `mkdir -p package/DEBIAN && cp -r "$SOURCE" package/usr
+      printf 'Package: x\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' > package/DEBIAN/control
+      dpkg-deb -b package x.deb > /dev/null && dpkg-deb -x x.deb root && dpkg-deb -e x.deb root/control`,
+  },
+  {
+    name: "sed -i",
+    needs: "sed",
+    script:
+      'cp -r "$SOURCE" t && find t -type f -exec sed -i s/line/word/ {} + && for i in 1 2 3; do sed -i.bak s/word/line/ t/dir1/file1; done',
+  },
+  {
+    name: "vim and ex",
+    needs: "vim",
+    script: `cp -r "$SOURCE" t && for way in yes no auto; do for i in 1 2 3; do
+        vim -u NONE -N -es -c "set backupcopy=$way backup writebackup" -c "normal oinserted" -c wq t/dir1/file$i < /dev/null
+      done; done; printf 'a\\nline\\n.\\nw\\nq\\n' | ex -s t/dir2/file1`,
+  },
+  {
+    name: "find -exec mv",
+    needs: "find",
+    script: `cp -r "$SOURCE" t && find t -type f -exec mv {} {}.moved \\; && mkdir flat
+      find t -type f -path '*dir1*' -exec mv --backup=numbered -t flat {} + && find t -depth -type d -name 'dir[23]' -exec mv {} {}-moved \\;`,
+  },
+  {
+    name: "installing packages as npm does: into a hidden directory beside, then renamed into place",
+    needs: "sh",
+    script: `mkdir node_modules && for i in 1 2 3 4 5 6; do
+        for p in 1 2 3 4 5 6 7 8; do (
+          mkdir -p node_modules/.p$p-$i/node_modules && cp -r "$SOURCE"/. node_modules/.p$p-$i
+          if [ -e node_modules/p$p ]; then mv node_modules/p$p node_modules/.old-$p; fi
+          mv node_modules/.p$p-$i node_modules/p$p && rm -rf node_modules/.old-$p ) & done; wait
+      done`,
+  },
+  {
+    name: "python: compile, zip, temporary directories, shutil",
+    needs: "python3",
+    script: `cat > work.py <<'PY'
+import os, shutil, tempfile, zipfile, compileall
+for i in range(30):
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        shutil.copytree(os.environ["SOURCE"], name + "/t")
+        shutil.make_archive("archive", "zip", name)
+        os.replace("archive.zip", f"archive-{i % 3}.zip")
+        if i % 2: shutil.move(name + "/t", f"kept-{i}")
+with zipfile.ZipFile("archive-0.zip") as z: z.extractall("unzipped")
+compileall.compile_dir("kept-1", quiet=1)
+PY
+      python3 work.py`,
+  },
+  {
+    name: "sort, split, xargs, patch, install, truncate, ln",
+    needs: "patch",
+    script: `cp -r "$SOURCE" t && seq 50000 | sort -rS 64k -T . | split -l 500 - part. && ls part.* | xargs -P 4 -n 3 rm
+      cp t/dir1/file1 a && sed s/line/other/ a > b; diff -u a b > p || true; patch -s -b a p && install -D a deep/er/a
+      for i in $(seq 100); do ln -f a link && ln -sfn deep sym && truncate -s $i a && rm link; done; mkfifo fifo && rm fifo`,
+  },
+];
+
+/** A filesystem with a managed directory, one beside it that isn't, and a daemon. */
+class Place {
+  private filesystem: TestFilesystem | null = null;
+  private daemon: TestDaemon | null = null;
+  outside = "";
+  lines: LogLine[] = [];
+
+  constructor(private readonly kind: FilesystemKind) {}
+
+  async set(): Promise<void> {
+    this.filesystem = TestFilesystem.mount(this.kind);
+    this.outside = join(this.filesystem.path, "outside");
+    for (let i = 1; i <= 3; i++) {
+      const directory = join(this.outside, `source/dir${i}/deep/deeper`);
+      mkdirSync(directory, { recursive: true });
+      for (let k = 1; k <= 6; k++) {
+        writeFileSync(join(directory, `file${k}`), `line ${k}\n`.repeat(k * 50));
+        writeFileSync(join(this.outside, `source/dir${i}/file${k}`), `line ${k}\n`);
+      }
+    }
+    this.daemon = await new TestDaemon().start();
+  }
+
+  async clear(): Promise<void> {
+    await this.daemon?.destroy();
+    this.filesystem?.unmount();
+  }
+
+  /** Has work done in a fresh managed directory: the log must give the tree that it leaves, and every directory of it must be known by its path. */
+  async replayed(what: string, work: (root: string, daemon: TestDaemon) => void): Promise<void> {
+    const daemon = this.daemon!;
+    const root = join(this.filesystem!.path, "managed");
+    mkdirSync(root);
+    try {
+      await daemon.add(root, "-r");
+      const before = TreeModel.of(this.filesystem!.path);
+      work(root, daemon);
+      await daemon.settle(root);
+      this.lines = daemon.events(root);
+      expect(this.lines.length).toBeGreaterThan(0);
+      expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+      before.replay(this.lines).check(what);
+      await this.probed(what, root, daemon);
+    } finally {
+      await daemon.fsmon("remove", root);
+      rmSync(root, { recursive: true });
+      // The next one's log begins anew.
+      rmSync(daemon.logDir, { recursive: true });
+    }
+  }
+
+  private async probed(what: string, root: string, daemon: TestDaemon): Promise<void> {
+    const probes = directoriesBelow(root).map((directory) => join(directory, "probe"));
+    for (const probe of probes) writeFileSync(probe, "");
+    await daemon.settle(root);
+    const seen = daemon.events(root).slice(this.lines.length);
+    const made = seen.filter((line) => line.event_type === "CREATE").map((line) => line.path);
+    expect({ what, probes: made.sort() }).toEqual({ what, probes: probes.sort() });
+  }
+}
+
+function directoriesBelow(directory: string): string[] {
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const deeper = entries.filter((one) => one.isDirectory());
+  return [directory, ...deeper.flatMap((one) => directoriesBelow(join(directory, one.name)))];
+}
+
+function isMissing(program: string): boolean {
+  return spawnSync("sh", ["-c", `command -v ${program}`]).status !== 0;
+}
+
+for (const kind of ["tmpfs", "ext4"] as const) {
+  describe.skipIf(captureObstacle !== null)(
+    `replaying real programs on ${kind} (needs root and mounts)`,
+    () => {
+      const place = new Place(kind);
+      beforeAll(() => place.set());
+      afterAll(() => place.clear());
+
+      for (const { name, needs, script } of PROGRAMS) {
+        test.skipIf(isMissing(needs))(`${name} (needs ${needs})`, async () => {
+          await place.replayed(name, (root) => {
+            const source = join(place.outside, "source");
+            const done = spawnSync("sh", ["-ec", script], {
+              cwd: root,
+              env: { PATH: process.env.PATH, HOME: "/nonexistent", SOURCE: source },
+              encoding: "utf8",
+            });
+            if (done.status !== 0) throw new Error(`${name}: ${done.stderr}${done.stdout}`);
+          });
+          expect(place.lines.filter((line) => line.merged === true && isRename(line))).toEqual([]);
+        });
+      }
+    },
+  );
+}
+
+const RANDOM: { kind: FilesystemKind; names: "fresh" | "few"; rounds: number }[] = [
+  { kind: "tmpfs", names: "fresh", rounds: 6 },
+  { kind: "ext4", names: "fresh", rounds: 6 },
+  { kind: "xfs", names: "fresh", rounds: 2 },
+  { kind: "btrfs", names: "fresh", rounds: 2 },
+  { kind: "tmpfs", names: "few", rounds: 6 },
+  { kind: "ext4", names: "few", rounds: 6 },
+];
+
+for (const { kind, names, rounds } of RANDOM) {
+  const needs = kind === "tmpfs" ? "" : `, mkfs.${kind}`;
+  const absent = captureObstacle !== null || (needs !== "" && isMissing(`mkfs.${kind}`));
+  describe.skipIf(absent)(
+    `replaying random work, ${names} names, on ${kind} (needs root and mounts${needs})`,
+    () => {
+      const place = new Place(kind);
+      let chaos: Workload;
+      beforeAll(async () => {
+        chaos = new Workload("chaos");
+        await place.set();
+      });
+      afterAll(async () => {
+        await place.clear();
+        chaos?.remove();
+      });
+
+      for (let round = 0; round < rounds; round++) {
+        const seed = SEED + round;
+        const asleep = round % 3 === 2;
+        const processes = round % 2 === 0 ? 4 : 1;
+        const how = `${processes} processes at once${asleep ? ", the daemon stopped meanwhile" : ""}`;
+        test(`round ${round}: ${how}`, async () => {
+          await place.replayed(`FSMON_SEED=${SEED}, round ${round} (seed ${seed})`, (root, daemon) => {
+            if (asleep) daemon.signal("SIGSTOP");
+            try {
+              chaos.run(names, seed, root, place.outside, processes, 6000 / processes);
+            } finally {
+              daemon.signal("SIGCONT");
+            }
+          });
+          if (names === "fresh") {
+            expect(place.lines.filter((line) => line.merged === true && isRename(line))).toEqual([]);
+          }
+        });
+      }
+    },
+  );
+}
+
+/** What else says `merged` is a name that was linked and unlinked within one event: that order can't be known. */
+function isRename(line: LogLine): boolean {
+  return line.event_type.startsWith("MOVE");
+}
