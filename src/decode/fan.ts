@@ -139,9 +139,26 @@ export function decodeFanEvents(batch: EventBatch, from: number, to: number): vo
     rows[row + EVENT_AT] = at;
     rows[row + EVENT_BYTES] = length;
     decodeInfo(batch, row, at + metadataBytes, at + length);
+    if ((rows[row + MASK]! & abi.FAN_RENAME) !== 0) oneEnd(rows, row);
     at += length;
   }
   batch.usedBytes = to;
+}
+
+/**
+ * A rename of which only one end's directory is marked (inode marks) names that end alone: it becomes the move into or
+ * out of that directory that it is.
+ */
+function oneEnd(rows: Int32Array, row: number): void {
+  const left = rows[row + DIR_AT]! >= 0;
+  if (left === rows[row + NEW_DIR_AT]! >= 0) return;
+  const end = left ? abi.FAN_MOVED_FROM : abi.FAN_MOVED_TO;
+  rows[row + MASK] = (rows[row + MASK]! & abi.FAN_ONDIR) | end | abi.FAN_MOVE_SELF;
+  if (left) return;
+  for (let column = 0; column < 4; column++) {
+    rows[row + DIR_AT + column] = rows[row + NEW_DIR_AT + column]!;
+    rows[row + NEW_DIR_AT + column] = -1;
+  }
 }
 
 function decodeInfo(batch: EventBatch, row: number, from: number, to: number): void {

@@ -2,19 +2,29 @@
 import { DecodeError } from "./error.ts";
 
 const HEADER_BYTES = 16;
+const FLAG_MOUNTED = 1;
+const FLAG_NO_DIRECTORY = 2;
 
 /**
- * Calls `each` for every subdirectory in bytes[0, length): {u32 record_len, u32 flags, u32 bytes, s32 type,
+ * Calls `each` for every entry in bytes[0, length): {u32 record_len, u32 flags, u32 bytes, s32 type,
  * data, name, NUL, padding}.
  *
  * @param each gets the offsets of the handle {u32 bytes, s32 type, data} and of the name in `bytes`, and
- *   whether another filesystem is mounted there
+ *   whether another filesystem is mounted there, and whether it is a directory: what is none has no handle (its
+ *   length is 8, without data)
  * @throws {DecodeError} when a record runs past the end
  */
 export function decodeScan(
   bytes: Buffer,
   length: number,
-  each: (handleAt: number, handleBytes: number, nameAt: number, nameBytes: number, mounted: boolean) => void,
+  each: (
+    handleAt: number,
+    handleBytes: number,
+    nameAt: number,
+    nameBytes: number,
+    mounted: boolean,
+    directory: boolean,
+  ) => void,
 ): void {
   let at = 0;
   while (at < length) {
@@ -26,7 +36,9 @@ export function decodeScan(
     const nameEnd = nameAt >= at + size ? -1 : bytes.indexOf(0, nameAt);
     if (nameEnd < 0 || nameEnd >= at + size)
       throw new DecodeError("scan record's name", nameAt, size, available);
-    each(at + 8, handleBytes, nameAt, nameEnd - nameAt, bytes.readUInt32LE(at + 4) !== 0);
+    const flags = bytes.readUInt32LE(at + 4);
+    const mounted = (flags & FLAG_MOUNTED) !== 0;
+    each(at + 8, handleBytes, nameAt, nameEnd - nameAt, mounted, (flags & FLAG_NO_DIRECTORY) === 0);
     at += size;
   }
 }

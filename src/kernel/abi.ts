@@ -22,6 +22,8 @@ export const FAN_Q_OVERFLOW = 0x4000;
 export const FAN_FS_ERROR = 0x8000;
 /** Both ends of a rename in one event (5.17, 5.15.154, 5.10.220). */
 export const FAN_RENAME = 0x10000000;
+/** In a directory's mark: events of its entries are wanted too. */
+export const FAN_EVENT_ON_CHILD = 0x8000000;
 /** In an event: the object is a directory. In a mask: events of directories are wanted too. */
 export const FAN_ONDIR = 0x40000000;
 
@@ -38,6 +40,7 @@ export const FAN_REPORT_DFID_NAME_TARGET = 0x1e00;
 export const FAN_MARK_ADD = 0x1;
 export const FAN_MARK_REMOVE = 0x2;
 export const FAN_MARK_ONLYDIR = 0x8;
+export const FAN_MARK_IGNORED_MASK = 0x20;
 export const FAN_MARK_FLUSH = 0x80;
 export const FAN_MARK_INODE = 0;
 export const FAN_MARK_FILESYSTEM = 0x100;

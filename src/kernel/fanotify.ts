@@ -9,7 +9,10 @@ import { checked, errnoOf, SyscallError } from "./syscall.ts";
 const QUEUE_SYSCTL = "/proc/sys/fs/fanotify/max_queued_events";
 const O_RDONLY = 0;
 const O_LARGEFILE = 0o100000;
-const AT_FDCWD = -100;
+const HERE = cPath(".");
+
+/** What a mark holds on to: everything on a filesystem, or one directory and its entries. */
+export type MarkKind = "filesystem" | "inode";
 
 export class FanotifyGroup {
   readonly fd: number;
@@ -40,21 +43,30 @@ export class FanotifyGroup {
   }
 
   /**
-   * Adds events to the mark of the whole filesystem that holds path. Returns 0 or -errno: callers know what
-   * each means there.
+   * Adds events to the mark of a directory, or of the whole filesystem that holds it. Returns 0 or -errno: callers
+   * know what each means there.
    */
-  markFilesystem(path: string, mask: number): number {
-    const flags = abi.FAN_MARK_ADD | abi.FAN_MARK_FILESYSTEM;
-    return helper().fh_fan_mark(this.fd, flags, mask >>> 0, 0, AT_FDCWD, cPath(path));
+  mark(kind: MarkKind, directoryFd: number, mask: number): number {
+    return this.change(kind, abi.FAN_MARK_ADD, directoryFd, mask);
   }
 
   /**
    * Takes events out of that mark; the mark goes when none is left. Returns 0 or -errno (ENOENT: there was no
    * mark).
    */
-  unmarkFilesystem(path: string, mask: number): number {
-    const flags = abi.FAN_MARK_REMOVE | abi.FAN_MARK_FILESYSTEM;
-    return helper().fh_fan_mark(this.fd, flags, mask >>> 0, 0, AT_FDCWD, cPath(path));
+  unmark(kind: MarkKind, directoryFd: number, mask: number): number {
+    return this.change(kind, abi.FAN_MARK_REMOVE, directoryFd, mask);
+  }
+
+  /** Whether that mark is (still) there. Asked by taking from its ignore mask, which is empty: nothing changes. */
+  hasMark(kind: MarkKind, directoryFd: number): boolean {
+    const command = abi.FAN_MARK_REMOVE | abi.FAN_MARK_IGNORED_MASK;
+    return this.change(kind, command, directoryFd, abi.FAN_MODIFY) === 0;
+  }
+
+  private change(kind: MarkKind, command: number, directoryFd: number, mask: number): number {
+    const flags = command | (kind === "filesystem" ? abi.FAN_MARK_FILESYSTEM : abi.FAN_MARK_INODE);
+    return helper().fh_fan_mark(this.fd, flags, mask >>> 0, 0, directoryFd, HERE);
   }
 
   /**

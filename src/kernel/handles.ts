@@ -17,6 +17,11 @@ export interface FilesystemIdentity {
   fsidHigh: number;
 }
 
+/** Of what a descriptor refers to. @throws {SyscallError} */
+export function identityOfDescriptor(fd: number): FilesystemIdentity {
+  return filesystemIdentity(`/proc/self/fd/${fd}`);
+}
+
 /** @throws {SyscallError} ENOENT, EACCES … */
 export function filesystemIdentity(path: string): FilesystemIdentity {
   const out = new Uint32Array(3);
@@ -29,11 +34,11 @@ const handleBuffer = new Uint8Array(HANDLE_RECORD_MAX_BYTES);
 /**
  * The handle of what path names now, a final symlink itself rather than its target.
  *
- * @returns a copy, or the negative errno: ENOENT, EOPNOTSUPP on filesystems that have no handles (default
- *   overlayfs, proc)
+ * @param directoryFd what a relative path starts from
+ * @returns a copy, or the negative errno: ENOENT, EOPNOTSUPP on filesystems that have no handles
  */
-export function handleOf(path: string | Uint8Array): Uint8Array | number {
-  const length = helper().fh_handle(AT_FDCWD, cPath(path), 0, handleBuffer, handleBuffer.length);
+export function handleOf(path: string | Uint8Array, directoryFd = AT_FDCWD): Uint8Array | number {
+  const length = helper().fh_handle(directoryFd, cPath(path), 0, handleBuffer, handleBuffer.length);
   return length < 0 ? length : handleBuffer.slice(0, length);
 }
 
@@ -44,6 +49,7 @@ const DELETED = Buffer.from(" (deleted)");
 /**
  * Where the directory with this handle is now, as seen through mountFd's mount.
  *
+ * @param mountFd the root of that mount; through a private copy of it the path begins there, at "/"
  * @returns the path's bytes (a copy), or null when it is gone or lies outside that mount's tree
  */
 export function pathOfHandle(mountFd: number, handle: Uint8Array): Uint8Array | null {

@@ -67,6 +67,16 @@ const SYMBOLS = {
     ],
     returns: "f64",
   },
+  fh_scan_open: {
+    args: ["i32" /* fd */, "ptr" /* out */, "u32" /* capacity */, "ptr" /* position */],
+    returns: "f64",
+  },
+  fh_mount_open: { args: ["ptr" /* path */, "ptr" /* is_copy */], returns: "i32" },
+  fh_btrfs_top: { args: ["ptr" /* device */, "i32" /* read_only */], returns: "i32" },
+  fh_directory_open: {
+    args: ["i32" /* base */, "ptr" /* path */, "ptr" /* handle */, "u32" /* size */],
+    returns: "i32",
+  },
   fh_perf_open: {
     args: ["i32" /* cpu */, "u32" /* watermark_bytes */, "i32" /* with_lost */],
     returns: "i32",
@@ -102,6 +112,19 @@ const SYMBOLS = {
   fh_name: { args: ["ptr" /* name */], returns: "i32" },
   fh_datagram: {
     args: ["ptr" /* address */, "u32" /* address_size */, "ptr" /* message */, "u32" /* size */],
+    returns: "i32",
+  },
+  fh_lines: {
+    args: [
+      "ptr" /* block */,
+      "u32" /* from */,
+      "u32" /* to */,
+      "ptr" /* starts */,
+      "ptr" /* ends */,
+      "ptr" /* times */,
+      "u32" /* capacity */,
+      "ptr" /* count */,
+    ],
     returns: "i32",
   },
   fh_layout: { args: ["u32" /* index */], returns: "i32" },

@@ -82,6 +82,9 @@ export class Attribution {
   /** For lines that no process stands behind: what the kernel itself reports. */
   readonly nobody: ProcessText = processText({ ...NOBODY, whoReason: "kernel" });
 
+  /** For what was found by reading a directory: nobody saw who did it. */
+  readonly unseen: ProcessText = processText({ ...NOBODY, whoReason: "scan" });
+
   private describe(process: Process, details: boolean, changed: boolean): ProcessText {
     // A dead process's number may belong to another by now: what wasn't read while it lived stays unknown.
     if (process.exe === undefined) process.exe = process.exited ? null : readExe(process.pid);

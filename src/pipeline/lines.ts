@@ -1,16 +1,19 @@
 // Occurrences → lines in the logs of the managed paths that want them: filter, size, format. Hot, in two
 // passes over a batch, because the sizes of all files are asked for by one call in between.
 import { TYPE_BITS } from "../event.ts";
-import { extraText, type PathText, pathText } from "../log/line.ts";
+import { extraText, type PathText, type ProcessText, pathText } from "../log/line.ts";
 import type { Occurrence, Occurrences } from "../resolve/occurrence.ts";
 import { LINE_ORDER, LINE_ORDER_REBORN } from "../resolve/order.ts";
 import type { Place, Watch } from "../resolve/watch.ts";
 import type { Attribution } from "./attribution.ts";
 import { FileSizes, type WithMount } from "./file-sizes.ts";
+import { SizeFilter, tellsSize } from "./size-filter.ts";
 import type { WatchedPath } from "./watched-path.ts";
 
 /** Types whose object is gone or elsewhere by then: their file_size is 0 and nothing is asked for. */
 const SIZELESS = TYPE_BITS.DELETE | TYPE_BITS.DELETE_SELF | TYPE_BITS.MOVED_FROM | TYPE_BITS.FS_ERROR;
+/** Types whose line may say how large the file was. */
+const DELETED = TYPE_BITS.DELETE | TYPE_BITS.DELETE_SELF;
 const CREATE_AND_DELETE = TYPE_BITS.CREATE | TYPE_BITS.DELETE;
 /** What reading a log does to it: reported, it would feed whoever reads the log of the log (tail -f). */
 const READING = TYPE_BITS.OPEN | TYPE_BITS.ACCESS | TYPE_BITS.CLOSE_NOWRITE;
@@ -21,6 +24,8 @@ interface PlaceText {
   /** The directory's path, decoded, for the patterns. */
   decoded: string;
   inLogDir: boolean;
+  /** Tells it from every other place that there ever was. */
+  serial: number;
 }
 
 /** Columns of a job: an occurrence as one managed path wants it. */
@@ -31,6 +36,8 @@ const JOB_COLUMNS = 3;
 
 export class LineMaker {
   private readonly sizes: FileSizes;
+  private readonly sizeFilter = new SizeFilter();
+  private placesMade = 0;
   private jobs = new Int32Array(1024 * JOB_COLUMNS);
   private jobCount = 0;
   /** Logs that have lines waiting. */
@@ -54,6 +61,7 @@ export class LineMaker {
     let lines = 0;
     for (let job = 0; job < this.jobCount; job++)
       lines += this.format(occurrences, job * JOB_COLUMNS, timeMs);
+    this.sizeFilter.endBatch();
     return lines;
   }
 
@@ -77,28 +85,32 @@ export class LineMaker {
       const watched = this.watchOf(place.watch);
       if (watched === undefined) continue;
       let mask = one.mask & watched.filter.typesMask;
-      if (mask === 0) continue;
+      const learns = watched.filter.minSizeBytes !== null && tellsSize(one);
+      if (mask === 0 && !learns) continue;
       const place_ = this.placeText(place);
+      const wanted = mask !== 0;
       if (place_.inLogDir) mask &= ~READING;
-      if (mask === 0 || !this.passes(one, place, place_, watched)) {
-        watched.eventsFiltered++;
-        continue;
-      }
+      const excluded = this.isExcluded(one, place, place_, watched);
+      if (excluded || !this.wantsCommand(one, watched)) mask = 0;
+      if (wanted && mask === 0) watched.eventsFiltered++;
+      // The size of a file that somebody else wrote matters when it is deleted.
+      if (mask === 0 && (!learns || excluded)) continue;
       this.addJob(index, p, mask);
-      if (needsSize(one, mask)) wantsSize = true;
+      if (needsSize(one, learns ? one.mask : mask)) wantsSize = true;
     }
     if (wantsSize) this.sizes.ask(one);
   }
 
-  private passes(one: Occurrence, place: Place, text: PlaceText, watched: WatchedPath): boolean {
-    const { filter } = watched;
-    // The managed path itself is never excluded by its own patterns.
-    if (watched.hasExcludes && one.nameBytes > 0 && place.onlyName === null) {
-      const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
-      if (filter.excludesEntry(text.decoded, name)) return false;
-    }
+  /** The managed path itself never is. */
+  private isExcluded(one: Occurrence, place: Place, text: PlaceText, watched: WatchedPath): boolean {
+    if (!watched.hasExcludes || one.nameBytes === 0 || place.onlyName !== null) return false;
+    const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
+    return watched.filter.excludesEntry(text.decoded, name);
+  }
+
+  private wantsCommand(one: Occurrence, { filter }: WatchedPath): boolean {
     if (!filter.hasCmdPatterns || one.error !== 0) return true;
-    return filter.wantsCommand(this.attribution.find(one.pid)?.comm ?? null);
+    return filter.wantsCommand(one.found ? null : (this.attribution.find(one.pid)?.comm ?? null));
   }
 
   /** Second pass: the lines. */
@@ -108,13 +120,17 @@ export class LineMaker {
     const mask = this.jobs[job + JOB_MASK]!;
     const watched = this.watchOf(place.watch)!;
     const size = this.sizes.of(one);
-    if (watched.filter.minSizeBytes !== null && !this.sizePasses(one, mask, size, watched)) {
-      watched.eventsFiltered++;
-      return 0;
+    const { text, serial } = this.placeText(place);
+    let lastSize = -1;
+    if (watched.filter.minSizeBytes !== null) {
+      lastSize = this.sizeFilter.follow(one, serial, size);
+      if (mask === 0) return 0;
+      if (!sizePasses(one, mask, size, lastSize, watched)) {
+        watched.eventsFiltered++;
+        return 0;
+      }
     }
-    const { text } = this.placeText(place);
-    const process =
-      one.error !== 0 ? this.attribution.nobody : this.attribution.textOf(one.pid, watched.managed.details);
+    const process = this.processText(one, watched);
     const { lines } = watched;
     const before = lines.lines;
     // Linked and unlinked within one event, and there now: the unlinking came first.
@@ -125,8 +141,9 @@ export class LineMaker {
     for (const { bit, type } of order) {
       if ((mask & bit) === 0) continue;
       const otherKey = type === "MOVED_FROM" ? "to" : type === "MOVED_TO" ? "from" : null;
-      const plain = otherKey === null && !one.directory && !one.merged && one.error === 0;
-      const extra = plain ? null : extraText({ ...extraOf(one), otherKey });
+      const plain = otherKey === null && !one.directory && !one.merged && !one.found && one.error === 0;
+      let extra = plain ? null : extraText({ ...extraOf(one), otherKey });
+      if (lastSize >= 0 && (bit & DELETED) !== 0) extra = withLastSize(extra, lastSize);
       const bytes = size < 0 || one.directory || (bit & SIZELESS) !== 0 ? 0 : size;
       lines.add(
         timeMs,
@@ -145,17 +162,18 @@ export class LineMaker {
     return lines.lines - before;
   }
 
-  private sizePasses(one: Occurrence, mask: number, size: number, watched: WatchedPath): boolean {
-    if (one.directory) return watched.filter.wantsSize(0);
-    // What is gone has no size that could be judged; an event that can't be judged is kept.
-    return watched.filter.wantsSize(size < 0 || (mask & ~SIZELESS) === 0 ? null : size);
+  private processText(one: Occurrence, watched: WatchedPath): ProcessText {
+    if (one.found) return this.attribution.unseen;
+    return one.error !== 0
+      ? this.attribution.nobody
+      : this.attribution.textOf(one.pid, watched.managed.details);
   }
 
   private placeText(place: Place): PlaceText {
     if (place.cached !== null) return place.cached as PlaceText;
     const decoded = place.path.length === 0 ? "/" : Buffer.from(place.path).toString();
     const inLogDir = decoded === this.logDir || decoded.startsWith(`${this.logDir}/`);
-    const made: PlaceText = { text: pathText(place.path), decoded, inLogDir };
+    const made: PlaceText = { text: pathText(place.path), decoded, inLogDir, serial: this.placesMade++ };
     place.cached = made;
     return made;
   }
@@ -180,7 +198,25 @@ function needsSize(one: Occurrence, mask: number): boolean {
   return (one.mask & TYPE_BITS.DELETE) === 0 || one.merged;
 }
 
+function sizePasses(
+  one: Occurrence,
+  mask: number,
+  size: number,
+  lastSize: number,
+  { filter }: WatchedPath,
+): boolean {
+  if (one.directory) return filter.wantsSize(0);
+  // What is gone is judged by its last known size; an event that can't be judged is kept.
+  const known = size < 0 || (mask & ~SIZELESS) === 0 ? lastSize : size;
+  return filter.wantsSize(known < 0 ? null : known);
+}
+
 function extraOf(one: Occurrence) {
-  const { otherEnd, exchange, directory, merged, error, errorCount } = one;
-  return { otherEnd, exchange, directory, merged, error, errorCount };
+  const { otherEnd, exchange, directory, merged, found, error, errorCount } = one;
+  return { otherEnd, exchange, directory, merged, found, error, errorCount };
+}
+
+function withLastSize(extra: Uint8Array | null, sizeBytes: number): Uint8Array {
+  const text = Buffer.from(`,"last_size":${sizeBytes}`);
+  return extra === null ? text : Buffer.concat([extra, text]);
 }

@@ -4,10 +4,9 @@
 // instruction runs, so in this order the record of every pid in a batch is there (80,000 of 80,000). The other way
 // round would not be safe.
 import { describeEvents } from "../decode/describe.ts";
-import { decodeFanEvents, EventBatch } from "../decode/fan.ts";
+import { EventBatch } from "../decode/fan.ts";
 import type { ProcessRecord } from "../decode/process.ts";
 import type { GapReason, ManagedPath } from "../event.ts";
-import { FanotifyGroup } from "../kernel/fanotify.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
 import { EPOLLIN, EPOLLPRI, Waiter } from "../kernel/waiter.ts";
 import { LogClock } from "../log/clock.ts";
@@ -15,6 +14,7 @@ import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { type IdentificationWay, ProcessStreams } from "../process/streams.ts";
 import { ProcessTable } from "../process/table.ts";
+import { EventQueues } from "../resolve/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Attribution } from "./attribution.ts";
@@ -25,10 +25,6 @@ import { Watching } from "./watching.ts";
 
 /** One batch: about 4,000 events. Larger buffers cost memory and save nothing. */
 const BATCH_BYTES = 512 * 1024;
-/**
- * Room for the largest event (656 bytes: a rename with two 255-byte names on btrfs), or read(2) answers EINVAL.
- */
-const EVENT_MAX_BYTES = 4096;
 /** Batches before the event loop gets a turn: control requests and signals must not wait for a storm's end. */
 const BATCHES_PER_TURN = 8;
 
@@ -46,7 +42,7 @@ export interface PipelineOptions {
 }
 
 export class Pipeline {
-  readonly group: FanotifyGroup;
+  readonly queues: EventQueues;
   readonly streams: ProcessStreams;
   readonly watching: Watching;
   readonly gaps: Partial<Record<GapReason, number>> = {};
@@ -74,11 +70,11 @@ export class Pipeline {
   private stopped = false;
 
   constructor(private readonly options: PipelineOptions) {
-    this.group = FanotifyGroup.open(options.queueEvents);
+    this.queues = new EventQueues(options.queueEvents);
     this.streams = new ProcessStreams(options.identification);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
-    this.watching = new Watching(this.group);
+    this.watching = new Watching(this.queues);
     const { watching } = this;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid);
     this.lines = new LineMaker(
@@ -91,7 +87,8 @@ export class Pipeline {
       if (fd === watching.mounts.fd) watching.mounts.noteChange();
       this.guarded(() => this.turn());
     });
-    this.waiter.add(this.group.fd, EPOLLIN);
+    this.waiter.add(this.queues.shared.fd, EPOLLIN);
+    this.queues.onOpen = (fd) => this.waiter.add(fd, EPOLLIN);
     this.waiter.add(watching.mounts.fd, EPOLLPRI);
     for (const fd of this.streams.fds) this.waiter.add(fd, EPOLLIN);
   }
@@ -112,7 +109,9 @@ export class Pipeline {
   add(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
     // What happened before belongs to the old filters.
     this.drain();
+    this.watching.lookAtMounts((concerned) => this.unmounted(concerned));
     const watched = this.watching.put(managed, openLog);
+    this.watching.filesystems.release();
     this.schedule(0);
     return watched;
   }
@@ -123,6 +122,7 @@ export class Pipeline {
     if (watched === undefined) return null;
     this.drain();
     this.watching.remove(watched);
+    this.watching.filesystems.release();
     return watched;
   }
 
@@ -149,7 +149,7 @@ export class Pipeline {
   /** Everything the kernel has queued by now is written when this returns. */
   drain(): void {
     // Bounded by what is there as it begins: a storm that never ends must not hold up whoever waits for this.
-    let left = this.group.pendingEvents();
+    let left = this.queues.pendingEvents();
     do {
       const { events, emptied } = this.round();
       left -= events;
@@ -162,7 +162,7 @@ export class Pipeline {
     if (this.timer !== null) clearTimeout(this.timer);
     this.drain();
     this.streams.close();
-    this.group.close();
+    this.queues.close();
     this.watching.mounts.close();
   }
 
@@ -183,7 +183,7 @@ export class Pipeline {
   private turn(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.queueDepthMax = Math.max(this.queueDepthMax, this.group.pendingEvents());
+    this.queueDepthMax = Math.max(this.queueDepthMax, this.queues.pendingEvents());
     let events = 0;
     let emptied = false;
     for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
@@ -197,6 +197,7 @@ export class Pipeline {
       this.watching.lookAtMounts((concerned) => this.unmounted(concerned));
     }
     const working = this.watching.workOnTrees();
+    this.watching.filesystems.release();
     const unfinished = working || this.carriedRounds > 0;
     const delayMs = unfinished ? 0 : this.pace.next(events, emptied);
     if (delayMs === null) this.waiter.arm();
@@ -208,7 +209,8 @@ export class Pipeline {
     const { batch, occurrences } = this;
     batch.clear();
     const beforeNs = monotonicNs();
-    const emptied = this.fillBatch();
+    const emptied = this.queues.fill(batch);
+    this.watching.filesystems.uncover();
     const lost = this.streams.drain(this.records);
     this.table.apply(this.records);
     const timeMs = this.now();
@@ -225,6 +227,7 @@ export class Pipeline {
     if (this.resolver.overflowed) this.overflow(timeMs);
     this.watching.attachMoved();
     if (settled) {
+      this.watching.filesystems.caughtUp();
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
     }
@@ -242,18 +245,6 @@ export class Pipeline {
     return from >= 0;
   }
 
-  /** Reads until the queue is empty or the buffer full. Returns whether it was empty. */
-  private fillBatch(): boolean {
-    const { batch } = this;
-    while (batch.bytes.length - batch.usedBytes >= EVENT_MAX_BYTES) {
-      const from = batch.usedBytes;
-      const got = this.group.read(from === 0 ? batch.bytes : batch.bytes.subarray(from));
-      if (got === 0) return true;
-      decodeFanEvents(batch, from, from + got);
-    }
-    return false;
-  }
-
   private overflow(timeMs: number): void {
     // The kernel doesn't say which filesystem lost what, nor how much: every log is concerned.
     this.gapEverywhere("queue_overflow", this.emptiedMs, null, timeMs);
@@ -265,7 +256,7 @@ export class Pipeline {
     this.table.repair();
   }
 
-  private unmounted(concerned: readonly WatchedPath[]): void {
+  private unmounted(concerned: Iterable<WatchedPath>): void {
     const timeMs = this.now();
     const gap: Gap = { reason: "unmounted", fromMs: this.emptiedMs, toMs: timeMs, lost: null };
     for (const watched of concerned) this.gap(watched, gap, timeMs);

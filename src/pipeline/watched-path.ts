@@ -4,10 +4,12 @@ import { hostname } from "node:os";
 import type { ManagedPath, PathState, PathStatus } from "../event.ts";
 import { type CaptureFilter, compileFilter } from "../filter/filter.ts";
 import { formatFilters } from "../filter/flags.ts";
+import type { MarkKind } from "../kernel/fanotify.ts";
 import { LineBuffer, monitoredText } from "../log/line.ts";
 import type { WatchInfo } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
 import type { Attachment } from "../resolve/attach.ts";
+import type { Mount } from "../resolve/mounts.ts";
 import type { Watch } from "../resolve/watch.ts";
 
 export class WatchedPath implements Watch {
@@ -20,6 +22,10 @@ export class WatchedPath implements Watch {
   reason: string | null = null;
   notes: readonly string[] = [];
   filesystemType: string | null = null;
+  /** Kind of the kernel's marks for it. */
+  mark: MarkKind | null = null;
+  /** Mount points that it lost by umount → the type of what was mounted there. */
+  readonly unmounted = new Map<string, string>();
   eventsLogged = 0;
   eventsFiltered = 0;
   gaps = 0;
@@ -61,10 +67,15 @@ export class WatchedPath implements Watch {
     this.reason = reason;
   }
 
-  take(attachment: Attachment): void {
+  take(attachment: Attachment, mounts: readonly Mount[]): void {
     this.state = attachment.state;
     this.reason = attachment.state === "watched" ? null : attachment.reason;
-    this.notes = attachment.state === "impossible" ? [] : attachment.notes;
+    for (const { mountPoint } of mounts) this.unmounted.delete(mountPoint);
+    const lost = [...this.unmounted].map(
+      ([mountPoint, type]) => `the ${type} that was mounted at ${mountPoint} is unmounted`,
+    );
+    this.notes = attachment.state === "impossible" ? lost : [...lost, ...attachment.notes];
+    this.mark = attachment.state === "impossible" ? null : attachment.filesystem.kind;
     this.filesystemType =
       attachment.state === "impossible" ? attachment.filesystemType : attachment.filesystem.type;
   }
@@ -73,8 +84,8 @@ export class WatchedPath implements Watch {
     return {
       ...this.managed,
       state: this.state,
-      reason: this.reason ?? (this.notes.length > 0 ? this.notes.join("; ") : null),
-      mark: this.state === "impossible" ? null : "filesystem",
+      reason: [this.reason ?? [], this.notes].flat().join("; ") || null,
+      mark: this.mark,
       filesystem: this.filesystemType,
       directories,
       scanning,

@@ -1,12 +1,13 @@
 // What is under watch: managed paths on the one side, filesystems with their marks and directory trees on the
 // other, and how the two stay together while paths appear, vanish, are mounted over and unmounted.
 import type { ManagedPath } from "../event.ts";
-import type { FanotifyGroup } from "../kernel/fanotify.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { attach } from "../resolve/attach.ts";
+import type { EventQueues } from "../resolve/event-queues.ts";
 import type { Filesystem } from "../resolve/filesystem.ts";
 import { Filesystems } from "../resolve/filesystems.ts";
-import { MountWatch } from "../resolve/mounts.ts";
+import { InodeScanner } from "../resolve/inode-scanner.ts";
+import { MountWatch, mountOf } from "../resolve/mounts.ts";
 import { beginVerification, TreeScanner } from "../resolve/scanner.ts";
 import type { StructureListener } from "../resolve/structure.ts";
 import type { Watch } from "../resolve/watch.ts";
@@ -21,11 +22,14 @@ export class Watching implements StructureListener {
   readonly mounts = new MountWatch();
   private readonly byId = new Map<number, WatchedPath>();
   private readonly scanner = new TreeScanner();
+  private readonly inodeScanner: InodeScanner;
   private readonly toAttach = new Set<WatchedPath>();
   private nextId = 0;
 
-  constructor(group: FanotifyGroup) {
-    this.filesystems = new Filesystems(group, (watch) => this.byId.get(watch.id)?.filter.typesMask ?? 0);
+  constructor(queues: EventQueues) {
+    const wantedMask = (watch: Watch) => this.byId.get(watch.id)?.filter.askedMask ?? 0;
+    this.filesystems = new Filesystems(queues, this.mounts, wantedMask);
+    this.inodeScanner = new InodeScanner(this.filesystems);
   }
 
   /** Hot. The managed path behind a place; undefined once it was removed. */
@@ -46,6 +50,7 @@ export class Watching implements StructureListener {
     }
     this.attach(watched);
     this.filesystems.updateMarks();
+    this.filesystems.coverLater();
     return watched;
   }
 
@@ -70,25 +75,34 @@ export class Watching implements StructureListener {
 
   /** Scans what is unscanned and sweeps what is unneeded, for a few milliseconds; true when something is left. */
   workOnTrees(): boolean {
-    let left = false;
+    let left = this.filesystems.isBehind;
     const untilMs = performance.now() + SCAN_SLICE_MS;
     for (const fs of this.filesystems.all()) {
       if (fs.unscanned.length === 0) {
         if (!fs.sweepSlice(untilMs)) left = true;
-        continue;
-      }
-      const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs);
-      const done = this.filesystems.withMount(fs, slice, null);
-      // A filesystem that can't be opened any more (unmounted) has nothing to scan.
-      if (done === null) fs.unscanned.length = 0;
-      else if (!done) left = true;
+      } else if (!this.scan(fs, untilMs)) left = true;
+      if (fs.inodeMarks?.hasUnsettled) left = true;
     }
     return left;
   }
 
+  private scan(fs: Filesystem, untilMs: number): boolean {
+    if (fs.inodeMarks !== null) return this.inodeScanner.scanSlice(fs, untilMs);
+    const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs);
+    const done = this.filesystems.withMount(fs, slice, null);
+    if (done !== null) return done;
+    // Not now, because mounts have changed and will be looked at first; or not any more, and nothing is to be scanned.
+    if (this.mounts.hasChanged()) return false;
+    fs.unscanned.length = 0;
+    return true;
+  }
+
   /** Compares every tree with the disk: events were lost. */
   verify(): void {
-    for (const fs of this.filesystems.all()) beginVerification(fs);
+    for (const fs of this.filesystems.all()) {
+      fs.inodeMarks?.clear();
+      beginVerification(fs);
+    }
   }
 
   /** Looks at the disk for paths whose way there was moved into place by the last batch. */
@@ -106,13 +120,38 @@ export class Watching implements StructureListener {
    * Follows what was mounted and unmounted: what is managed may be elsewhere now, or gone with its mark, which the
    * kernel removes silently.
    *
-   * @param unmounted is told the managed paths of each filesystem that is gone
+   * @param unmounted is told the managed paths that lost something by it
    */
-  lookAtMounts(unmounted: (concerned: WatchedPath[]) => void): void {
+  lookAtMounts(unmounted: (concerned: Iterable<WatchedPath>) => void): void {
     if (!this.mounts.changed()) return;
-    for (const fs of this.filesystems.refreshMounts()) unmounted(this.watchedOn(fs));
+    const before = this.filesystems.mounts;
+    const beginnings = this.beginnings();
+    const { gone, vanished } = this.filesystems.refreshMounts();
+    const concerned = new Set<WatchedPath>(gone.flatMap((fs) => this.watchedOn(fs)));
+    for (const mount of vanished) {
+      for (const { watched, path, device } of beginnings) {
+        if (device !== mount.device || mountOf(before, path) !== mount) continue;
+        watched.unmounted.set(mount.mountPoint, mount.type);
+        concerned.add(watched);
+      }
+    }
+    if (concerned.size > 0) unmounted(concerned);
     for (const watched of this.paths.values()) this.toAttach.add(watched);
     this.attachMoved();
+    this.filesystems.coverLater();
+  }
+
+  /** Where managed paths, and mounts below them, begin or are expected. */
+  private beginnings(): { watched: WatchedPath; path: string; device: string }[] {
+    const all: { watched: WatchedPath; path: string; device: string }[] = [];
+    for (const fs of this.filesystems.all()) {
+      for (const { watch, path } of [...fs.anchors.values(), ...fs.expectations.values()].flat()) {
+        const watched = this.byWatch(watch);
+        const text = path.length === 0 ? "/" : Buffer.from(path).toString();
+        if (watched !== undefined) all.push({ watched, path: text, device: fs.device });
+      }
+    }
+    return all;
   }
 
   appeared(watch: Watch): void {
@@ -125,7 +164,12 @@ export class Watching implements StructureListener {
 
   needsAttach(watch: Watch): void {
     const watched = this.byWatch(watch);
-    if (watched !== undefined) this.toAttach.add(watched);
+    if (watched === undefined) return;
+    // At once, so that what was done behind the rename finds its directories, and once more when the batch is done: the
+    // disk is ahead of the queue.
+    this.detach(watched);
+    this.attach(watched);
+    this.toAttach.add(watched);
   }
 
   private watchedOn(fs: Filesystem): WatchedPath[] {
@@ -133,7 +177,7 @@ export class Watching implements StructureListener {
   }
 
   private attach(watched: WatchedPath): void {
-    watched.take(attach(this.filesystems, watched));
+    watched.take(attach(this.filesystems, watched), this.filesystems.mounts);
   }
 
   private detach(watched: WatchedPath): void {

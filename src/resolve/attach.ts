@@ -33,9 +33,11 @@ export function attach(filesystems: Filesystems, watch: Watch): Attachment {
       };
     }
     const problem = attachChain(filesystems, fs, watch, deepest);
-    if (problem !== null) return { state: "impossible", reason: problem, filesystemType: fs.type };
-    // A component that appeared between the look and the mark sent no event.
-    if (deepestDirectory(watch.path) !== deepest && look < LOOKS_MAX) {
+    // A component that appeared or went between the look and the mark sent no event.
+    const changed = deepestDirectory(watch.path) !== deepest && look < LOOKS_MAX;
+    if (problem !== null && !changed)
+      return { state: "impossible", reason: problem, filesystemType: fs.type };
+    if (changed) {
       fs.drop(watch);
       continue;
     }
@@ -43,13 +45,13 @@ export function attach(filesystems: Filesystems, watch: Watch): Attachment {
       return {
         state: "watched",
         filesystem: fs,
-        notes: watch.recursive ? attachMountsBelow(filesystems, watch) : [],
+        notes: [...limitsOf(fs), ...(watch.recursive ? attachMountsBelow(filesystems, watch) : [])],
       };
     }
     const kind = kindOf(watch.path);
-    if (kind === "file") return { state: "watched", filesystem: fs, notes: [] };
+    if (kind === "file") return { state: "watched", filesystem: fs, notes: limitsOf(fs) };
     const reason = kind === "symlink" ? "a symlink stands in its place" : "it doesn't exist yet";
-    return { state: "pending", filesystem: fs, reason, notes: [] };
+    return { state: "pending", filesystem: fs, reason, notes: limitsOf(fs) };
   }
 }
 
@@ -67,6 +69,7 @@ function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, dee
     // The mount point's own name and parent belong to another filesystem (or, for a bind mount, to another
     // place of this one).
     const node = path === mountPoint && known !== NOT_FOUND ? known : fs.tree.put(handle, 0, parent, name);
+    if (known === NOT_FOUND) tellBirth(fs, parent, name, node);
     parent = node;
     if (path === watch.path) {
       fs.addAnchor(node, { watch, path: pathBytes(path), depth: 0 });
@@ -76,9 +79,29 @@ function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, dee
       const slash = rest.indexOf("/");
       const next = Buffer.from(slash < 0 ? rest : rest.slice(0, slash));
       fs.addExpectation(node, { watch, name: next, path: pathBytes(path), last: slash < 0 });
+      if (slash < 0 && kindOf(watch.path) === "file")
+        fs.inodeMarks?.found(node, next.toString("latin1"), false);
+      fs.inodeMarks?.read(node);
     }
+    const refused = fs.inodeMarks === null ? 0 : filesystems.markDirectory(fs, node);
+    if (refused < 0) return `"${path}" can't be marked (${errnoName(-refused)})`;
   }
   return null;
+}
+
+/** On the way to a managed path that is being made: a directory in one that was just made. */
+function tellBirth(fs: Filesystem, parent: number, name: Buffer, node: number): void {
+  if (fs.inodeMarks === null || !fs.inodeMarks.newborns.has(parent)) return;
+  fs.inodeMarks.found(parent, name.toString("latin1"), true);
+  fs.inodeMarks.born(node);
+}
+
+/** What a person has to know of how a filesystem is watched. */
+function limitsOf(fs: Filesystem): string[] {
+  if (fs.kind === "filesystem") return [];
+  return [
+    `${fs.type} lets only single directories be marked: DELETE_SELF, links' ATTRIB and FS_ERROR of its files aren't reported, and what is made in a new directory within its first moments is told as found (docs/limits.md)`,
+  ];
 }
 
 /**
@@ -107,7 +130,13 @@ export function attachMountsBelow(filesystems: Filesystems, watch: Watch): strin
       const depth =
         mount.mountPoint.slice(watch.path.length).split("/").length - (watch.path === "/" ? 0 : 1);
       fs.addAnchor(node, { watch, path: pathBytes(mount.mountPoint), depth });
+      const refused = fs.inodeMarks === null ? 0 : filesystems.markDirectory(fs, node);
+      if (refused < 0) {
+        notes.push(`${mount.mountPoint}: it can't be marked (${errnoName(-refused)})`);
+        continue;
+      }
       fs.scanFrom(node, watch);
+      for (const limit of limitsOf(fs)) notes.push(`${mount.mountPoint}: ${limit}`);
     } catch (error) {
       notes.push(`${mount.mountPoint}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -41,11 +41,7 @@ export class Burials {
 
   /** Without a grave: nothing can be open in it. */
   forget(fs: Filesystem, node: number): void {
-    fs.anchors.delete(node);
-    fs.expectations.delete(node);
-    fs.fresh.delete(node);
-    fs.tree.remove(node);
-    fs.forgetPlaces(node);
+    fs.forgetNode(node);
   }
 
   /** Hot. Places of a directory that is gone, by the handle in a column of the event; none when it isn't remembered. */

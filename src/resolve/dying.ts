@@ -3,12 +3,16 @@
 import { FAN_DELETE_SELF } from "../kernel/abi.ts";
 import { ownPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystem.ts";
+import { handleKey } from "./keys.ts";
 import type { Occurrences } from "./occurrence.ts";
+import type { Place } from "./watch.ts";
 
 interface Dying {
   fs: Filesystem;
   node: number;
   pid: number;
+  /** Where it was then. */
+  places: readonly Place[];
   /** Batches that ended while it waited. */
   waited: number;
 }
@@ -17,7 +21,7 @@ export class DyingDirectories {
   private readonly dying = new Map<string, Dying>();
 
   hold(key: string, fs: Filesystem, node: number, pid: number): void {
-    this.dying.set(key, { fs, node, pid, waited: 0 });
+    this.dying.set(key, { fs, node, pid, places: ownPlaces(fs.placesOf(node)), waited: 0 });
   }
 
   get empty(): boolean {
@@ -39,10 +43,14 @@ export class DyingDirectories {
     for (const [key, one] of this.dying) {
       if (one.waited++ === 0) continue;
       this.dying.delete(key);
-      if (!one.fs.tree.has(one.node)) continue;
-      const places = ownPlaces(one.fs.placesOf(one.node));
+      // Its DELETE came before it where somebody still stood in the directory: then it has left the tree, and its number
+      // may be another directory's.
+      const { fs, node } = one;
+      const handle = fs.tree.has(node) ? fs.tree.handleOf(node) : null;
+      const isThere = handle !== null && handleKey(fs, handle, 0, handle.length) === key;
+      const places = isThere ? ownPlaces(fs.placesOf(node)) : one.places;
       if (places.length > 0 && one.pid !== selfPid) out.add(FAN_DELETE_SELF, one.pid, places, true);
-      forget(one.fs, one.node);
+      if (isThere) forget(fs, node);
     }
   }
 }

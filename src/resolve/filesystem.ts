@@ -2,8 +2,13 @@
 // directories. What is out of scope must cost next to nothing: an unknown handle is outside for certain,
 // unless part of the tree is still unscanned.
 
+import type { FanotifyGroup, MarkKind } from "../kernel/fanotify.ts";
+import { bytesKey, bytesOfKey } from "./handle-key.ts";
+import type { InodeMarks } from "./inode-marks.ts";
+import type { Mount } from "./mounts.ts";
 import { NO_PLACES } from "./occurrence.ts";
-import { DirectoryTree } from "./tree.ts";
+import { isSubvolume } from "./subvolume.ts";
+import { DirectoryTree, NOT_FOUND, NOWHERE } from "./tree.ts";
 import type { Anchor, Expectation, Place, Watch } from "./watch.ts";
 
 /** Directories whose places are kept ready, and the bytes of their paths: 4 MB of both in the worst case. */
@@ -33,17 +38,24 @@ export class Filesystem {
   readonly fresh = new Set<number>();
   /** While directories are compared with the disk after a loss: the nodes found again. */
   verified: Set<number> | null = null;
-  /** Events the kernel's mark asks for now; 0 while unmarked. */
+  /** Events the kernel's marks ask for now; 0 while unmarked. */
   markedMask = 0;
-  /** Where each managed path was scanned from. */
-  private readonly scannedFor = new Map<Watch, number>();
+  /** Set where directories have to be marked one by one. */
+  inodeMarks: InodeMarks | null = null;
+  /** Where it is mounted and can be reached: the mount that shows most first. */
+  mounts: readonly Mount[] = [];
+  /** Directories (by handle) that another mount hides, and that mount: what is in them has no path. */
+  covered: ReadonlyMap<string, Mount> = new Map();
+  /** From where each managed path was scanned. */
+  private readonly scannedFor = new Map<Watch, Set<number>>();
   private sweepAt = Number.POSITIVE_INFINITY;
   private readonly placeCache = new Map<number, readonly Place[]>();
   private cachedPathBytes = 0;
 
   /**
    * @param id small number, unique among the filesystems of this daemon
-   * @param mountPath a directory on the filesystem by which marks are set and handles opened
+   * @param fsidLow with fsidHigh what its events carry when they were read
+   * @param group holds its marks; its own where `shared` is false
    */
   constructor(
     readonly id: number,
@@ -52,7 +64,9 @@ export class Filesystem {
     readonly type: string,
     /** "8:1", as mountinfo has it. */
     readonly device: string,
-    public mountPath: string,
+    readonly group: FanotifyGroup,
+    readonly kind: MarkKind = "filesystem",
+    readonly shared = true,
   ) {}
 
   /**
@@ -117,8 +131,9 @@ export class Filesystem {
 
   /** Puts what lies below a managed path's beginning on the list for the scan, unless that was done for it before. */
   scanFrom(node: number, watch: Watch): void {
-    if (this.scannedFor.get(watch) === node) return;
-    this.scannedFor.set(watch, node);
+    const done = this.scannedFor.get(watch) ?? new Set();
+    if (done.has(node)) return;
+    this.scannedFor.set(watch, done.add(node));
     this.unscanned.push(node);
   }
 
@@ -143,14 +158,46 @@ export class Filesystem {
     for (; this.sweepAt < tree.capacity; this.sweepAt++) {
       const node = this.sweepAt;
       if (!tree.has(node) || this.anchors.has(node) || this.expectations.has(node)) continue;
-      if (this.findPlaces(node).length === 0) {
-        tree.remove(node);
-        this.fresh.delete(node);
-        this.forgetPlaces(node);
-      }
+      if (this.findPlaces(node).length === 0) this.removeNode(node);
       if (node % SWEEP_STEP === 0 && performance.now() >= untilMs) return false;
     }
     return true;
+  }
+
+  /** The directory is gone. */
+  forgetNode(node: number): void {
+    // A deleted subvolume takes with it what is in it, which no event tells.
+    if (this.type === "btrfs" && this.tree.has(node) && isSubvolume(this, this.tree.handleOf(node), 0))
+      this.beginSweep();
+    this.removeNode(node);
+  }
+
+  private removeNode(node: number): void {
+    this.anchors.delete(node);
+    this.expectations.delete(node);
+    this.fresh.delete(node);
+    this.inodeMarks?.forget(node);
+    for (const done of this.scannedFor.values()) done.delete(node);
+    this.tree.remove(node);
+    this.forgetPlaces(node);
+  }
+
+  /** The directory was renamed to where nothing is known. */
+  moveAway(node: number): void {
+    this.tree.move(node, NOWHERE, Uint8Array.from(this.tree.nameOf(node)));
+    this.placesChanged();
+  }
+
+  /** Which directories other mounts hide now. Those that appear again are read. */
+  cover(covered: ReadonlyMap<string, Mount>): void {
+    const before = this.covered;
+    this.covered = covered;
+    if (before.size === 0 && covered.size === 0) return;
+    this.placesChanged();
+    for (const key of before.keys()) {
+      const node = covered.has(key) ? NOT_FOUND : this.tree.find(bytesOfKey(key), 0);
+      if (node !== NOT_FOUND) this.unscanned.push(node);
+    }
   }
 
   /** True when new subdirectories of this directory have to be known: something of theirs can be in scope. */
@@ -171,6 +218,7 @@ export class Filesystem {
       at >= 0 && steps > 0;
       at = this.tree.parentOf(at), steps--
     ) {
+      if (this.covered.size > 0 && this.covered.has(bytesKey(this.tree.handleOf(at)))) break;
       const known = at === node ? undefined : this.placeCache.get(at);
       if (known !== undefined) {
         for (const place of known) if (place.onlyName === null) this.addPlace(places, place, names);

@@ -1,12 +1,17 @@
-// The filesystems that are being watched, found by the fsid that every event carries, and their kernel marks:
-// one a filesystem, whose mask is the union of what its managed paths want.
-import { closeSync, constants, openSync } from "node:fs";
+// The filesystems that are being watched, found by the id that every event carries, and their kernel marks: one a
+// filesystem, whose mask is the union of what its managed paths want; or one a directory where a filesystem refuses
+// the other.
+import { closeSync } from "node:fs";
 import * as abi from "../kernel/abi.ts";
-import type { FanotifyGroup } from "../kernel/fanotify.ts";
-import { filesystemIdentity } from "../kernel/handles.ts";
-import { errnoName } from "../kernel/syscall.ts";
-import { Filesystem } from "./filesystem.ts";
-import { type Mount, mountOf, readMounts } from "./mounts.ts";
+import { pathOfHandle } from "../kernel/handles.ts";
+import { openDirectory } from "../kernel/mount.ts";
+import { errnoOf } from "../kernel/syscall.ts";
+import { type Covered, findCovered } from "./covered.ts";
+import type { EventQueues } from "./event-queues.ts";
+import type { Filesystem } from "./filesystem.ts";
+import { markNew, withTop } from "./marking.ts";
+import { MountAccess } from "./mount-access.ts";
+import { type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
 import type { Watch } from "./watch.ts";
 
 /**
@@ -17,20 +22,37 @@ const TREE_MASK = abi.FAN_CREATE | abi.FAN_DELETE | abi.FAN_RENAME | abi.FAN_DEL
 /** Types that are made from RENAME. */
 const MADE_FROM_RENAME = abi.FAN_MOVED_FROM | abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF;
 
+/** What a look at the mounts showed. */
+export interface MountChanges {
+  /** Filesystems whose marks went with their last mount: nothing was watched there since. */
+  readonly gone: readonly Filesystem[];
+  /** Mounts that are there no more, gone filesystems' among them. */
+  readonly vanished: readonly Mount[];
+}
+
 export class Filesystems {
   private readonly byFsid = new Map<string, Filesystem>();
+  private readonly byDevice = new Map<string, Filesystem>();
+  /** Gone ones, as long as events of theirs may still be queued. */
+  private departed: Filesystem[] = [];
+  /** What other mounts hide, once the events from before are read. */
+  private hidden: ReadonlyMap<Filesystem, Covered> | null = null;
   private nextId = 0;
   private lastFound: Filesystem | null = null;
+  private readonly access: MountAccess;
   mounts: Mount[] = readMounts();
 
   constructor(
-    private readonly group: FanotifyGroup,
+    private readonly queues: EventQueues,
+    private readonly mountWatch: MountWatch,
     /** Types that a managed path wants, as FAN_* bits. */
     private readonly wantedMask: (watch: Watch) => number,
-  ) {}
+  ) {
+    this.access = new MountAccess(() => mountWatch.hasChanged());
+  }
 
   all(): Iterable<Filesystem> {
-    return this.byFsid.values();
+    return this.byDevice.values();
   }
 
   /** Hot. The filesystem of an event, null when it isn't watched (any more). */
@@ -38,35 +60,69 @@ export class Filesystems {
     const last = this.lastFound;
     if (last !== null && last.fsidLow === fsidLow && last.fsidHigh === fsidHigh) return last;
     const found = this.byFsid.get(fsidKey(fsidLow, fsidHigh)) ?? null;
-    if (found !== null) this.lastFound = found;
+    if (found === null) {
+      const is = (fs: Filesystem) => fs.fsidLow === fsidLow && fs.fsidHigh === fsidHigh;
+      return this.departed.length === 0 ? null : (this.departed.find(is) ?? null);
+    }
+    this.lastFound = found;
     return found;
   }
 
-  /**
-   * Looks at the mounts again.
-   *
-   * @returns filesystems whose mark went with their last mount: nothing was watched there since. They are
-   *   forgotten here
-   */
-  refreshMounts(): Filesystem[] {
+  /** Looks at the mounts again. Filesystems that are gone are forgotten here. */
+  refreshMounts(): MountChanges {
+    this.access.release();
+    const before = this.mounts;
     this.mounts = readMounts();
-    const marked = this.group.markedDevices();
+    const marked = this.queues.shared.markedDevices();
     const gone: Filesystem[] = [];
-    for (const fs of [...this.byFsid.values()]) {
-      const mount = this.mounts.findLast((one) => one.device === fs.device);
-      if (marked.has(fs.device)) {
-        // Still marked, so still mounted somewhere; perhaps not where it was.
-        if (mount !== undefined) fs.mountPath = mount.mountPoint;
-        continue;
-      }
+    for (const fs of [...this.byDevice.values()]) {
+      fs.mounts = this.mountsOf(fs.device);
+      if (fs.mounts.length > 0 && this.isMarked(fs, marked)) continue;
       gone.push(fs);
       this.forget(fs);
+      this.departed.push(fs);
     }
-    return gone;
+    const there = new Set(this.mounts.map(mountKey));
+    return { gone, vanished: before.filter((mount) => !there.has(mountKey(mount))) };
+  }
+
+  /** What other mounts hide is hidden from the next caughtUp() on: events from before it are still to come. */
+  coverLater(): void {
+    this.hidden = findCovered(this.byDevice, this.mounts, this.access);
+  }
+
+  /**
+   * Hot. What was unmounted doesn't hide anything any more, from the very next event on: called for every batch,
+   * before it is resolved.
+   */
+  uncover(): void {
+    let covers = false;
+    for (const fs of this.byDevice.values()) covers ||= fs.covered.size > 0;
+    if (!covers || !this.mountWatch.hasChanged()) return;
+    const there = new Set(readMounts().map(mountKey));
+    for (const fs of this.byDevice.values()) {
+      const left = [...fs.covered].filter(([, by]) => there.has(mountKey(by)));
+      if (left.length < fs.covered.size) fs.cover(new Map(left));
+    }
+  }
+
+  /** The queues were read to their end. */
+  caughtUp(): void {
+    for (const fs of this.departed) this.queues.closeOwn(fs.group);
+    this.departed = [];
+    if (this.hidden === null) return;
+    for (const [fs, covered] of this.hidden) fs.cover(covered);
+    this.hidden = null;
+  }
+
+  /** True while caughtUp() has something to do. */
+  get isBehind(): boolean {
+    return this.hidden !== null || this.departed.length > 0;
   }
 
   private forget(fs: Filesystem): void {
     this.byFsid.delete(fsidKey(fs.fsidLow, fs.fsidHigh));
+    this.byDevice.delete(fs.device);
     if (this.lastFound === fs) this.lastFound = null;
   }
 
@@ -76,83 +132,139 @@ export class Filesystems {
    * @returns a reason in words when it can't be watched
    */
   open(directory: string): Filesystem | string {
-    const identity = filesystemIdentity(directory);
-    const low = identity.fsidLow | 0;
-    const high = identity.fsidHigh | 0;
-    const known = this.byFsid.get(fsidKey(low, high));
     const mount = mountOf(this.mounts, directory);
     if (mount === null) return "it lies on no mount that can be seen from here";
-    if (known !== undefined) {
-      if (known.device === mount.device) return known;
-      return `another filesystem with the same id is watched already at "${known.mountPath}" (a cloned image?): their events could not be told apart`;
-    }
-    const { type } = mount;
-    const fs = new Filesystem(this.nextId++, low, high, type, mount.device, mount.mountPoint);
-    const refused = this.group.markFilesystem(directory, TREE_MASK);
-    if (refused < 0) return refusal(type, -refused);
-    fs.markedMask = TREE_MASK;
-    this.byFsid.set(fsidKey(low, high), fs);
+    const known = this.byDevice.get(mount.device);
+    if (known !== undefined) return known;
+    const isTaken = (low: number, high: number) => this.byFsid.has(fsidKey(low, high));
+    const fs = markNew(this.nextId, mount, this.access, this.queues, isTaken, TREE_MASK);
+    if (typeof fs === "string") return fs;
+    this.nextId++;
+    fs.mounts = this.mountsOf(fs.device);
+    this.byFsid.set(fsidKey(fs.fsidLow, fs.fsidHigh), fs);
+    this.byDevice.set(fs.device, fs);
     return fs;
   }
 
   /** Sets each mark to what its managed paths want now, and lets go of filesystems that have none. */
   updateMarks(): void {
-    for (const fs of [...this.byFsid.values()]) {
+    for (const fs of [...this.byDevice.values()]) {
       const watches = fs.watches();
       if (watches.size === 0) {
-        this.group.unmarkFilesystem(fs.mountPath, fs.markedMask);
+        if (fs.shared) this.change(fs, (fd) => fs.group.unmark("filesystem", fd, fs.markedMask));
+        else this.queues.closeOwn(fs.group);
         this.forget(fs);
         continue;
       }
       let wanted = TREE_MASK;
       for (const watch of watches) wanted |= this.wantedMask(watch) & ~MADE_FROM_RENAME;
-      const added = wanted & ~fs.markedMask;
-      const removed = fs.markedMask & ~wanted;
-      if (added !== 0) this.group.markFilesystem(fs.mountPath, added | abi.FAN_ONDIR);
-      if (removed !== 0) this.group.unmarkFilesystem(fs.mountPath, removed);
-      fs.markedMask = wanted;
+      if (fs.inodeMarks !== null) this.widen(fs, wanted);
+      else this.remark(fs, wanted);
     }
   }
 
+  private remark(fs: Filesystem, wanted: number): void {
+    const added = wanted & ~fs.markedMask;
+    const removed = fs.markedMask & ~wanted;
+    if (added !== 0) this.change(fs, (fd) => fs.group.mark("filesystem", fd, added | abi.FAN_ONDIR));
+    if (removed !== 0) this.change(fs, (fd) => fs.group.unmark("filesystem", fd, removed));
+    fs.markedMask = wanted;
+  }
+
   /**
-   * Lends a descriptor on the filesystem: held for one call only, because it keeps the mount busy for umount.
+   * Many marks are never narrowed, what nobody wants is filtered; and the scan widens them, directory by directory.
+   */
+  private widen(fs: Filesystem, wanted: number): void {
+    // The kernel reports no errors of the filesystem to a directory's mark.
+    const mask = (wanted & ~abi.FAN_FS_ERROR) | abi.FAN_EVENT_ON_CHILD;
+    if ((mask & ~fs.markedMask) === 0) return;
+    fs.markedMask |= mask;
+    for (const node of [...fs.anchors.keys(), ...fs.expectations.keys()]) this.markDirectory(fs, node);
+    for (const node of fs.anchors.keys()) fs.unscanned.push(node);
+  }
+
+  /** Marks one directory that managed paths begin at or are expected in. Returns 0 or -errno. */
+  markDirectory(fs: Filesystem, node: number): number {
+    const [place] = [...(fs.anchors.get(node) ?? []), ...(fs.expectations.get(node) ?? [])];
+    if (place === undefined) return 0;
+    const fd = this.openDirectory(fs, place.path, node);
+    if (fd < 0) return fd;
+    const refused = fs.group.mark("inode", fd, fs.markedMask);
+    closeSync(fd);
+    return refused;
+  }
+
+  /** The directory of a node by its path, or -errno: ESTALE when another stands there. */
+  openDirectory(fs: Filesystem, path: Uint8Array, node: number): number {
+    const mount = mountOf(this.mounts, path.length === 0 ? "/" : Buffer.from(path).toString());
+    if (mount === null || mount.device !== fs.device) return -errnoOf("ESTALE");
+    const opened = this.access.open(mount);
+    if (typeof opened === "number") return opened;
+    const point = mount.mountPoint === "/" ? 0 : Buffer.byteLength(mount.mountPoint);
+    const below = path.subarray(Math.min(path.length, point + 1));
+    return openDirectory(opened.fd, below, fs.tree.handleOf(node));
+  }
+
+  /** A mark's change, through whatever mount the kernel takes for it. */
+  private change(fs: Filesystem, change: (fd: number) => number): void {
+    for (const mount of fs.mounts) {
+      const opened = this.access.open(mount);
+      if (typeof opened === "number") continue;
+      if (change(opened.fd) >= 0) return;
+      if (fs.type === "btrfs" && withTop(mount, change) >= 0) return;
+    }
+  }
+
+  private isMarked(fs: Filesystem, sharedDevices: ReadonlySet<string>): boolean {
+    if (fs.kind === "filesystem")
+      return (fs.shared ? sharedDevices : fs.group.markedDevices()).has(fs.device);
+    return fs.mounts.some((mount) => {
+      const opened = this.access.open(mount);
+      // Changed once more meanwhile: the next look will tell.
+      if (typeof opened === "number") return this.mountWatch.hasChanged();
+      return fs.group.hasMark("inode", opened.fd);
+    });
+  }
+
+  /** Mounts of a filesystem that paths lead to, the one that shows most of it first. */
+  private mountsOf(device: string): Mount[] {
+    return this.mounts
+      .filter((mount) => mount.device === device && mountOf(this.mounts, mount.mountPoint) === mount)
+      .sort((a, b) => a.root.length - b.root.length);
+  }
+
+  /**
+   * Lends a descriptor on the filesystem, for opening handles by. It is given back by release(): a held one keeps the
+   * filesystem in use.
    */
   withMount<T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T): T {
-    let fd: number;
-    try {
-      fd = openSync(fs.mountPath, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK);
-    } catch {
-      // Unmounted, or the directory by which it was reached is gone: the mounts are looked at again by
-      // themselves.
-      return otherwise;
+    for (const mount of fs.mounts) {
+      const opened = this.access.open(mount);
+      if (typeof opened !== "number") return work(opened.fd);
     }
-    try {
-      return work(fd);
-    } finally {
-      closeSync(fd);
+    // Unmounted: the mounts are looked at again by themselves.
+    return otherwise;
+  }
+
+  /** Where a directory is now, as one of the filesystem's mounts shows it; null when it is gone or none does. */
+  pathOf(fs: Filesystem, handle: Uint8Array): Uint8Array | null {
+    for (const mount of fs.mounts) {
+      const opened = this.access.open(mount);
+      if (typeof opened === "number") continue;
+      const path = pathOfHandle(opened.fd, handle);
+      if (path === null) continue;
+      if (opened.prefix.length === 0) return path;
+      return path.length === 1 ? opened.prefix : Buffer.concat([opened.prefix, path]);
     }
+    return null;
+  }
+
+  /** Gives descriptors back. To be called before the event loop gets its turn. */
+  release(): void {
+    this.access.release();
   }
 }
 
 function fsidKey(low: number, high: number): string {
   return `${low}:${high}`;
-}
-
-/** fanotify_mark(2) with FAN_MARK_FILESYSTEM: each errno means one thing there. */
-function refusal(type: string, errno: number): string {
-  const code = errnoName(errno);
-  switch (code) {
-    case "EOPNOTSUPP":
-      return `${type} has no file handles, so the kernel can't tell names on it (EOPNOTSUPP)`;
-    case "ENODEV":
-      return `${type} has no filesystem id, so its events couldn't be told from others' (ENODEV)`;
-    case "EXDEV":
-      return `a ${type} subvolume has another filesystem id than its top level (EXDEV)`;
-    case "EINVAL":
-      return `the kernel doesn't report renames with both names (EINVAL): Linux 5.17, or 5.15.154 and 5.10.220, are needed`;
-    case "ENOSPC":
-      return "too many marks (ENOSPC): raise sysctl fs.fanotify.max_user_marks";
-    default:
-      return `the kernel refused to watch it (${code})`;
-  }
 }

@@ -12,7 +12,7 @@ import {
   OBJECT_BYTES,
 } from "../decode/fan.ts";
 import { FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
-import { handleOf, pathOfHandle } from "../kernel/handles.ts";
+import { handleOf } from "../kernel/handles.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { isOn } from "./orphans.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
@@ -27,20 +27,19 @@ const CLUE_DEPTH_MAX = 4096;
  * The node of a directory that the tree doesn't know; NOT_FOUND when it lies outside every managed path; null when it is
  * gone and nothing in the batch tells where it was.
  *
- * @param withMount lends a descriptor on the filesystem for the time of one call: a held one would keep it
- *   from being unmounted
+ * @param pathOf asks the disk where a directory is now
  * @param event where in the batch the handle was met: later events of it are clues
  */
 export function learn(
   fs: Filesystem,
-  withMount: <T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T) => T,
+  pathOf: (fs: Filesystem, handle: Uint8Array) => Uint8Array | null,
   batch: EventBatch,
   event: number,
   handleAt: number,
   handleBytes: number,
 ): number | null {
   const handle = batch.bytes.subarray(handleAt, handleAt + handleBytes);
-  const path = withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
+  const path = pathOf(fs, handle);
   if (path !== null) {
     const node = learnPath(fs, Buffer.from(path));
     if (node === NOT_FOUND) return NOT_FOUND;

@@ -4,6 +4,8 @@ import { pollsPriority } from "../kernel/poll.ts";
 
 export interface Mount {
   id: number;
+  /** The mount that this one is mounted on. */
+  parentId: number;
   /** The directory of the filesystem that is mounted: "/" unless it is a bind mount or a subvolume. */
   root: string;
   /** Where. Names in mountinfo are bytes; ones that aren't UTF-8 can't be managed paths. */
@@ -12,6 +14,10 @@ export interface Mount {
   device: string;
   /** "ext4", "tmpfs" … */
   type: string;
+  /** Device, or whatever stands in its place. */
+  source: string;
+  /** The filesystem itself, not only this mount of it. */
+  readOnly: boolean;
 }
 
 const PATH = "/proc/self/mountinfo";
@@ -28,12 +34,16 @@ export function parseMountinfo(text: string): Mount[] {
     const [front, back] = line.split(" - ", 2);
     const fields = front?.split(" ") ?? [];
     if (fields.length < 5 || back === undefined) continue;
+    const [type = "", source = "", options = ""] = back.split(" ");
     mounts.push({
       id: Number(fields[0]),
+      parentId: Number(fields[1]),
       device: fields[2]!,
       root: unescapeOctal(fields[3]!),
       mountPoint: unescapeOctal(fields[4]!),
-      type: back.split(" ")[0]!,
+      type,
+      source: unescapeOctal(source),
+      readOnly: options.split(",").includes("ro"),
     });
   }
   return mounts;
@@ -47,6 +57,11 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | null {
     if (best === null || mount.mountPoint.length >= best.mountPoint.length) best = mount;
   }
   return best;
+}
+
+/** Tells one mount from another over time; ids alone are given again. */
+export function mountKey(mount: Mount): string {
+  return `${mount.id} ${mount.device} ${mount.root} ${mount.mountPoint}`;
 }
 
 /** Component-wise: /tmp/ab is not below /tmp/a. */
@@ -73,9 +88,15 @@ export class MountWatch {
     this.noted = true;
   }
 
-  /** True once after a change. One poll(2). */
+  /** True from a change on until changed() has told it. One poll(2). */
+  hasChanged(): boolean {
+    this.noted = pollsPriority(this.fd) || this.noted;
+    return this.noted;
+  }
+
+  /** True once after a change. */
   changed(): boolean {
-    const changed = pollsPriority(this.fd) || this.noted;
+    const changed = this.hasChanged();
     this.noted = false;
     return changed;
   }

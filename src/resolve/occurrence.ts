@@ -25,6 +25,8 @@ export class Occurrence {
    * rename.
    */
   otherEnd: Uint8Array | null = null;
+  /** Found by reading a directory: nobody knows who did it, nor when. */
+  found = false;
   /** FS_ERROR: errno and count. */
   error = 0;
   errorCount = 0;
@@ -73,6 +75,7 @@ export class Occurrences {
     one.exchange = false;
     one.gone = false;
     one.otherEnd = null;
+    one.found = false;
     one.error = 0;
     one.filesystem = null;
     one.objectAt = -1;

@@ -3,7 +3,7 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
-import { handleOf, pathOfHandle } from "../kernel/handles.ts";
+import { handleOf } from "../kernel/handles.ts";
 import type { Burials } from "./burial.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystem.ts";
@@ -210,7 +210,7 @@ export class RenameResolver {
     if (places.length > 0) return entryPath(places[0]!, batch.bytes, nameAt, nameBytes);
     const at = batch.get(i, directoryColumn);
     const handle = batch.bytes.subarray(at, at + batch.get(i, directoryColumn + 1));
-    const path = this.filesystems.withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
+    const path = this.filesystems.pathOf(fs, handle);
     if (path === null) return null;
     const directory = path.length === 1 ? new Uint8Array(0) : path;
     return joinPath(directory, batch.bytes.subarray(nameAt, nameAt + nameBytes));
@@ -257,7 +257,7 @@ export class RenameResolver {
 
   private settle({ fs, handle }: Journey): void {
     const node = fs.tree.find(handle, 0);
-    const path = this.filesystems.withMount(fs, (mountFd) => pathOfHandle(mountFd, handle), null);
+    const path = this.filesystems.pathOf(fs, handle);
     if (node === NOT_FOUND || path === null) return;
     const slash = path.lastIndexOf(0x2f);
     const parentHandle = handleOf(slash <= 0 ? "/" : path.subarray(0, slash));

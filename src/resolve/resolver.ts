@@ -17,6 +17,7 @@ import { handleKey, objectKey } from "./keys.ts";
 import { learn, rewind } from "./learn.ts";
 import { Limbo } from "./limbo.ts";
 import { Nameless } from "./nameless.ts";
+import { appeared, mention, mentionRename, settleNewborns } from "./newborn.ts";
 import type { Occurrences } from "./occurrence.ts";
 import { LINE_BITS } from "./order.ts";
 import { RenameResolver } from "./renames.ts";
@@ -27,6 +28,9 @@ import type { Place } from "./watch.ts";
 type Batch = fan.EventBatch;
 
 const CREATE_AND_DELETE = abi.FAN_CREATE | abi.FAN_DELETE;
+/** An entry is there from now on, or isn't any more. */
+const MADE = abi.FAN_CREATE | abi.FAN_MOVED_TO;
+const GONE = abi.FAN_DELETE | abi.FAN_MOVED_FROM;
 
 export class Resolver {
   readonly limbo = new Limbo();
@@ -87,6 +91,7 @@ export class Resolver {
    */
   caughtUp(out: Occurrences): void {
     for (const fs of this.filesystems.all()) {
+      settleNewborns(fs, out);
       if (fs.fresh.size > 0) fs.fresh.clear();
       if (fs.unscanned.length === 0) fs.settling = false;
     }
@@ -142,8 +147,8 @@ export class Resolver {
       places = fs.placesOf(node);
       if ((mask & abi.FAN_CREATE) !== 0) this.freeName(fs, node, batch.bytes, nameAt, nameBytes, out);
       if (isDirectory) mask = this.followDirectory(fs, batch, i, node, places, out);
-      else if ((mask & abi.FAN_DELETE) !== 0)
-        entryGone(fs, node, batch.bytes, nameAt, nameBytes, this.listener);
+      else if ((mask & GONE) !== 0) entryGone(fs, node, batch.bytes, nameAt, nameBytes, this.listener);
+      if (fs.inodeMarks !== null) mention(fs, node, batch, i, out);
     }
     places = entryPlaces(places, batch.bytes, nameAt, nameBytes);
     if (places.length === 0 || batch.get(i, fan.PID) === this.selfPid) return;
@@ -182,7 +187,8 @@ export class Resolver {
     const key = objectKey(fs, batch, i);
     const expected = isExpected(fs, node, bytes, nameAt, nameBytes);
     let child = fs.tree.find(bytes, batch.get(i, fan.OBJECT_AT));
-    const created = (mask & abi.FAN_CREATE) !== 0;
+    // MOVED_* alone: the other end of the rename isn't marked (inode marks).
+    const created = (mask & MADE) !== 0;
     // Known from its removal at the latest, if something of it waits to be told.
     if ((created || this.limbo.has(key)) && (expected || fs.followsChildren(places))) {
       child = fs.tree.put(
@@ -192,10 +198,16 @@ export class Resolver {
         bytes.subarray(nameAt, nameAt + nameBytes),
       );
       fs.verified?.add(child);
+      if (created) appeared(fs, batch, i, child);
+      const moved = (mask & abi.FAN_CREATE) === 0;
       if (created && expected)
-        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, false, this.listener);
+        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, moved, this.listener);
     }
     if (child !== NOT_FOUND && !created) this.release(key, out);
+    if ((mask & abi.FAN_MOVED_FROM) !== 0) {
+      if (child !== NOT_FOUND) fs.moveAway(child);
+      entryGone(fs, node, bytes, nameAt, nameBytes, this.listener);
+    }
     if ((mask & abi.FAN_DELETE) === 0) return mask;
     if (created && child !== NOT_FOUND) {
       const name = Uint8Array.from(bytes.subarray(nameAt, nameAt + nameBytes));
@@ -276,6 +288,7 @@ export class Resolver {
       const at = batch.get(i, fan.NEW_NAME_AT);
       this.freeName(fs, newNode, batch.bytes, at, batch.get(i, fan.NEW_NAME_BYTES), out);
     }
+    if (fs.inodeMarks !== null) mentionRename(fs, oldNode, newNode, batch, i, out);
     if ((batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0 && oldNode !== NOT_FOUND) {
       this.releaseRenamed(fs, batch, i, oldNode, out);
     }
@@ -311,7 +324,7 @@ export class Resolver {
     const key = handleKey(fs, batch.bytes, at, length);
     if (this.graves.find(key) !== undefined) return NOT_FOUND;
     if (!this.limbo.has(key)) {
-      const learned = learn(fs, this.withMount, batch, i, at, length);
+      const learned = learn(fs, (of, handle) => this.filesystems.pathOf(of, handle), batch, i, at, length);
       if (learned !== null) return learned;
     }
     this.limbo.hold(key, batch, i);
@@ -321,9 +334,6 @@ export class Resolver {
   private noteUnknown(batch: Batch, i: number): void {
     if (batch === this.live) this.early.noteUnknown(batch, i);
   }
-
-  private readonly withMount = <T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T): T =>
-    this.filesystems.withMount(fs, work, otherwise);
 
   private takeDying(mask: number, key: string): number {
     if (this.dying.empty || (mask & abi.FAN_DELETE) === 0) return 0;

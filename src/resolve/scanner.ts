@@ -5,7 +5,7 @@
 import { decodeScan } from "../decode/scan.ts";
 import { DirectoryScanner } from "../kernel/scan.ts";
 import type { Filesystem } from "./filesystem.ts";
-import { NOT_FOUND } from "./tree.ts";
+import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 export class TreeScanner {
   private readonly scanner = new DirectoryScanner();
@@ -42,9 +42,12 @@ export class TreeScanner {
         if (mounted) return;
         const name = this.bytes.subarray(nameAt, nameAt + nameBytes);
         let child = tree.find(this.bytes, handleAt);
-        if (child === NOT_FOUND) {
+        if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
+          // Known without its place: a managed path begins there, seen through another mount.
+          if (child !== NOT_FOUND) fs.placesChanged();
           child = tree.put(this.bytes, handleAt, node, name);
           fs.fresh.add(child);
+          fs.verified?.add(child);
         } else if (fs.verified !== null) {
           this.verify(fs, child, node, name);
         }

@@ -50,11 +50,13 @@ export function directoryAppeared(
   for (const one of fs.expectations.get(node) ?? []) {
     if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
     const path = joinPath(one.path, one.name);
+    // Where each directory has to be marked, what was made in it meanwhile sent no event.
+    const asksDisk = withContents || fs.inodeMarks !== null;
     if (one.last) {
       fs.addAnchor(child, { watch: one.watch, path, depth: 0 });
-      if (withContents) fs.scanFrom(child, one.watch);
+      if (asksDisk) fs.scanFrom(child, one.watch);
       listener.appeared(one.watch);
-    } else if (withContents) {
+    } else if (asksDisk) {
       listener.needsAttach(one.watch);
     } else {
       const components = Buffer.from(one.watch.path).subarray(path.length + 1);

@@ -97,6 +97,7 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     shell("btrfs -q subvolume delete live", root);
     await daemon.settle(root);
     expect(words(root).at(-1)).toBe("DELETE live");
+    await until("nothing of it is known", async () => (await managed(root)).directories === 2);
   });
 
   test("a mounted subvolume is watched as a managed path, lets itself be unmounted, and its device is free then", async () => {

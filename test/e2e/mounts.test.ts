@@ -188,9 +188,11 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     const inner = mounts.tmpfs(join(root, "inner"));
     await add();
     for (let round = 0; round < 10; round++) {
+      if (round % 2 === 1) daemon.signal("SIGSTOP");
       shell(`for i in {1..50}; do mkdir -p inner/r${round}-$i/d; echo > inner/r${round}-$i/d/f; done`);
       mounts.umount(inner);
       mounts.tmpfs(inner);
+      daemon.signal("SIGCONT");
       await watched(inner);
     }
     const files = words().filter((line) => /^CREATE inner\/r\d+-\d+\/d\/f$/.test(line));

@@ -44,6 +44,12 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
   const managedPaths = async () => (await rows()).map((row) => row.path as string);
   const state = async (path: string) => (await rows()).find((row) => row.path === path)?.state;
   const shell = (script: string, cwd = base) => run(["bash", "-e", "-c", script], { cwd });
+  /** The same while the daemon stands still, so that it finds all of it at once. */
+  const stopped = (script: string) => {
+    daemon.signal("SIGSTOP");
+    shell(script);
+    daemon.signal("SIGCONT");
+  };
   const settle = () => daemon.settle(join(filesystem.path, "settle"));
   /** "TYPE path" below base, of one managed path. */
   const words = async (path: string): Promise<string[]> => {
@@ -101,7 +107,7 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     shell("mkdir -p prepared/b/c/old");
     await daemon.add(path, "-r", ...NAMES);
     // And used at once, before anybody can have looked.
-    shell("mv prepared a; touch a/b/c/old/f; rm -r a/b/c/old");
+    stopped("mv prepared a; touch a/b/c/old/f; rm -r a/b/c/old");
     expect(await words(path)).toEqual(["CREATE a/b/c/old/f", "DELETE a/b/c/old/f", "DELETE a/b/c/old"]);
   });
 
@@ -127,7 +133,7 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     shell("mv a z; touch z/b/c/d/unseen; mkdir -p a/b/c; touch a/b/c/new; rm -r a");
     await settle();
     expect(await state(path)).toBe("pending");
-    shell("mv z a; touch a/b/c/d/f");
+    stopped("mv z a; touch a/b/c/d/f");
     expect(await words(path)).toEqual([
       "CREATE a/b/c",
       "CREATE a/b/c/new",

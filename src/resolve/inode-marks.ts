@@ -1,0 +1,62 @@
+// What a filesystem needs that lets only single directories be marked (default overlayfs, FUSE). A directory that was
+// just made is marked a moment later, and what happened in it before sent no event: it is marked, then read, and what
+// was found there without an event is told as found.
+//
+// Marking the layer below an overlay instead was weighed: one mark, no such race. But its events carry the layer's
+// names (copies under "#5", whiteouts, renames in the work directory), reads of a file that was never changed are in
+// another layer, and inside a container that layer can't be reached at all.
+import { isTold, type Newborn } from "./newborn.ts";
+
+/** A directory that wasn't where the tree has it: renamed since, and the event still queued. */
+const ATTEMPTS_MAX = 3;
+
+export class InodeMarks {
+  /** Directories whose beginning isn't settled yet, the older first, so that parents are told before children. */
+  readonly newborns = new Map<number, Newborn>();
+  private readonly missed = new Map<number, number>();
+
+  /** A directory was made: whatever is in it was made since. */
+  born(node: number): void {
+    if (this.newborns.has(node)) return;
+    this.newborns.set(node, { told: new Set(), found: new Map(), read: false });
+  }
+
+  /** What reading a newborn directory showed. */
+  found(node: number, name: string, directory: boolean): void {
+    const newborn = this.newborns.get(node);
+    if (newborn !== undefined && !isTold(newborn, name)) newborn.found.set(name, directory);
+  }
+
+  /** It was marked before and read now: once all events that are queued by then are told, the rest is settled. */
+  read(node: number): void {
+    const newborn = this.newborns.get(node);
+    if (newborn !== undefined) newborn.read = true;
+    this.missed.delete(node);
+  }
+
+  /** It wasn't there. Returns whether to try again once the queue was read. */
+  miss(node: number): boolean {
+    const attempts = (this.missed.get(node) ?? 0) + 1;
+    this.missed.set(node, attempts);
+    if (attempts < ATTEMPTS_MAX) return true;
+    this.forget(node);
+    return false;
+  }
+
+  /** True when some wait for nothing but the end of the queue. */
+  get hasUnsettled(): boolean {
+    for (const { read } of this.newborns.values()) if (read) return true;
+    return false;
+  }
+
+  forget(node: number): void {
+    this.newborns.delete(node);
+    this.missed.delete(node);
+  }
+
+  /** Events were lost: what is known of beginnings is worth nothing. */
+  clear(): void {
+    this.newborns.clear();
+    this.missed.clear();
+  }
+}

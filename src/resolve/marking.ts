@@ -1,0 +1,114 @@
+// A filesystem's first mark: on the whole filesystem where the kernel takes it, on directories where it doesn't, in a
+// group of its own where its events couldn't be told from others'.
+import { closeSync } from "node:fs";
+import * as abi from "../kernel/abi.ts";
+import { type FilesystemIdentity, identityOfDescriptor } from "../kernel/handles.ts";
+import { openBtrfsTop } from "../kernel/mount.ts";
+import { errnoName, errnoOf } from "../kernel/syscall.ts";
+import type { EventQueues } from "./event-queues.ts";
+import { Filesystem } from "./filesystem.ts";
+import { InodeMarks } from "./inode-marks.ts";
+import type { MountAccess } from "./mount-access.ts";
+import type { Mount } from "./mounts.ts";
+
+/**
+ * What is no store of files, and what the kernel makes up while it is read: directories there could be marked one by
+ * one, but most of what happens in them sends no event.
+ */
+const NOT_FILES = new Set([
+  ...["proc", "sysfs", "devpts", "debugfs", "tracefs", "securityfs", "configfs", "efivarfs", "bpf", "mqueue"],
+  ...["pstore", "binfmt_misc", "fusectl", "autofs", "rpc_pipefs", "nsfs", "selinuxfs"],
+]);
+
+/**
+ * Marks the filesystem of a mount.
+ *
+ * @param isTaken whether another watched filesystem has that id
+ * @returns the reason in words when it can't be watched
+ */
+export function markNew(
+  id: number,
+  mount: Mount,
+  access: MountAccess,
+  queues: EventQueues,
+  isTaken: (fsidLow: number, fsidHigh: number) => boolean,
+  mask: number,
+): Filesystem | string {
+  const { type, device } = mount;
+  if (NOT_FILES.has(type)) return refusal(type, errnoOf("EOPNOTSUPP"));
+  const opened = access.open(mount);
+  if (typeof opened === "number") return refusal(type, -opened);
+  const whole = (fd: number): Filesystem | number => {
+    const { fsidLow, fsidHigh } = halves(identityOfDescriptor(fd));
+    // A cloned image: a group of its own tells them apart, because nothing else reports to it.
+    if (isTaken(fsidLow, fsidHigh)) return own(fd);
+    const refused = queues.shared.mark("filesystem", fd, mask);
+    return refused < 0 ? refused : new Filesystem(id, fsidLow, fsidHigh, type, device, queues.shared);
+  };
+  const own = (fd: number): Filesystem | number => {
+    const queue = queues.openOwn();
+    const refused = queue.group.mark("filesystem", fd, mask);
+    if (refused < 0) queues.closeOwn(queue.group);
+    const { fsidLow, fsidHigh, group } = queue;
+    return refused < 0
+      ? refused
+      : new Filesystem(id, fsidLow, fsidHigh, type, device, group, "filesystem", false);
+  };
+  let marked = whole(opened.fd);
+  // A btrfs subvolume has another id than its top level, which alone can be marked.
+  if (marked === -errnoOf("EXDEV") && type === "btrfs") marked = withTop(mount, whole);
+  if (typeof marked !== "number") {
+    marked.markedMask = mask;
+    return marked;
+  }
+  const code = errnoName(-marked);
+  if (code !== "EOPNOTSUPP" && code !== "ENODEV" && code !== "EXDEV") return refusal(type, -marked);
+  const queue = queues.openOwn();
+  const each = mask | abi.FAN_EVENT_ON_CHILD;
+  const refused = queue.group.mark("inode", opened.fd, each);
+  if (refused < 0) {
+    queues.closeOwn(queue.group);
+    return refusal(type, -refused);
+  }
+  const fs = new Filesystem(id, queue.fsidLow, queue.fsidHigh, type, device, queue.group, "inode", false);
+  fs.inodeMarks = new InodeMarks();
+  fs.markedMask = each;
+  return fs;
+}
+
+/** Does something with the top level of a btrfs of which a subvolume is mounted. Returns -errno where it can't be had. */
+export function withTop<T>(mount: Mount, work: (fd: number) => T): T | number {
+  const fd = openBtrfsTop(mount.source, mount.readOnly);
+  if (fd < 0) return fd;
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** As the columns of a batch have them: signed. */
+function halves(identity: FilesystemIdentity): { fsidLow: number; fsidHigh: number } {
+  return { fsidLow: identity.fsidLow | 0, fsidHigh: identity.fsidHigh | 0 };
+}
+
+/** fanotify_mark(2): each errno means one thing there. */
+function refusal(type: string, errno: number): string {
+  const code = errnoName(errno);
+  switch (code) {
+    case "EOPNOTSUPP":
+      return `${type} has no file handles, so the kernel can't tell names on it (EOPNOTSUPP)`;
+    case "ENODEV":
+      return `${type} has no filesystem id, and this kernel doesn't watch such ones (ENODEV)`;
+    case "EXDEV":
+      return `a ${type} subvolume has another filesystem id than its top level (EXDEV)`;
+    case "EACCES":
+      return `${type} lets nobody look into it but who mounted it, not even root (EACCES): mount it with allow_other`;
+    case "EINVAL":
+      return "the kernel doesn't report renames with both names (EINVAL): Linux 5.17, or 5.15.154 and 5.10.220, are needed";
+    case "ENOSPC":
+      return "too many marks (ENOSPC): raise sysctl fs.fanotify.max_user_marks";
+    default:
+      return `the kernel refused to watch it (${code})`;
+  }
+}

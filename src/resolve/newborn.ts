@@ -1,0 +1,127 @@
+// A directory between its making and the moment when all that happened in it is known: which of its entries were told
+// by events, and which were found by reading it. An entry of which an event tells anything but its making had been
+// made before the directory was marked: its CREATE is told first, as found.
+import { type EventBatch, MASK, NAME_AT, NEW_NAME_AT, OBJECT_AT } from "../decode/fan.ts";
+import * as abi from "../kernel/abi.ts";
+import { entryPlaces } from "./entry.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Occurrences } from "./occurrence.ts";
+import { isSubvolume } from "./subvolume.ts";
+import { NOT_FOUND } from "./tree.ts";
+
+export interface Newborn {
+  /** Names (latin1) whose making is in the log. */
+  readonly told: Set<string>;
+  /** Names that reading showed → whether it is a directory. */
+  readonly found: Map<string, boolean>;
+  /** Marked and read. */
+  read: boolean;
+}
+
+export function isTold(newborn: Newborn, name: string): boolean {
+  return newborn.told.has(name);
+}
+
+/** A subdirectory appeared, by an event: what is in it may have to be read. */
+export function appeared(fs: Filesystem, batch: EventBatch, event: number, node: number): void {
+  const moved = (batch.get(event, MASK) & abi.FAN_MOVED_TO) !== 0;
+  if (moved) fs.placesChanged();
+  // Moved here from where nothing is marked: nobody has told what is in it either.
+  fs.inodeMarks?.born(node);
+  if (moved || fs.inodeMarks !== null || isSubvolume(fs, batch.bytes, batch.get(event, OBJECT_AT)))
+    fs.unscanned.push(node);
+}
+
+/** An event about an entry of a directory is about to be told. */
+export function mention(
+  fs: Filesystem,
+  node: number,
+  batch: EventBatch,
+  event: number,
+  out: Occurrences,
+): void {
+  const made = (batch.get(event, MASK) & (abi.FAN_CREATE | abi.FAN_MOVED_TO)) !== 0;
+  mentionName(fs, node, batch, event, NAME_AT, made, out);
+}
+
+/** The same of a rename with both ends. */
+export function mentionRename(
+  fs: Filesystem,
+  oldNode: number,
+  newNode: number,
+  batch: EventBatch,
+  event: number,
+  out: Occurrences,
+): void {
+  if (oldNode !== NOT_FOUND) mentionName(fs, oldNode, batch, event, NAME_AT, false, out);
+  if (newNode !== NOT_FOUND) mentionName(fs, newNode, batch, event, NEW_NAME_AT, true, out);
+}
+
+/** @param made whether the event tells that the entry came to be: its CREATE, or the new end of a rename */
+function mentionName(
+  fs: Filesystem,
+  node: number,
+  batch: EventBatch,
+  event: number,
+  nameColumn: number,
+  made: boolean,
+  out: Occurrences,
+): void {
+  const newborns = fs.inodeMarks?.newborns;
+  if (newborns === undefined || newborns.size === 0) return;
+  tellDirectory(fs, node, out);
+  const newborn = newborns.get(node);
+  if (newborn === undefined) return;
+  const nameAt = batch.get(event, nameColumn);
+  const name = batch.bytes.toString("latin1", nameAt, nameAt + batch.get(event, nameColumn + 1));
+  if (newborn.told.has(name)) return;
+  newborn.told.add(name);
+  if (!made) tellFound(fs, node, name, (batch.get(event, MASK) & abi.FAN_ONDIR) !== 0, out);
+}
+
+/** All events from before the reading are told: what is left was made before the directory was marked. */
+export function settleNewborns(fs: Filesystem, out: Occurrences): void {
+  const newborns = fs.inodeMarks?.newborns;
+  if (newborns === undefined) return;
+  for (const [node, newborn] of newborns) {
+    if (!newborn.read) continue;
+    if (fs.tree.has(node)) {
+      tellDirectory(fs, node, out);
+      for (const [name, directory] of newborn.found) {
+        if (!newborn.told.has(name)) tellFound(fs, node, name, directory, out);
+      }
+    }
+    newborns.delete(node);
+  }
+}
+
+/** The directory itself may have been found only: its own CREATE comes before anything in it. */
+function tellDirectory(fs: Filesystem, node: number, out: Occurrences): void {
+  const newborns = fs.inodeMarks!.newborns;
+  // Only what is inside newborn directories can be untold.
+  const untold: number[] = [];
+  for (let at = node; ; ) {
+    const parent = fs.tree.parentOf(at);
+    if (parent < 0 || !newborns.has(parent) || untold.length > fs.tree.size) break;
+    untold.push(at);
+    at = parent;
+  }
+  for (const one of untold.reverse()) {
+    const parent = fs.tree.parentOf(one);
+    const newborn = newborns.get(parent)!;
+    const name = Buffer.from(fs.tree.nameOf(one)).toString("latin1");
+    if (newborn.told.has(name)) continue;
+    newborn.told.add(name);
+    tellFound(fs, parent, name, true, out);
+  }
+}
+
+function tellFound(fs: Filesystem, node: number, name: string, directory: boolean, out: Occurrences): void {
+  const bytes = Buffer.from(name, "latin1");
+  const places = entryPlaces(fs.placesOf(node), bytes, 0, bytes.length);
+  if (places.length === 0) return;
+  const one = out.add(abi.FAN_CREATE, 0, places, directory);
+  one.bytes = bytes;
+  one.nameBytes = bytes.length;
+  one.found = true;
+}

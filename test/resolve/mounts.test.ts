@@ -1,0 +1,110 @@
+import { describe, expect, test } from "bun:test";
+import { isAtOrBelow, mountOf, parseMountinfo, readMounts } from "../../src/resolve/mounts.ts";
+
+const line = (id: number, device: string, root: string, mountPoint: string, type: string) =>
+  `${id} 1 ${device} ${root} ${mountPoint} rw,relatime shared:1 - ${type} /dev/x rw`;
+
+describe("parseMountinfo()", () => {
+  test("reads the line of the manual page", () => {
+    expect(
+      parseMountinfo("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"),
+    ).toEqual([
+      {
+        id: 36,
+        parentId: 35,
+        device: "98:0",
+        root: "/mnt1",
+        mountPoint: "/mnt2",
+        type: "ext3",
+        source: "/dev/root",
+        readOnly: false,
+      },
+    ]);
+  });
+
+  test("reads lines with no optional field and with several", () => {
+    const text = [
+      "1 0 0:1 / / rw - tmpfs tmpfs rw",
+      "2 1 0:2 / /a rw shared:1 master:2 propagate_from:3 unbindable - fuse.sshfs host:/ rw",
+    ].join("\n");
+    expect(parseMountinfo(text).map((mount) => `${mount.mountPoint} ${mount.type}`)).toEqual([
+      "/ tmpfs",
+      "/a fuse.sshfs",
+    ]);
+  });
+
+  test("turns octal escapes back: space, tab, newline, backslash", () => {
+    const [mount] = parseMountinfo(line(1, "8:1", "/a\\040b", "/x\\040y\\011z\\012\\134n\\134040", "ext4"));
+    expect(mount).toMatchObject({ root: "/a b", mountPoint: "/x y\tz\n\\n\\040" });
+  });
+
+  test("keeps names beyond ASCII and a hyphen between spaces that were escaped", () => {
+    const [mount] = parseMountinfo(line(1, "8:1", "/", "/mnt/日本\\040-\\040ü", "ext4"));
+    expect(mount?.mountPoint).toBe("/mnt/日本 - ü");
+  });
+
+  test("passes over what is no line of a mount", () => {
+    expect(parseMountinfo("\n\ngarbage\n1 2 3 - ext4 x y\n")).toEqual([]);
+  });
+
+  test("keeps the order of mounting", () => {
+    const text = [line(5, "8:1", "/", "/", "ext4"), line(3, "8:2", "/", "/a", "xfs")].join("\n");
+    expect(parseMountinfo(text).map((mount) => mount.id)).toEqual([5, 3]);
+  });
+});
+
+describe("readMounts()", () => {
+  test("reads every mount of this machine", () => {
+    const mounts = readMounts();
+    expect(mounts.length).toBeGreaterThan(0);
+    for (const mount of mounts) {
+      expect(mount.mountPoint).toStartWith("/");
+      expect(mount.device).toMatch(/^\d+:\d+$/);
+    }
+    expect(mounts.find((mount) => mount.mountPoint === "/proc")?.type).toBe("proc");
+  });
+});
+
+describe("isAtOrBelow()", () => {
+  test("compares components, not prefixes", () => {
+    expect(isAtOrBelow("/tmp/a", "/tmp/a")).toBe(true);
+    expect(isAtOrBelow("/tmp/a/b", "/tmp/a")).toBe(true);
+    expect(isAtOrBelow("/tmp/ab", "/tmp/a")).toBe(false);
+    expect(isAtOrBelow("/tmp", "/tmp/a")).toBe(false);
+    expect(isAtOrBelow("/tmp/A", "/tmp/a")).toBe(false);
+  });
+
+  test("has everything below the root", () => {
+    expect(isAtOrBelow("/", "/")).toBe(true);
+    expect(isAtOrBelow("/a", "/")).toBe(true);
+    expect(isAtOrBelow("/", "/a")).toBe(false);
+  });
+});
+
+describe("mountOf()", () => {
+  const mounts = parseMountinfo(
+    [
+      line(1, "8:1", "/", "/", "ext4"),
+      line(2, "8:2", "/", "/mnt/a", "xfs"),
+      line(3, "8:3", "/", "/mnt/a/deep", "btrfs"),
+      line(4, "8:4", "/", "/mnt/ab", "ext4"),
+      line(5, "8:5", "/", "/mnt/a", "tmpfs"),
+    ].join("\n"),
+  );
+  const idOf = (path: string) => mountOf(mounts, path)?.id;
+
+  test("is the longest mount point above a path", () => {
+    expect(["/", "/etc", "/mnt", "/mnt/a/deep/er", "/mnt/ab", "/mnt/abc"].map(idOf)).toEqual([
+      1, 1, 1, 3, 4, 1,
+    ]);
+  });
+
+  test("is the latest of several on the same mount point", () => {
+    expect(["/mnt/a", "/mnt/a/x"].map(idOf)).toEqual([5, 5]);
+  });
+
+  test("is null where nothing is mounted above", () => {
+    expect(mountOf([], "/")).toBeNull();
+    expect(mountOf(mounts.slice(1), "/etc")).toBeNull();
+  });
+});
