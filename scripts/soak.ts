@@ -23,7 +23,9 @@ const PROCESSES = 2;
 const FILES = 2500;
 /** CREATE, CLOSE_WRITE, ATTRIB, DELETE, DELETE_SELF of each file. */
 const LINES_A_ROUND = PROCESSES * FILES * 5;
-/** Before this share of the rounds the engine still compiles and tables still take their size. */
+/** How often the daemon is left in peace and looked at. */
+const LOOKS = 20;
+/** Before this share of the looks the engine still compiles and tables still take their size. */
 const WARM_UP = 0.1;
 /** Of what a garbage collector may have left at the moment of a look. */
 const GROWTH_MAX_KB = 4096;
@@ -84,9 +86,10 @@ class Life {
       for (let i = 0; i < 3; i++) await this.disturb();
       await storming;
       await this.settled(round * LINES_A_ROUND);
+      if (round % Math.max(1, Math.floor(rounds / LOOKS)) !== 0) continue;
+      await this.rest();
       this.looks.push(this.look(round * LINES_A_ROUND));
-      if (round % 20 === 0)
-        console.error(`${round} of ${rounds} rounds: ${JSON.stringify(this.looks.at(-1))}`);
+      console.error(`${round} of ${rounds} rounds: ${JSON.stringify(this.looks.at(-1))}`);
     }
     return this.looks;
   }
@@ -111,10 +114,10 @@ class Life {
     await kinds[name]?.();
   }
 
+  /** Each time in the place of the last: what there is to know must not grow by itself. */
   private fresh(side: string): string {
+    rmSync(join(side, "a"), { recursive: true, force: true });
     const path = join(side, "a/b/c", `round${this.next(1e9)}`);
-    mkdirSync(path, { recursive: true });
-    if (this.next(4) === 0) rmSync(join(side, "a"), { recursive: true });
     mkdirSync(path, { recursive: true });
     return path;
   }
@@ -144,6 +147,17 @@ class Life {
     );
   }
 
+  /** The engine collects and gives back when nothing happens: what is held shows only then. */
+  private async rest(): Promise<void> {
+    let leastKb = Number.POSITIVE_INFINITY;
+    for (let quiet = 0, looks = 0; quiet < 6 && looks < 40; quiet++, looks++) {
+      await Bun.sleep(500);
+      const { memoryKb } = this.look(0);
+      if (memoryKb < leastKb - 256) quiet = 0;
+      leastKb = Math.min(leastKb, memoryKb);
+    }
+  }
+
   private look(events: number): Look {
     const { pid } = this.daemon;
     const descriptors = readdirSync(`/proc/${pid}/fd`);
@@ -161,7 +175,6 @@ function verdict(looks: readonly Look[], expected: number, life: Life, tookMs: n
   const warm = looks.slice(Math.floor(looks.length * WARM_UP));
   const third = Math.max(1, Math.floor(warm.length / 3));
   const [first, last] = [warm.slice(0, third), warm.slice(-third)];
-  // The least of many looks: what is held, without what is about to be collected.
   const least = (some: readonly Look[], what: keyof Look) => Math.min(...some.map((one) => one[what]));
   const most = (some: readonly Look[], what: keyof Look) => Math.max(...some.map((one) => one[what]));
   const columns = (name: string, what: keyof Look) =>

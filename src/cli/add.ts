@@ -12,6 +12,7 @@ import { updateStore } from "../managed/store.ts";
 import { type Context, loadContext } from "./context.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
+import { unanswered } from "./unanswered.ts";
 import { unwatchableFilesystem } from "./unwatchable.ts";
 import { workingDirectory } from "./working-directory.ts";
 
@@ -40,7 +41,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const late = await askDaemon(context.config.socketPath, { command: "add", entry });
   if (late.running) return tellAdded(late.reply, context);
   remark(`${replaced ? "Replaced the filters of" : "Added"} "${path}"`);
-  remark(late.obstacle ?? "No daemon is running: it takes effect at the next start (sudo fsmon daemon)");
+  remark(unanswered(context, late.obstacle, "it takes effect at the next start (sudo fsmon daemon)"));
   return EXIT.fine;
 }
 

@@ -7,6 +7,7 @@ import { loadContext } from "./context.ts";
 import { escapeForTerminal } from "./escape.ts";
 import { sayWithoutWaiting, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
+import { remark } from "./report.ts";
 import { COMMIT, VERSION } from "./version.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
@@ -17,15 +18,17 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   if (process.geteuid?.() !== 0) {
     throw new Failure("Cannot watch the filesystem without root", "sudo fsmon daemon");
   }
+  const { runDaemon, shedRights } = await import("../daemon.ts");
+  const problem = shedRights();
+  if (problem !== null) remark(problem);
   const context = loadContext(args);
-  const { runDaemon } = await import("../daemon.ts");
   return runDaemon({
     ...context,
     version: VERSION,
     commit: COMMIT,
     debug: args.has("debug") || process.env.FSMON_DEBUG === "1",
     say: (sentence) => sayWithoutWaiting(`fsmon: ${escapeForTerminal(sentence)}`),
-    // A second SIGINT: whoever presses it doesn't want to wait for whatever the first one is still busy with.
+    // After a second signal or an internal fault: whatever is left to do would keep the process alive.
     endNow: () => process.exit(EXIT.failed),
   });
 }

@@ -6,6 +6,7 @@ import type { DaemonStatus } from "../control/protocol.ts";
 import type { ManagedPath, PathStatus } from "../event.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
 import { formatFilters } from "../filter/flags.ts";
+import { stringifySafely } from "../log/state.ts";
 import { encodeEntry } from "../managed/entry.ts";
 import { loadStore } from "../managed/store.ts";
 import { type Colours, coloursFor } from "./colour.ts";
@@ -14,6 +15,7 @@ import { escapeForTerminal } from "./escape.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
+import { unanswered } from "./unanswered.ts";
 
 /** A path of the store, with what the daemon says of it; null where none is running. */
 interface Row {
@@ -25,12 +27,12 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const context = loadContext(args);
   const answer = await askDaemon(context.config.socketPath, { command: "status" });
   const status = answer.running ? answer.reply : null;
-  if (!answer.running) remark(answer.obstacle ?? "No daemon is running: nothing is being watched now");
+  if (!answer.running) remark(unanswered(context, answer.obstacle, "nothing is being watched now"));
   else tellDifferences(answer.reply, context);
 
   const { rows, exitCode } = collect(status, context);
   if (args.has("json")) {
-    writeOut(rows.map((row) => `${JSON.stringify(jsonRow(row))}\n`).join(""));
+    writeOut(rows.map((row) => `${stringifySafely(jsonRow(row))}\n`).join(""));
   } else {
     const colours = await coloursFor(1, args.has("no-color"));
     writeOut(rows.map((row) => `${textRow(row, colours)}\n`).join(""));

@@ -1,5 +1,6 @@
 // `fsmon query`: options into a request, lines to stdout, remarks to stderr. With --file it needs neither config nor store.
 
+import { isatty } from "node:tty";
 import { type ExitCode, Failure, UsageFailure } from "../failure.ts";
 import { parseTime } from "../filter/units.ts";
 import { loadStore } from "../managed/store.ts";
@@ -8,6 +9,7 @@ import { type Context, loadContext } from "./context.ts";
 import { logDirInUse } from "./log-dir.ts";
 import { StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
+import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
@@ -20,22 +22,36 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     );
   }
   const request = { ...(await sources(args)), ...range, paths: args.all("path") };
-  const { exitCode } = await runQuery(request, STDOUT, remark);
-  return exitCode;
+  const progress = new ProgressLine();
+  const note = (sentence: string) => {
+    progress.clear();
+    remark(sentence);
+  };
+  try {
+    const onProgress = (readBytes: number, totalBytes: number | null) => progress.show(readBytes, totalBytes);
+    const { exitCode } = await runQuery(request, stdoutBeside(progress), note, onProgress);
+    return exitCode;
+  } finally {
+    progress.clear();
+  }
 }
 
 /** stdout; a reader that has gone ends the query quietly. */
-const STDOUT: ByteSink = {
-  write(bytes) {
-    try {
-      writeOut(bytes);
-      return true;
-    } catch (error) {
-      if (error instanceof StdoutClosed) return false;
-      throw error;
-    }
-  },
-};
+function stdoutBeside(progress: ProgressLine): ByteSink {
+  const sharesTerminal = isatty(1);
+  return {
+    write(bytes) {
+      if (sharesTerminal) progress.clear();
+      try {
+        writeOut(bytes);
+        return true;
+      } catch (error) {
+        if (error instanceof StdoutClosed) return false;
+        throw error;
+      }
+    },
+  };
+}
 
 function timeOption(args: ParsedArguments, name: string, nowMs: number): number | null {
   const typed = args.last(name);

@@ -9,6 +9,7 @@ import { loadStore, updateStore } from "../managed/store.ts";
 import { type Context, loadContext } from "./context.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
+import { unanswered } from "./unanswered.ts";
 import { whichManaged } from "./which-managed.ts";
 import { workingDirectory } from "./working-directory.ts";
 
@@ -32,6 +33,9 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     await askDaemon(config.socketPath, { command: "remove", path });
   }
   tellRemoved(path, join(config.logDir, liveName(logHash(path))));
+  if (!late.running) {
+    remark(unanswered(context, late.obstacle, "nothing is being watched now"));
+  }
   return EXIT.fine;
 }
 
@@ -39,7 +43,6 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 async function removeFromDaemon(typed: string, cwd: string, { config }: Context): Promise<boolean> {
   const answer = await askDaemon(config.socketPath, { command: "status" });
   if (!answer.running) {
-    if (answer.obstacle !== null) remark(answer.obstacle);
     return false;
   }
   const path = whichManaged(

@@ -1,7 +1,7 @@
 // The running daemon: managed paths into the pipeline, the control socket beside it, and a life with a
 // beginning and an end that the logs tell.
 import { join } from "node:path";
-import { type Config, loadConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { createMissingConfig } from "../config/template.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import { ControlServer } from "../control/server.ts";
@@ -18,6 +18,8 @@ import { Handler } from "./handler.ts";
 import { openLog } from "./logs.ts";
 import type { DaemonOptions } from "./options.ts";
 import { queueBound } from "./queue-bound.ts";
+import { reload } from "./reload.ts";
+import { Service } from "./service.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export class Daemon {
@@ -31,6 +33,8 @@ export class Daemon {
   private readonly notes: string[] = [];
   private controlProblem: string | null = null;
   private readonly upkeep: Upkeep;
+  private readonly service = new Service(process.env);
+  private faulty = false;
   private ended: (code: ExitCode) => void = () => {};
 
   /**
@@ -62,7 +66,7 @@ export class Daemon {
       for (const note of this.pipeline.streams.notes) this.note(note);
       for (const managed of stored.paths) this.watchStored(managed);
     } catch (error) {
-      this.lifetime.stop(this.startedMs);
+      this.lifetime.abandon();
       throw error;
     }
     this.upkeep = new Upkeep(
@@ -86,25 +90,23 @@ export class Daemon {
     const ended = new Promise<ExitCode>((resolve) => {
       this.ended = resolve;
     });
-    let stopping = false;
-    const stop = () => {
-      if (stopping) this.options.endNow();
-      stopping = true;
-      this.ended(EXIT.fine);
-    };
-    process.on("SIGINT", stop);
-    process.on("SIGTERM", stop);
-    process.on("SIGHUP", () => this.reloadBySignal());
+    // While the paths of the store were put under watch.
+    if (this.faulty) this.ended(EXIT.failed);
+    this.takeSignals();
+    // Whatever no caller catches: the runtime would end the process without a word in the logs, or not at all.
+    process.on("uncaughtException", (error) => this.fail(error));
+    process.on("unhandledRejection", (reason) => this.fail(reason));
     this.upkeep.start();
     this.pipeline.start();
     await this.openControl();
-    const { size } = this.pipeline.watching.paths;
     this.options.say(
-      `watching ${size} managed ${size === 1 ? "path" : "paths"} for ${this.options.owner.name}; ` +
+      `${this.watchingText()} for ${this.options.owner.name}; ` +
         `processes by ${this.pipeline.streams.way}; logs in ${this.config.logDir}`,
     );
-    const code = await ended;
-    this.stop(code);
+    this.service.ready(this.watchingText());
+    const code = this.stop(await ended);
+    // A faulty daemon may have timers left: it must not go on half alive.
+    if (code !== EXIT.fine) this.options.endNow();
     return code;
   }
 
@@ -118,7 +120,7 @@ export class Daemon {
     const { path } = managed;
     const changed = this.pipeline.watching.paths.has(path);
     let gap: Gap | null = null;
-    const watched = this.pipeline.add(managed, () => {
+    const openItsLog = () => {
       const current = () => this.pipeline.watching.paths.get(path)?.managed ?? managed;
       const opened = openLog(
         this.options,
@@ -131,7 +133,8 @@ export class Daemon {
       );
       gap = opened.gap;
       return opened.log;
-    });
+    };
+    const watched = this.whole(() => this.pipeline.add(managed, openItsLog));
     const timeMs = this.pipeline.now();
     if (gap !== null) this.pipeline.gap(watched, gap, timeMs);
     watched.log.watch(changed ? "changed" : "started", timeMs);
@@ -141,7 +144,7 @@ export class Daemon {
   /** Stops watching; the log stays. Returns where it lies. */
   unwatch(path: string): string {
     const { logDir } = this.config;
-    const watched = this.pipeline.remove(path);
+    const watched = this.whole(() => this.pipeline.remove(path));
     if (watched === null) return join(logDir, liveName(logHash(path)));
     watched.log.watch("stopped", this.pipeline.now());
     watched.log.close();
@@ -174,7 +177,7 @@ export class Daemon {
       }),
       identification: pipeline.streams.way,
       notes: this.notes,
-      queueDepth: pipeline.group.pendingEvents(),
+      queueDepth: pipeline.queues.pendingEvents(),
       queueDepthMax: pipeline.queueDepthMax,
       eventsRead: pipeline.eventsRead,
       eventsLogged: pipeline.eventsLogged,
@@ -185,30 +188,21 @@ export class Daemon {
   /**
    * Reads config and store again: paths that came, went or changed their filters.
    *
-   * @throws {Failure} when they can't be used, or a setting changed that needs a restart; everything is as
-   *   before then
+   * @throws {Failure} with the reason when they can't be used; everything is as before then
    */
   reload(): void {
-    const { pipeline } = this;
-    const { owner, places, flags } = this.options;
-    const config = loadConfig({ owner, env: process.env, flags, places });
-    for (const field of ["logDir", "socketPath", "managedFile"] as const) {
-      if (config[field] !== this.config[field]) {
-        throw new Failure(
-          `Cannot change ${field} from "${this.config[field]}" to "${config[field]}" while the daemon runs`,
-          "restart it",
-        );
-      }
+    this.service.reloading();
+    try {
+      for (const note of reload(this)) this.note(note);
+    } finally {
+      this.service.ready(this.watchingText());
     }
-    const stored = loadStore(config.managedFile, owner);
+  }
+
+  /** Other settings from now on. */
+  configure(config: Config): void {
     this.config = config;
     this.upkeep.configure(config);
-    const wanted = new Map(stored.paths.map((managed) => [managed.path, managed]));
-    for (const path of [...pipeline.watching.paths.keys()]) if (!wanted.has(path)) this.unwatch(path);
-    for (const managed of wanted.values()) {
-      const known = pipeline.watching.paths.get(managed.path)?.managed;
-      if (known === undefined || !Bun.deepEquals(known, managed)) this.watch(managed, false);
-    }
   }
 
   /** Makes the live file of a log a segment, for whoever wants to clean it. */
@@ -249,30 +243,81 @@ export class Daemon {
     this.controlProblem = problem;
   }
 
+  private takeSignals(): void {
+    let stopping = false;
+    const stop = () => {
+      // Once more: whoever presses it doesn't want to wait for whatever the first one is still busy with. That may be the
+      // event loop itself, so the kernel is to end us: without a listener the signal's default is in force.
+      if (stopping) this.options.endNow();
+      stopping = true;
+      process.removeListener("SIGINT", stop);
+      this.ended(EXIT.fine);
+    };
+    process.on("SIGINT", stop);
+    process.on("SIGTERM", stop);
+    process.on("SIGHUP", () => this.reloadBySignal());
+  }
+
+  private watchingText(): string {
+    const { size } = this.pipeline.watching.paths;
+    return `watching ${size} managed ${size === 1 ? "path" : "paths"}`;
+  }
+
+  /**
+   * The pipeline reads what is queued before its paths change. A fault in that is not the caller's: a batch is lost, and whoever
+   * asked for the change must not be the only one to hear of it.
+   */
+  private whole<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof Failure)) this.fail(error);
+      throw error;
+    }
+  }
+
   /** An internal fault: written down and ended, rather than half alive. */
   private fail(error: unknown): void {
     const where = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.options.say(`internal fault: ${where}`);
-    try {
-      this.pipeline.gapEverywhere("internal", Date.now(), null);
-    } catch {
-      // The logs are what is broken, then.
+    if (this.faulty) return;
+    this.faulty = true;
+    const nowMs = Date.now();
+    const fromMs = Math.min(nowMs, this.pipeline.completeUntilMs);
+    for (const watched of this.pipeline.watching.paths.values()) {
+      // One log may be what is broken; the others are to tell.
+      attempt(() =>
+        this.pipeline.gap(watched, { reason: "internal", fromMs, toMs: nowMs, lost: null }, nowMs),
+      );
     }
     this.ended(EXIT.failed);
   }
 
-  private stop(code: ExitCode): void {
+  /** Returns the exit code: a fault may come to light even now. */
+  private stop(code: ExitCode): ExitCode {
+    this.service.stopping();
     this.upkeep.stop();
     this.control.close();
-    if (code === EXIT.fine) this.pipeline.stop();
-    const timeMs = this.pipeline.now();
+    if (!this.faulty) {
+      try {
+        this.pipeline.stop();
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+    const timeMs = this.faulty ? Date.now() : this.pipeline.now();
     let recordedUntilMs = timeMs;
     for (const watched of this.pipeline.watching.paths.values()) {
-      watched.log.watch("stopped", timeMs);
-      watched.log.close();
-      recordedUntilMs = Math.min(recordedUntilMs, watched.log.incompleteSinceMs ?? timeMs);
+      const close = () => {
+        watched.log.watch("stopped", timeMs);
+        watched.log.close();
+        recordedUntilMs = Math.min(recordedUntilMs, watched.log.incompleteSinceMs ?? timeMs);
+      };
+      if (this.faulty) attempt(close);
+      else close();
     }
     this.lifetime.stop(recordedUntilMs);
+    return this.faulty ? EXIT.failed : code;
   }
 
   private note(message: string): void {
@@ -284,6 +329,15 @@ export class Daemon {
 }
 
 const NOTES_MAX = 100;
+
+/** For what is done after a fault: nothing may keep the rest from being done. */
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // The fault itself was told already.
+  }
+}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

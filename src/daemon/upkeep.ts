@@ -4,6 +4,7 @@ import { Retention } from "../clean/retention.ts";
 import type { Config } from "../config/config.ts";
 import type { Identity } from "../kernel/identity.ts";
 import type { Lifetime } from "../log/lifetime.ts";
+import { sealAs } from "../log/seal.ts";
 import type { LogWriter } from "../log/writer.ts";
 
 /** One wake-up a second is what an idle daemon may cost. */
@@ -12,10 +13,13 @@ const TICK_MS = 1000;
 const STEP_MS = 20;
 
 export class Upkeep {
+  private readonly logDir: string;
   private retention: Retention;
   private ticker: ReturnType<typeof setInterval> | null = null;
   private stepper: ReturnType<typeof setTimeout> | null = null;
   private held = false;
+  /** Settings that wait for a cleaning's end. */
+  private waiting: Config | null = null;
 
   constructor(
     private readonly owner: Identity,
@@ -26,6 +30,7 @@ export class Upkeep {
     /** Called with each tick, for what else is due. */
     private readonly onTick: () => void,
   ) {
+    this.logDir = config.logDir;
     this.retention = this.retentionFor(config);
   }
 
@@ -39,9 +44,10 @@ export class Upkeep {
     if (this.stepper !== null) clearTimeout(this.stepper);
   }
 
-  /** Other limits from now on. */
+  /** Other limits from now on; a cleaning that has begun ends by the old ones, since it holds the lock for cleaning. */
   configure(config: Config): void {
-    this.retention = this.retentionFor(config);
+    if (this.stepper === null) this.retention = this.retentionFor(config);
+    else this.waiting = config;
   }
 
   private retentionFor(config: Config): Retention {
@@ -55,10 +61,16 @@ export class Upkeep {
     });
   }
 
-  /** Makes the live file of a log a segment; false when it isn't ours or is empty. */
+  /** Makes the live file of a log a segment; false when there is nothing to seal. */
   seal(hash: string): boolean {
     for (const log of this.logs()) if (log.hash === hash) return log.seal();
-    return false;
+    // Its path isn't managed any more, so nobody writes to it.
+    try {
+      sealAs(this.logDir, hash, this.owner, 1);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private tick(): void {
@@ -77,6 +89,11 @@ export class Upkeep {
       this.held = hold;
       for (const log of this.logs()) hold ? log.hold(nowMs) : log.release(nowMs);
     }
-    if (more) this.stepper = setTimeout(() => this.step(), STEP_MS);
+    if (more) {
+      this.stepper = setTimeout(() => this.step(), STEP_MS);
+    } else if (this.waiting !== null) {
+      this.retention = this.retentionFor(this.waiting);
+      this.waiting = null;
+    }
   }
 }

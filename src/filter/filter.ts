@@ -1,7 +1,7 @@
 // The filters of one managed path, compiled: what a person asked for enters, and each event is put to the questions
 // below. What they can't judge (an unknown program, an unknown size) they let pass.
 // Knows nothing of the kernel and of the tree; paths are decoded text, invalid bytes shown as U+FFFD.
-import { type FilterSpec, typesToMask } from "../event.ts";
+import { type FilterSpec, TYPE_BITS, typesToMask } from "../event.ts";
 import { CommandMatcher, type ExcludeMatcher, excludeMatcher } from "./matcher.ts";
 import { type Pattern, parsePatternList } from "./pattern.ts";
 import { refuseRunaway } from "./probe.ts";
@@ -10,6 +10,11 @@ import { refuseRunaway } from "./probe.ts";
 export interface CaptureFilter {
   /** The wanted types as FAN_* bits. */
   readonly typesMask: number;
+  /**
+   * What the kernel is asked for: the wanted types, and with a size filter what tells the sizes of files that are to be
+   * judged when they are gone.
+   */
+  readonly askedMask: number;
   readonly recursive: boolean;
   /** Smallest `file_size` to log, in bytes; null when any will do. */
   readonly minSizeBytes: number | null;
@@ -68,8 +73,12 @@ function parseAll(lists: readonly string[]): Pattern[] {
 // Programs may give themselves any name, so the answers kept are bounded; 1024 names are more than a busy server runs.
 const MAX_KNOWN_COMMANDS = 1024;
 
+/** Types whose file is gone: only its last known size can be judged. */
+const GONE = typesToMask(["DELETE", "DELETE_SELF", "MOVED_FROM"]);
+
 class CompiledFilter implements CaptureFilter {
   readonly typesMask: number;
+  readonly askedMask: number;
   readonly recursive: boolean;
   readonly minSizeBytes: number | null;
   readonly hasPathPatterns: boolean;
@@ -85,6 +94,8 @@ class CompiledFilter implements CaptureFilter {
 
   constructor(spec: FilterSpec, managedPath: string) {
     this.typesMask = typesToMask(spec.types);
+    const needsSizes = spec.minSizeBytes !== null && (this.typesMask & GONE) !== 0;
+    this.askedMask = needsSizes ? this.typesMask | TYPE_BITS.CLOSE_WRITE : this.typesMask;
     this.recursive = spec.recursive;
     this.minSizeBytes = spec.minSizeBytes;
     this.managedPath = managedPath;

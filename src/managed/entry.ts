@@ -14,7 +14,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Without the newline. */
 export function encodeEntry(entry: ManagedPath): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     path: entry.path,
     recursive: entry.recursive,
     types: entry.types,
@@ -25,6 +25,8 @@ export function encodeEntry(entry: ManagedPath): string {
     only_cmd: entry.onlyCmd,
     details: entry.details,
   });
+  // JSON.stringify leaves DEL and C1 as they are, and a terminal obeys some of them.
+  return text.replace(/[\x7f-\x9f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /**

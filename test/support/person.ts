@@ -18,13 +18,13 @@ export class PersonsDaemon extends TestDaemon {
     giveTo(this.home, PERSON_UID);
     const line = `person:x:${PERSON_UID}:${PERSON_UID}::${this.home}:/bin/sh\n`;
     writeFileSync(join(this.place, "passwd"), `root:x:0:0:root:/root:/bin/sh\n${entry ? line : ""}`);
-    // root's HOME, as sudo may leave it: it must not count.
     chmodSync(this.place, 0o755);
   }
 
   override get environment(): Record<string, string> {
     return {
       PATH: process.env.PATH ?? "/usr/bin:/bin",
+      // As sudo may leave it: it must not count.
       HOME: "/root",
       SUDO_UID: String(PERSON_UID),
       ...this.variables,
@@ -61,6 +61,8 @@ export class PersonsDaemon extends TestDaemon {
   }
 
   override async destroy(): Promise<void> {
+    // The wrapper became the daemon, so nobody has to be looked for by what is (or was put) in the lock's place.
+    rmSync(join(this.logDir, "daemon.lock"), { recursive: true, force: true });
     await super.destroy();
     rmSync(this.place, { recursive: true, force: true });
   }

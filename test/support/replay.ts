@@ -108,6 +108,8 @@ export class TreeModel {
       if (this.halves.delete(`${move.to}\0${move.from}`)) return;
       this.halves.add(`${move.from}\0${move.to}`);
     }
+    // What comes from where nobody knows is not known to be where it goes to either.
+    if (this.isDoubtful(move.from) || this.isDoubtful(move.to)) this.doubtful.add(move.from).add(move.to);
     const fromParent = this.parentOf(move.from, move.line);
     const toParent = this.parentOf(move.to, move.line);
     if (fromParent === null || toParent === null) return;
