@@ -49,7 +49,8 @@ export class Outage {
     if (bytes.length === 0) return;
     const room = eventCount === 0 ? BACKLOG_MAX_BYTES + STATE_MAX_BYTES : BACKLOG_MAX_BYTES;
     if ((this.#firstLostMs === null || eventCount === 0) && this.#keptBytes + bytes.length <= room) {
-      this.#batches.push({ bytes: bytes.slice(), eventCount, timeMs });
+      // Not slice(): a Buffer's makes a view, and the caller uses its buffer again.
+      this.#batches.push({ bytes: Uint8Array.from(bytes), eventCount, timeMs });
       this.#keptBytes += bytes.length;
       return;
     }

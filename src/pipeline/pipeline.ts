@@ -109,7 +109,7 @@ export class Pipeline {
   add(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
     // What happened before belongs to the old filters.
     this.drain();
-    this.watching.lookAtMounts((concerned) => this.unmounted(concerned));
+    this.lookAtMounts();
     const watched = this.watching.put(managed, openLog);
     this.watching.filesystems.release();
     this.schedule(0);
@@ -194,7 +194,7 @@ export class Pipeline {
     if (emptied) {
       this.table.sweep();
       this.attribution.refresh();
-      this.watching.lookAtMounts((concerned) => this.unmounted(concerned));
+      this.lookAtMounts();
     }
     const working = this.watching.workOnTrees();
     this.watching.filesystems.release();
@@ -256,9 +256,26 @@ export class Pipeline {
     this.table.repair();
   }
 
-  private unmounted(concerned: Iterable<WatchedPath>): void {
+  private lookAtMounts(): void {
+    this.watching.lookAtMounts(
+      (concerned) => {
+        for (const watched of concerned) {
+          watched.unmountedSinceMs ??= this.emptiedMs;
+          this.unmountedUntilNow(watched);
+        }
+      },
+      (watched) => {
+        // What happened between the mounting and this moment was not seen.
+        this.unmountedUntilNow(watched);
+        watched.unmountedSinceMs = null;
+        watched.log.watch("changed", this.now());
+      },
+    );
+  }
+
+  private unmountedUntilNow(watched: WatchedPath): void {
     const timeMs = this.now();
-    const gap: Gap = { reason: "unmounted", fromMs: this.emptiedMs, toMs: timeMs, lost: null };
-    for (const watched of concerned) this.gap(watched, gap, timeMs);
+    const fromMs = watched.unmountedSinceMs ?? timeMs;
+    this.gap(watched, { reason: "unmounted", fromMs, toMs: timeMs, lost: null }, timeMs);
   }
 }

@@ -26,6 +26,8 @@ export class WatchedPath implements Watch {
   mark: MarkKind | null = null;
   /** Mount points that it lost by umount → the type of what was mounted there. */
   readonly unmounted = new Map<string, string>();
+  /** Since when a part of it is unmounted; null while all is there. */
+  unmountedSinceMs: number | null = null;
   eventsLogged = 0;
   eventsFiltered = 0;
   gaps = 0;

@@ -121,8 +121,12 @@ export class Watching implements StructureListener {
    * kernel removes silently.
    *
    * @param unmounted is told the managed paths that lost something by it
+   * @param whole is told those that have it all again, once it is being watched
    */
-  lookAtMounts(unmounted: (concerned: Iterable<WatchedPath>) => void): void {
+  lookAtMounts(
+    unmounted: (concerned: Iterable<WatchedPath>) => void,
+    whole: (watched: WatchedPath) => void,
+  ): void {
     if (!this.mounts.changed()) return;
     const before = this.filesystems.mounts;
     const beginnings = this.beginnings();
@@ -139,6 +143,9 @@ export class Watching implements StructureListener {
     for (const watched of this.paths.values()) this.toAttach.add(watched);
     this.attachMoved();
     this.filesystems.coverLater();
+    for (const watched of this.paths.values()) {
+      if (watched.unmountedSinceMs !== null && watched.unmounted.size === 0) whole(watched);
+    }
   }
 
   /** Where managed paths, and mounts below them, begin or are expected. */

@@ -1,13 +1,14 @@
-// Directories that one process made and removed before anybody read: the kernel merges CREATE and DELETE into one event at
-// the place of the CREATE, before everything that happened in the directory. The DELETE waits here until that has been told:
-// until the last event inside, or until something needs the name to be free.
+// What one process made and removed before anybody read: the kernel merges CREATE and DELETE into one event at the place of the
+// CREATE. The DELETE waits here until it may be told: a directory's until the last event inside, a file's until its death, which
+// the queue has in its own place; and in any case until something needs the name to be free.
 import { DIR_AT, type EventBatch, NEW_DIR_AT } from "../decode/fan.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NOT_FOUND } from "./tree.ts";
 import type { Place } from "./watch.ts";
 
-export interface BriefDirectory {
+export interface Brief {
   fs: Filesystem;
+  /** NOT_FOUND for a file. */
   node: number;
   /** Directory that held it, and its name there. */
   parent: number;
@@ -19,16 +20,18 @@ export interface BriefDirectory {
   places: readonly Place[];
 }
 
-interface Held extends BriefDirectory {
+interface Held extends Brief {
   /** Row of the last event inside; infinite while events inside may still be queued. */
   due: number;
   /** Held directories right below it: they end first. */
   below: number;
 }
 
-export class BriefDirectories {
+export class BriefLives {
   private readonly byName = new Map<string, Held>();
   private readonly byNode = new Map<string, Held>();
+  /** Files, by their handle. */
+  private readonly byKey = new Map<string, Held>();
   /** What becomes due with which row. */
   private readonly dueRows = new Map<number, Held[]>();
   /** Last row of each directory of this batch; made when the first one is held. */
@@ -47,7 +50,7 @@ export class BriefDirectories {
    * @param row of the event that told of both its making and its removal
    * @param complete false when events inside may come with a later batch
    */
-  hold(one: BriefDirectory, batch: EventBatch, row: number, complete: boolean): void {
+  hold(one: Brief, batch: EventBatch, row: number, complete: boolean): void {
     const due = complete ? Math.max(row, this.lastRow(batch, one.fs, one.node)) : Number.POSITIVE_INFINITY;
     const held: Held = { ...one, due, below: 0 };
     this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
@@ -59,8 +62,26 @@ export class BriefDirectories {
     else same.push(held);
   }
 
+  /** A file, whose death comes with a later batch. */
+  holdFile(one: Brief): void {
+    const held: Held = { ...one, due: Number.POSITIVE_INFINITY, below: 0 };
+    this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
+    this.byKey.set(one.key, held);
+  }
+
+  /** The file that has died now. */
+  takeFile(key: string): Brief | null {
+    const one = this.byKey.get(key) ?? null;
+    if (one !== null) this.forget(one);
+    return one;
+  }
+
+  get holdsFiles(): boolean {
+    return this.byKey.size > 0;
+  }
+
   /** Those of which everything has been told by this row, the deepest first. */
-  takeDue(row: number): BriefDirectory[] {
+  takeDue(row: number): Brief[] {
     const due = this.dueRows.get(row);
     if (due === undefined) return [];
     this.dueRows.delete(row);
@@ -70,25 +91,19 @@ export class BriefDirectories {
   }
 
   /** The one that has this name, which something else is about to take. */
-  takeNamed(
-    fs: Filesystem,
-    parent: number,
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-  ): BriefDirectory | null {
+  takeNamed(fs: Filesystem, parent: number, bytes: Uint8Array, at: number, length: number): Brief | null {
     const one = this.byName.get(nameKey(fs, parent, bytes, at, length)) ?? null;
     if (one !== null) this.forget(one);
     return one;
   }
 
   /** Those below a directory that is about to go, the deepest first. */
-  takeBelow(fs: Filesystem, node: number): BriefDirectory[] {
+  takeBelow(fs: Filesystem, node: number): Brief[] {
     return this.takeWhere((one) => one.fs === fs && isBelow(fs, one.parent, node));
   }
 
   /** All, the deepest first. */
-  takeAll(): BriefDirectory[] {
+  takeAll(): Brief[] {
     return this.takeWhere(() => true);
   }
 
@@ -103,13 +118,17 @@ export class BriefDirectories {
 
   private forget(one: Held): void {
     this.byName.delete(nameKey(one.fs, one.parent, one.name, 0, one.name.length));
+    if (one.node === NOT_FOUND) {
+      this.byKey.delete(one.key);
+      return;
+    }
     this.byNode.delete(nodeKey(one.fs, one.node));
     const above = this.byNode.get(nodeKey(one.fs, one.parent));
     if (above !== undefined) above.below--;
   }
 
   /** A directory is made after the one that holds it, so the last held are the deepest. */
-  private takeWhere(wanted: (one: BriefDirectory) => boolean): BriefDirectory[] {
+  private takeWhere(wanted: (one: Brief) => boolean): Brief[] {
     const taken = [...this.byName.values()].filter(wanted).reverse();
     for (const one of taken) this.forget(one);
     return taken;

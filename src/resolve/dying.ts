@@ -13,7 +13,7 @@ interface Dying {
   pid: number;
   /** Where it was then. */
   places: readonly Place[];
-  /** Batches that ended while it waited. */
+  /** Times that the queue was seen empty while it waited. */
   waited: number;
 }
 
@@ -34,7 +34,8 @@ export class DyingDirectories {
   }
 
   /**
-   * Tells those whose DELETE came neither in their batch nor in the next: they were replaced by a rename over them.
+   * The queue was read to its end. Tells those whose DELETE hasn't come by the second time: they were replaced by a rename over
+   * them. Not before: the DELETEs of a large tree come many batches later.
    *
    * @param selfPid whose own work isn't reported
    * @param forget removes the directory from the tree

@@ -11,10 +11,16 @@ const TAIL_EVENTS = 8;
 
 export class EarlyEvents {
   private readonly held: Uint8Array[] = [];
+  /** Rows of CREATEs that weren't told yet, by filesystem and node. */
+  private readonly rows = new Map<number, number>();
+  /** Rows that were told before their turn. */
+  private readonly told = new Set<number>();
 
   /** Puts every directory that is created in the batch below a known one into the tree, before anything else is resolved. */
   putCreated(batch: EventBatch, fsOf: (i: number) => Filesystem | null): void {
     const wanted = FAN_CREATE | FAN_ONDIR;
+    this.rows.clear();
+    this.told.clear();
     for (let i = 0; i < batch.count; i++) {
       if ((batch.get(i, MASK) & wanted) !== wanted || batch.get(i, OBJECT_AT) < 0) continue;
       const fs = fsOf(i);
@@ -24,8 +30,33 @@ export class EarlyEvents {
       if (!fs.followsChildren(fs.placesOf(parent))) continue;
       const nameAt = batch.get(i, NAME_AT);
       const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, NAME_BYTES));
-      fs.tree.put(batch.bytes, batch.get(i, OBJECT_AT), parent, name);
+      this.rows.set(rowKey(fs, fs.tree.put(batch.bytes, batch.get(i, OBJECT_AT), parent, name)), i);
     }
+  }
+
+  /** Hot. True while directories of this batch wait for their CREATE to be told. */
+  get untold(): boolean {
+    return this.rows.size > 0;
+  }
+
+  /** The row of a directory's CREATE, which is to be told now, or -1 when it was told or is from before. */
+  takeUntold(fs: Filesystem, node: number): number {
+    const key = rowKey(fs, node);
+    const row = this.rows.get(key);
+    if (row === undefined) return -1;
+    this.rows.delete(key);
+    this.told.add(row);
+    return row;
+  }
+
+  /** The CREATE of this directory is being told in its turn. */
+  tellNow(fs: Filesystem, node: number): void {
+    if (this.rows.size > 0) this.rows.delete(rowKey(fs, node));
+  }
+
+  /** Hot. */
+  wasTold(row: number): boolean {
+    return this.told.size > 0 && this.told.has(row);
   }
 
   /** Hot. An event whose directory isn't known: kept if it stands at the end of the batch. */
@@ -49,4 +80,8 @@ export class EarlyEvents {
     this.held.length = 0;
     return batch;
   }
+}
+
+function rowKey(fs: Filesystem, node: number): number {
+  return fs.id * 0x1_0000_0000 + node;
 }

@@ -16,8 +16,13 @@ type Batch = fan.EventBatch;
 
 /** Where a mate nearly always is: other CPUs' events come in between, a few within one system call. */
 const NEAR = 16;
-/** In EXTRA: an orphan that was told with another event. */
-const TAKEN = -1;
+/** A file that was made and removed within one event: the removal is told where the queue has the death. */
+interface LateRemoval {
+  fs: Filesystem;
+  /** Directory that held it: where that is by then. */
+  parent: number;
+  name: Uint8Array;
+}
 
 /** An orphan whose mate can only be in the next batch. */
 interface Held {
@@ -39,6 +44,8 @@ export class Nameless {
   private held: Held[] = [];
   /** Of each process the rename that was its last event in the batch before. */
   private lastTargets = new Map<number, Target>();
+  /** By the row of the death. */
+  private readonly lateRemovals = new Map<number, LateRemoval>();
   /** Renames of this batch whose overwritten file was found. */
   private readonly spent = new Set<number>();
 
@@ -51,6 +58,7 @@ export class Nameless {
     const { held } = this;
     this.held = [];
     this.spent.clear();
+    this.lateRemovals.clear();
     // What finds no mate here either was unlinked before it was watched: its name can't be known.
     for (const { types, fs, handle } of held) {
       const mate = findMate(batch, 0, batch.count, fs, handle, 0, handle.length);
@@ -63,7 +71,12 @@ export class Nameless {
     const at = batch.get(i, fan.OBJECT_AT);
     const length = batch.get(i, fan.OBJECT_BYTES);
     const types = batch.get(i, fan.MASK) & LINE_BITS;
-    if (at < 0 || types === 0 || batch.get(i, fan.EXTRA) === TAKEN) return;
+    if (at < 0 || types === 0) return;
+    const removal = this.lateRemovals.get(i);
+    if (removal !== undefined) {
+      this.tellRemoval(batch, i, removal, out);
+      return;
+    }
     const near = findMate(batch, i + 1, i + 1 + NEAR, fs, batch.bytes, at, length);
     if (near >= 0) {
       addExtra(batch, near, types);
@@ -78,12 +91,32 @@ export class Nameless {
     }
   }
 
-  /** The death of a file that was made and removed within one event stands behind that in the queue. Returns its types. */
-  takeDeath(fs: Filesystem, batch: Batch, i: number): number {
+  /**
+   * Leaves the removal of a file that was made and removed within one event to the row of its death: the merged event stands at
+   * the place of the making, and the directory may have been renamed in between.
+   *
+   * @param parent the node of the directory
+   * @returns false when the batch doesn't hold the death
+   */
+  removeLater(fs: Filesystem, batch: Batch, i: number, parent: number): boolean {
     const death = findDeath(batch, i + 1, fs, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES));
-    if (death < 0) return 0;
-    batch.set(death, fan.EXTRA, TAKEN);
-    return batch.get(death, fan.MASK) & LINE_BITS;
+    if (death < 0) return false;
+    const at = batch.get(i, fan.NAME_AT);
+    const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
+    this.lateRemovals.set(death, { fs, parent, name });
+    return true;
+  }
+
+  private tellRemoval(batch: Batch, i: number, removal: LateRemoval, out: Occurrences): void {
+    const { fs, parent, name } = removal;
+    const types = (batch.get(i, fan.MASK) & LINE_BITS) | abi.FAN_DELETE;
+    this.tell(
+      batch.get(i, fan.PID),
+      types,
+      entryPlaces(fs.placesOf(parent), name, 0, name.length),
+      name,
+      out,
+    );
   }
 
   /** Remembers the renames at the end of the batch: the file that one overwrote may be told in the next. */

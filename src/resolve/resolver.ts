@@ -4,7 +4,7 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
-import { BriefDirectories, type BriefDirectory } from "./brief.ts";
+import { type Brief, BriefLives } from "./brief.ts";
 import { Burials } from "./burial.ts";
 import { DyingDirectories } from "./dying.ts";
 import { EarlyEvents } from "./early.ts";
@@ -38,12 +38,13 @@ export class Resolver {
   private readonly renames: RenameResolver;
   private readonly nameless: Nameless;
   private readonly dying = new DyingDirectories();
-  private readonly brief = new BriefDirectories();
+  private readonly brief = new BriefLives();
   private readonly early = new EarlyEvents();
   private readonly burials = new Burials(this.graves);
   /** The batch that was read, as opposed to one that is taken out of limbo. */
   private live: Batch | null = null;
   private complete = false;
+  private out: Occurrences | null = null;
   /** True once the kernel said in the last batch that it dropped events. */
   overflowed = false;
 
@@ -70,6 +71,7 @@ export class Resolver {
   resolve(batch: Batch, out: Occurrences, complete: boolean): void {
     this.overflowed = false;
     this.live = batch;
+    this.out = out;
     this.complete = complete;
     this.brief.beginBatch();
     for (const fs of this.filesystems.all()) rewind(fs, batch, 0);
@@ -81,7 +83,6 @@ export class Resolver {
     this.dispatchAll(batch, out);
     this.nameless.end(batch, (i) => this.filesystemOf(batch, i));
     this.renames.finish(out);
-    this.dying.finish(out, this.selfPid, (fs, node) => this.burials.forget(fs, node));
     this.burials.bury();
   }
 
@@ -97,8 +98,8 @@ export class Resolver {
     }
     this.renames.caughtUp();
     if (!this.limbo.empty) this.limbo.caughtUp();
-    if (this.brief.empty) return;
     for (const one of this.brief.takeAll()) this.briefGone(one, out);
+    this.dying.finish(out, this.selfPid, (fs, node) => this.burials.forget(fs, node));
     this.burials.bury();
   }
 
@@ -108,6 +109,7 @@ export class Resolver {
 
   private dispatchAll(batch: Batch, out: Occurrences): void {
     for (let i = 0; i < batch.count; i++) {
+      if (batch === this.live && this.early.wasTold(i)) continue;
       const mask = batch.get(i, fan.MASK);
       if ((mask & abi.FAN_Q_OVERFLOW) !== 0) {
         this.overflowed = true;
@@ -116,7 +118,7 @@ export class Resolver {
       const fs = this.filesystemOf(batch, i);
       if (fs === null) continue;
       if ((mask & abi.FAN_FS_ERROR) !== 0) tellFilesystemError(fs, batch, i, out);
-      else if (batch.get(i, fan.DIR_AT) < 0) this.nameless.resolve(fs, batch, i, out);
+      else if (batch.get(i, fan.DIR_AT) < 0) this.withoutName(fs, batch, i, out);
       else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
       else if (isDot(batch, i)) this.directoryItself(fs, batch, i, out);
       else this.entry(fs, batch, i, out);
@@ -153,17 +155,22 @@ export class Resolver {
     places = entryPlaces(places, batch.bytes, nameAt, nameBytes);
     if (places.length === 0 || batch.get(i, fan.PID) === this.selfPid) return;
     let types = (mask | batch.get(i, fan.EXTRA)) & LINE_BITS;
+    let gone = false;
     if (isDirectory) types |= this.takeDying(mask, objectKey(fs, batch, i));
-    else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE) types |= this.nameless.takeDeath(fs, batch, i);
+    else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE && node !== NOT_FOUND) {
+      gone = this.nameless.removeLater(fs, batch, i, node);
+      if (gone || this.holdRemoval(fs, batch, i, node, places)) types &= ~abi.FAN_DELETE;
+    }
     if (types === 0) return;
     const one = out.add(types, batch.get(i, fan.PID), places, isDirectory);
     one.bytes = batch.bytes;
     one.nameAt = nameAt;
     one.nameBytes = nameBytes;
+    one.gone = gone;
     one.filesystem = fs;
     one.objectAt = batch.get(i, fan.OBJECT_AT);
     one.objectBytes = batch.get(i, fan.OBJECT_BYTES);
-    if (isDirectory || (mask & abi.FAN_DELETE) === 0 || (types & abi.FAN_DELETE_SELF) !== 0) return;
+    if (isDirectory || (types & abi.FAN_DELETE) === 0 || (types & abi.FAN_DELETE_SELF) !== 0) return;
     // Other links or open descriptors are left. CREATE and DELETE in one mask: the file was linked and unlinked,
     // in an order that the disk decides.
     if ((mask & abi.FAN_CREATE) !== 0) one.merged = true;
@@ -191,13 +198,10 @@ export class Resolver {
     const created = (mask & MADE) !== 0;
     // Known from its removal at the latest, if something of it waits to be told.
     if ((created || this.limbo.has(key)) && (expected || fs.followsChildren(places))) {
-      child = fs.tree.put(
-        bytes,
-        batch.get(i, fan.OBJECT_AT),
-        node,
-        bytes.subarray(nameAt, nameAt + nameBytes),
-      );
+      const name = bytes.subarray(nameAt, nameAt + nameBytes);
+      child = fs.tree.put(bytes, batch.get(i, fan.OBJECT_AT), node, name);
       fs.verified?.add(child);
+      this.early.tellNow(fs, child);
       if (created) appeared(fs, batch, i, child);
       const moved = (mask & abi.FAN_CREATE) === 0;
       if (created && expected)
@@ -241,15 +245,50 @@ export class Resolver {
     this.briefGone(one, out);
   }
 
-  private briefGone(one: BriefDirectory, out: Occurrences): void {
-    const { fs, node, parent, name, key, pid, places } = one;
+  /** The death of a file that was made and removed within one event is in a later batch: so is the place of its removal. */
+  private holdRemoval(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    parent: number,
+    places: readonly Place[],
+  ): boolean {
+    if (this.complete || batch !== this.live) return false;
+    const at = batch.get(i, fan.NAME_AT);
+    const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
+    const key = objectKey(fs, batch, i);
+    this.brief.holdFile({ fs, node: NOT_FOUND, parent, name, key, pid: batch.get(i, fan.PID), places });
+    return true;
+  }
+
+  private withoutName(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
+    const types = batch.get(i, fan.MASK) & LINE_BITS;
+    const held =
+      this.brief.holdsFiles && (types & abi.FAN_DELETE_SELF) !== 0 && batch.get(i, fan.OBJECT_AT) >= 0
+        ? this.brief.takeFile(objectKey(fs, batch, i))
+        : null;
+    if (held !== null) this.briefGone(held, out, types);
+    else this.nameless.resolve(fs, batch, i, out);
+  }
+
+  /** @param types of a file's death, which may come with it */
+  private briefGone(one: Brief, out: Occurrences, types = 0): void {
+    const { fs, node, parent, name, key, pid } = one;
+    // Where its parent is by now: it may have been renamed since the making.
+    const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
     entryGone(fs, parent, name, 0, name.length, this.listener);
-    this.burials.later(fs, node);
-    const types = abi.FAN_DELETE | this.takeDying(abi.FAN_DELETE, key);
+    const directory = node !== NOT_FOUND;
+    if (directory) this.burials.later(fs, node);
+    const all = abi.FAN_DELETE | types | this.takeDying(abi.FAN_DELETE, key);
     if (places.length === 0 || pid === this.selfPid) return;
-    const told = out.add(types, pid, places, true);
+    const told = out.add(all, pid, places, directory);
     told.bytes = name;
     told.nameBytes = name.length;
+    told.gone = true;
+    if (directory || (all & abi.FAN_DELETE_SELF) !== 0) return;
+    // Still open, or linked elsewhere: when it was removed isn't known.
+    told.merged = true;
+    this.graves.bury(key, { places, name, directory: false });
   }
 
   /** An event about a directory itself, which the kernel names by its own handle and ".". */
@@ -318,7 +357,10 @@ export class Resolver {
   private directory(fs: Filesystem, batch: Batch, i: number, column: number): number {
     const at = batch.get(i, column);
     const node = fs.tree.find(batch.bytes, at);
-    if (node !== NOT_FOUND) return node;
+    if (node !== NOT_FOUND) {
+      if (this.early.untold) this.tellMaking(fs, node);
+      return node;
+    }
     if (fs.unscanned.length === 0 && !fs.settling) return NOT_FOUND;
     const length = batch.get(i, column + 1);
     const key = handleKey(fs, batch.bytes, at, length);
@@ -329,6 +371,12 @@ export class Resolver {
     }
     this.limbo.hold(key, batch, i);
     return WAITING;
+  }
+
+  /** Something happens in a directory whose CREATE stands further back in the batch: that comes first in the log. */
+  private tellMaking(fs: Filesystem, node: number): void {
+    const row = this.early.takeUntold(fs, node);
+    if (row >= 0) this.entry(fs, this.live!, row, this.out!);
   }
 
   private noteUnknown(batch: Batch, i: number): void {
