@@ -1,5 +1,5 @@
 // Sizes of a batch's files: all by one call, under the names they had. A file that has another name by now, in an event that
-// isn't read yet, is asked for once more by its handle.
+// isn't read yet, is asked for once more by its handle; so is one that was renamed in this batch.
 import { sizeOfHandle } from "../kernel/handles.ts";
 import { SizeBatch } from "../kernel/sizes.ts";
 import type { Filesystem } from "../resolve/filesystem.ts";
@@ -38,7 +38,9 @@ export class FileSizes {
     this.batch.run();
     const missing = new Map<Filesystem, Occurrence[]>();
     for (const one of this.asked) {
-      if (this.batch.sizeAt(one.sizeIndex) >= 0 || one.objectAt < 0 || one.filesystem === null) continue;
+      // A name that a rename gave may be another file's by now.
+      const doubtful = one.moved || this.batch.sizeAt(one.sizeIndex) < 0;
+      if (!doubtful || one.objectAt < 0 || one.filesystem === null) continue;
       const here = missing.get(one.filesystem);
       if (here === undefined) missing.set(one.filesystem, [one]);
       else here.push(one);
@@ -50,8 +52,12 @@ export class FileSizes {
   /** Bytes; -1 for what wasn't asked for, is gone, or can't be asked. */
   of(one: Occurrence): number {
     if (one.sizeIndex < 0) return -1;
-    const size = this.batch.sizeAt(one.sizeIndex);
-    return size >= 0 ? size : (this.byHandle.get(one.sizeIndex) ?? -1);
+    return this.byHandle.get(one.sizeIndex) ?? this.batch.sizeAt(one.sizeIndex);
+  }
+
+  /** Whether the name stood for something when it was asked for; a size may have been found by the handle, under another name. */
+  isThere(one: Occurrence): boolean {
+    return one.sizeIndex >= 0 && one.renamedTo === null && this.batch.sizeAt(one.sizeIndex) >= 0;
   }
 
   private askHandles(mountFd: number, occurrences: readonly Occurrence[]): null {

@@ -135,7 +135,7 @@ export class LineMaker {
     const before = lines.lines;
     // Linked and unlinked within one event, and there now: the unlinking came first.
     const order =
-      one.merged && size >= 0 && (mask & CREATE_AND_DELETE) === CREATE_AND_DELETE
+      one.merged && this.sizes.isThere(one) && (mask & CREATE_AND_DELETE) === CREATE_AND_DELETE
         ? LINE_ORDER_REBORN
         : LINE_ORDER;
     for (const { bit, type } of order) {

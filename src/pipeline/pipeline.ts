@@ -216,7 +216,7 @@ export class Pipeline {
     const timeMs = this.now();
     if (lost !== null) this.processRecordsLost(lost.count, timeMs);
     if (this.options.debug !== null) describeEvents(batch, this.options.debug);
-    const settled = !this.carryIncomplete() && emptied;
+    const settled = !this.carryIncomplete(emptied) && emptied;
     occurrences.clear();
     this.resolver.resolve(batch, occurrences, settled);
     if (settled) this.resolver.caughtUp(occurrences);
@@ -238,8 +238,9 @@ export class Pipeline {
    * Leaves the half of an exchange at the batch's end to the next one. Not for ever: the old name may be there for another
    * reason.
    */
-  private carryIncomplete(): boolean {
-    const from = this.carriedRounds < CARRIED_ROUNDS_MAX ? this.resolver.incompleteFrom(this.batch) : -1;
+  private carryIncomplete(emptied: boolean): boolean {
+    const from =
+      this.carriedRounds < CARRIED_ROUNDS_MAX ? this.resolver.incompleteFrom(this.batch, emptied) : -1;
     this.carriedRounds = from < 0 ? 0 : this.carriedRounds + 1;
     if (from >= 0) this.batch.carryFrom(from);
     return from >= 0;

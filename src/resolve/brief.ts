@@ -1,7 +1,8 @@
 // What one process made and removed before anybody read: the kernel merges CREATE and DELETE into one event at the place of the
 // CREATE. The DELETE waits here until it may be told: a directory's until the last event inside, a file's until its death, which
 // the queue has in its own place; and in any case until something needs the name to be free.
-import { DIR_AT, type EventBatch, NEW_DIR_AT } from "../decode/fan.ts";
+import { DIR_AT, type EventBatch, MASK, NEW_DIR_AT, OBJECT_AT } from "../decode/fan.ts";
+import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF } from "../kernel/abi.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NOT_FOUND } from "./tree.ts";
 import type { Place } from "./watch.ts";
@@ -51,7 +52,7 @@ export class BriefLives {
    * @param complete false when events inside may come with a later batch
    */
   hold(one: Brief, batch: EventBatch, row: number, complete: boolean): void {
-    const due = complete ? Math.max(row, this.lastRow(batch, one.fs, one.node)) : Number.POSITIVE_INFINITY;
+    const due = complete ? Math.max(row, this.lastRow(batch, one.key)) : Number.POSITIVE_INFINITY;
     const held: Held = { ...one, due, below: 0 };
     this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
     this.byNode.set(nodeKey(one.fs, one.node), held);
@@ -134,23 +135,49 @@ export class BriefLives {
     return taken;
   }
 
-  private lastRow(batch: EventBatch, fs: Filesystem, node: number): number {
-    this.lastRows ??= lastRowsOf(batch, fs);
-    return this.lastRows.get(nodeKey(fs, node)) ?? -1;
+  private lastRow(batch: EventBatch, key: string): number {
+    this.lastRows ??= lastRowsOf(batch);
+    return this.lastRows.get(key.slice(key.indexOf(":") + 1)) ?? -1;
   }
 }
 
-/** For each known directory the last event of the batch that happened in it. */
-function lastRowsOf(batch: EventBatch, fs: Filesystem): Map<string, number> {
+/**
+ * For each directory the last row of the batch with something that happened in it: by its handle, because a later event may have to
+ * tell where it is. Another filesystem's that has the same handle makes it late at worst.
+ */
+function lastRowsOf(batch: EventBatch): Map<string, number> {
+  const deaths = deathRowsOf(batch);
   const rows = new Map<string, number>();
+  const note = (key: string, row: number) => rows.set(key, Math.max(row, rows.get(key) ?? -1));
   for (let i = 0; i < batch.count; i++) {
-    for (const column of [DIR_AT, NEW_DIR_AT]) {
-      const at = batch.get(i, column);
-      const node = at < 0 ? NOT_FOUND : fs.tree.find(batch.bytes, at);
-      if (node !== NOT_FOUND) rows.set(nodeKey(fs, node), i);
-    }
+    for (const column of [DIR_AT, NEW_DIR_AT])
+      if (batch.get(i, column) >= 0) note(handleText(batch, i, column), i);
+    // The removal of a file that was made and removed within one event is told with its death (nameless.ts).
+    if ((batch.get(i, MASK) & MADE_AND_REMOVED) !== MADE_AND_REMOVED || batch.get(i, OBJECT_AT) < 0) continue;
+    const death = deaths.get(handleText(batch, i, OBJECT_AT));
+    if (death !== undefined) note(handleText(batch, i, DIR_AT), death);
   }
   return rows;
+}
+
+const MADE_AND_REMOVED = FAN_CREATE | FAN_DELETE;
+
+function deathRowsOf(batch: EventBatch): Map<string, number> {
+  const deaths = new Map<string, number>();
+  for (let i = 0; i < batch.count; i++) {
+    const isDeath =
+      batch.get(i, DIR_AT) < 0 &&
+      batch.get(i, OBJECT_AT) >= 0 &&
+      (batch.get(i, MASK) & FAN_DELETE_SELF) !== 0;
+    if (isDeath) deaths.set(handleText(batch, i, OBJECT_AT), i);
+  }
+  return deaths;
+}
+
+/** Type and data of the handle in a column. */
+function handleText(batch: EventBatch, event: number, column: number): string {
+  const at = batch.get(event, column);
+  return batch.bytes.toString("latin1", at + 4, at + batch.get(event, column + 1));
 }
 
 function isBelow(fs: Filesystem, from: number, node: number): boolean {

@@ -14,7 +14,7 @@ import {
 import { FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
 import { handleOf } from "../kernel/handles.ts";
 import type { Filesystem } from "./filesystem.ts";
-import { isOn } from "./orphans.ts";
+import { isOn, sameHandle } from "./orphans.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 /**
@@ -22,6 +22,8 @@ import { NOT_FOUND, NOWHERE } from "./tree.ts";
  * search.
  */
 const CLUE_DEPTH_MAX = 4096;
+
+type PathOf = (fs: Filesystem, handle: Uint8Array) => Uint8Array | null;
 
 /**
  * The node of a directory that the tree doesn't know; NOT_FOUND when it lies outside every managed path; null when it is
@@ -32,34 +34,33 @@ const CLUE_DEPTH_MAX = 4096;
  */
 export function learn(
   fs: Filesystem,
-  pathOf: (fs: Filesystem, handle: Uint8Array) => Uint8Array | null,
+  pathOf: PathOf,
   batch: EventBatch,
   event: number,
   handleAt: number,
   handleBytes: number,
+  depth = 0,
 ): number | null {
   const handle = batch.bytes.subarray(handleAt, handleAt + handleBytes);
+  const clue = clueOf(fs, batch, event, handle);
+  if (clue >= 0) return learnFromClue(fs, pathOf, batch, event, clue, depth);
   const path = pathOf(fs, handle);
-  if (path !== null) {
-    const node = learnPath(fs, Buffer.from(path));
-    if (node === NOT_FOUND) return NOT_FOUND;
-    if (node !== null) {
-      rewind(fs, batch, event);
-      return fs.tree.find(batch.bytes, handleAt);
-    }
-  }
-  const node = learnFromClue(fs, batch, event, handleAt, handleBytes, 0);
-  return node === NOT_FOUND ? null : node;
+  return path === null ? null : learnPath(fs, pathOf, batch, event, Buffer.from(path), depth);
 }
 
 /**
- * Inserts the directories between the nearest one above that the tree knows and this one. That one needn't be
- * where the tree has it: a directory that was moved in, written into and moved out again is met when it is
- * out already.
+ * Inserts the directories between the nearest one above that the tree knows (or that the queue tells of) and this one.
  *
  * @returns the directory's node, NOT_FOUND when nothing above it is known, null when it vanished meanwhile
  */
-function learnPath(fs: Filesystem, path: Buffer): number | null {
+function learnPath(
+  fs: Filesystem,
+  pathOf: PathOf,
+  batch: EventBatch,
+  event: number,
+  path: Buffer,
+  depth: number,
+): number | null {
   const missing: { handle: Uint8Array; name: Uint8Array }[] = [];
   for (let end = path.length; end >= 0; ) {
     const slash = end === 0 ? -1 : path.lastIndexOf(0x2f, end - 1);
@@ -67,6 +68,11 @@ function learnPath(fs: Filesystem, path: Buffer): number | null {
     if (typeof handle === "number") return null;
     const known = fs.tree.find(handle, 0);
     if (known !== NOT_FOUND) return insertBelow(fs, known, missing);
+    const clue = clueOf(fs, batch, event, handle);
+    if (clue >= 0) {
+      const node = learnFromClue(fs, pathOf, batch, event, clue, depth);
+      return node === null || node === NOT_FOUND ? node : insertBelow(fs, node, missing);
+    }
     missing.push({ handle, name: path.subarray(slash + 1, end) });
     end = slash;
   }
@@ -90,40 +96,45 @@ function insertBelow(
   return node;
 }
 
-/**
- * A directory that is gone: the queue still holds the event of its removal or renaming, with parent and name.
- */
-function learnFromClue(
-  fs: Filesystem,
-  batch: EventBatch,
-  event: number,
-  handleAt: number,
-  handleBytes: number,
-  depth: number,
-): number {
-  if (depth > CLUE_DEPTH_MAX) return NOT_FOUND;
+/** The first event from here on that tells where a directory was until then: its removal or renaming. -1 when there is none. */
+function clueOf(fs: Filesystem, batch: EventBatch, event: number, handle: Uint8Array): number {
   for (let i = event; i < batch.count; i++) {
     const mask = batch.get(i, MASK);
     if ((mask & FAN_ONDIR) === 0 || (mask & (FAN_DELETE | FAN_RENAME)) === 0) continue;
-    if (batch.get(i, OBJECT_BYTES) !== handleBytes || !isOn(fs, batch, i)) continue;
-    if (!sameRange(batch.bytes, batch.get(i, OBJECT_AT), handleAt, handleBytes)) continue;
-    const parentAt = batch.get(i, DIR_AT);
-    let parent = fs.tree.find(batch.bytes, parentAt);
-    if (parent === NOT_FOUND)
-      parent = learnFromClue(fs, batch, i, parentAt, 8 + batch.bytes[parentAt]!, depth + 1);
-    if (parent === NOT_FOUND) return NOT_FOUND;
-    const nameAt = batch.get(i, NAME_AT);
-    const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, NAME_BYTES));
-    return fs.tree.put(batch.bytes, handleAt, parent, name);
+    if (batch.get(i, OBJECT_BYTES) !== handle.length || !isOn(fs, batch, i)) continue;
+    if (sameHandle(batch.bytes, batch.get(i, OBJECT_AT), handle, 0, handle.length)) return i;
   }
-  return NOT_FOUND;
+  return -1;
+}
+
+/** The directory was in the clue's directory since `event` at least. Where that one was then is found in the same way. */
+function learnFromClue(
+  fs: Filesystem,
+  pathOf: PathOf,
+  batch: EventBatch,
+  event: number,
+  clue: number,
+  depth: number,
+): number | null {
+  if (depth > CLUE_DEPTH_MAX) return null;
+  const parentAt = batch.get(clue, DIR_AT);
+  const known = fs.tree.find(batch.bytes, parentAt);
+  const parent =
+    known !== NOT_FOUND
+      ? known
+      : learn(fs, pathOf, batch, event, parentAt, 8 + batch.bytes[parentAt]!, depth + 1);
+  if (parent === null || parent === NOT_FOUND) return parent;
+  if (!fs.followsChildren(fs.placesOf(parent))) return NOT_FOUND;
+  const nameAt = batch.get(clue, NAME_AT);
+  const name = batch.bytes.subarray(nameAt, nameAt + batch.get(clue, NAME_BYTES));
+  return fs.tree.put(batch.bytes, batch.get(clue, OBJECT_AT), parent, name);
 }
 
 /**
  * Takes directories that were learned from the disk back to where they were before the renames that are still
  * queued: in reverse, so that each ends where its first one found it.
  */
-export function rewind(fs: Filesystem, batch: EventBatch, fromEvent: number): void {
+export function rewind(fs: Filesystem, pathOf: PathOf, batch: EventBatch, fromEvent: number): void {
   if (fs.fresh.size === 0) return;
   let moved = false;
   for (let i = batch.count - 1; i >= fromEvent; i--) {
@@ -132,7 +143,10 @@ export function rewind(fs: Filesystem, batch: EventBatch, fromEvent: number): vo
     if (!isOn(fs, batch, i)) continue;
     const node = fs.tree.find(batch.bytes, batch.get(i, OBJECT_AT));
     if (node === NOT_FOUND || !fs.fresh.has(node)) continue;
-    const parent = fs.tree.find(batch.bytes, batch.get(i, DIR_AT));
+    const parentAt = batch.get(i, DIR_AT);
+    let parent: number | null = fs.tree.find(batch.bytes, parentAt);
+    if (parent === NOT_FOUND)
+      parent = learn(fs, pathOf, batch, fromEvent, parentAt, 8 + batch.bytes[parentAt]!) ?? NOT_FOUND;
     const nameAt = batch.get(i, NAME_AT);
     fs.tree.move(
       node,
@@ -142,9 +156,4 @@ export function rewind(fs: Filesystem, batch: EventBatch, fromEvent: number): vo
     moved = true;
   }
   if (moved) fs.placesChanged();
-}
-
-function sameRange(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
-  return true;
 }

@@ -18,6 +18,8 @@ export class Occurrence {
   /** The kernel had merged operations whose order or number can't be known. */
   merged = false;
   exchange = false;
+  /** A rename gave the object this name. */
+  moved = false;
   /** The object has lost this name: whatever the name stands for now is something else, and its size another's. */
   gone = false;
   /**
@@ -74,6 +76,7 @@ export class Occurrences {
     one.merged = false;
     one.exchange = false;
     one.gone = false;
+    one.moved = false;
     one.otherEnd = null;
     one.found = false;
     one.error = 0;

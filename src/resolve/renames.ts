@@ -63,8 +63,9 @@ export class RenameResolver {
    * A rename at the end of the batch whose old name is still there: half of an exchange, the other half of which isn't queued
    * yet. Returns its index, or -1.
    */
-  halfExchange(batch: Batch, fsOf: (i: number) => Filesystem | null): number {
+  halfExchange(batch: Batch, emptied: boolean, fsOf: (i: number) => Filesystem | null): number {
     const seen = new Set<number>();
+    let first = -1;
     for (let i = batch.count - 1; i >= Math.max(0, batch.count - EXCHANGE_DISTANCE_MAX); i--) {
       const pid = batch.get(i, fan.PID);
       if (seen.has(pid)) continue;
@@ -73,9 +74,10 @@ export class RenameResolver {
       const before = previousOfProcess(batch, i);
       if (before >= 0 && isSwapped(batch, before, i)) continue;
       const fs = fsOf(i);
-      if (fs !== null && this.oldNameIsThere(fs, batch, i)) return i;
+      // Where more is queued the disk is further than the batch, and its answer worth nothing.
+      if (fs !== null && (!emptied || this.oldNameIsThere(fs, batch, i))) first = i;
     }
-    return -1;
+    return first;
   }
 
   private oldNameIsThere(fs: Filesystem, batch: Batch, i: number): boolean {
@@ -134,6 +136,7 @@ export class RenameResolver {
         one.nameBytes = length;
         one.otherEnd = other;
         one.exchange = exchange;
+        one.moved = (mask & abi.FAN_MOVED_TO) !== 0;
         one.filesystem = fs;
         one.objectAt = batch.get(i, fan.OBJECT_AT);
         one.objectBytes = batch.get(i, fan.OBJECT_BYTES);

@@ -4,10 +4,8 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
-import { type Brief, BriefLives } from "./brief.ts";
-import { Burials } from "./burial.ts";
-import { DyingDirectories } from "./dying.ts";
 import { EarlyEvents } from "./early.ts";
+import { Endings } from "./endings.ts";
 import { entryPlaces, ownPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { tellFilesystemError } from "./filesystem-error.ts";
@@ -37,10 +35,8 @@ export class Resolver {
   private readonly graves = new Graves();
   private readonly renames: RenameResolver;
   private readonly nameless: Nameless;
-  private readonly dying = new DyingDirectories();
-  private readonly brief = new BriefLives();
+  private readonly endings: Endings;
   private readonly early = new EarlyEvents();
-  private readonly burials = new Burials(this.graves);
   /** The batch that was read, as opposed to one that is taken out of limbo. */
   private live: Batch | null = null;
   private complete = false;
@@ -54,13 +50,14 @@ export class Resolver {
     /** Our own process: its work shapes the tree and is never reported. */
     private readonly selfPid: number,
   ) {
-    this.renames = new RenameResolver(filesystems, listener, this.burials);
+    this.endings = new Endings(this.graves, listener, selfPid);
+    this.renames = new RenameResolver(filesystems, listener, this.endings.burials);
     this.nameless = new Nameless(this.graves, selfPid);
   }
 
   /** The event from which on the batch is better resolved with the next one, or -1: half of an exchange at its end. */
-  incompleteFrom(batch: Batch): number {
-    return this.renames.halfExchange(batch, (i) => this.filesystemOf(batch, i));
+  incompleteFrom(batch: Batch, emptied: boolean): number {
+    return this.renames.halfExchange(batch, emptied, (i) => this.filesystemOf(batch, i));
   }
 
   /**
@@ -73,8 +70,8 @@ export class Resolver {
     this.live = batch;
     this.out = out;
     this.complete = complete;
-    this.brief.beginBatch();
-    for (const fs of this.filesystems.all()) rewind(fs, batch, 0);
+    this.endings.beginBatch();
+    for (const fs of this.filesystems.all()) rewind(fs, this.pathOf, batch, 0);
     this.renames.begin();
     this.nameless.begin(batch);
     this.early.putCreated(batch, (i) => this.filesystemOf(batch, i));
@@ -83,7 +80,7 @@ export class Resolver {
     this.dispatchAll(batch, out);
     this.nameless.end(batch, (i) => this.filesystemOf(batch, i));
     this.renames.finish(out);
-    this.burials.bury();
+    this.endings.burials.bury();
   }
 
   /**
@@ -98,9 +95,7 @@ export class Resolver {
     }
     this.renames.caughtUp();
     if (!this.limbo.empty) this.limbo.caughtUp();
-    for (const one of this.brief.takeAll()) this.briefGone(one, out);
-    this.dying.finish(out, this.selfPid, (fs, node) => this.burials.forget(fs, node));
-    this.burials.bury();
+    this.endings.caughtUp(out);
   }
 
   private filesystemOf(batch: Batch, i: number): Filesystem | null {
@@ -118,13 +113,12 @@ export class Resolver {
       const fs = this.filesystemOf(batch, i);
       if (fs === null) continue;
       if ((mask & abi.FAN_FS_ERROR) !== 0) tellFilesystemError(fs, batch, i, out);
-      else if (batch.get(i, fan.DIR_AT) < 0) this.withoutName(fs, batch, i, out);
-      else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
+      else if (batch.get(i, fan.DIR_AT) < 0) {
+        if (!this.endings.tellDeath(fs, batch, i, out)) this.nameless.resolve(fs, batch, i, out);
+      } else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
       else if (isDot(batch, i)) this.directoryItself(fs, batch, i, out);
       else this.entry(fs, batch, i, out);
-      if (!this.brief.empty && batch === this.live) {
-        for (const one of this.brief.takeDue(i)) this.briefGone(one, out);
-      }
+      if (batch === this.live) this.endings.tellDue(i, out);
     }
   }
 
@@ -139,15 +133,15 @@ export class Resolver {
     let places: readonly Place[];
     if (node === NOT_FOUND) {
       // A subdirectory may be known though its parent isn't: it was moved out of scope and is removed there.
-      if (isDirectory && (mask & abi.FAN_DELETE) !== 0) this.burials.laterObject(fs, batch, i);
-      places = this.burials.placesOf(fs, batch, i, fan.DIR_AT);
+      if (isDirectory && (mask & abi.FAN_DELETE) !== 0) this.endings.burials.laterObject(fs, batch, i);
+      places = this.endings.burials.placesOf(fs, batch, i, fan.DIR_AT);
       if (places.length === 0) {
         this.noteUnknown(batch, i);
         return;
       }
     } else {
       places = fs.placesOf(node);
-      if ((mask & abi.FAN_CREATE) !== 0) this.freeName(fs, node, batch.bytes, nameAt, nameBytes, out);
+      if ((mask & abi.FAN_CREATE) !== 0) this.endings.freeName(fs, node, batch.bytes, nameAt, nameBytes, out);
       if (isDirectory) mask = this.followDirectory(fs, batch, i, node, places, out);
       else if ((mask & GONE) !== 0) entryGone(fs, node, batch.bytes, nameAt, nameBytes, this.listener);
       if (fs.inodeMarks !== null) mention(fs, node, batch, i, out);
@@ -156,10 +150,12 @@ export class Resolver {
     if (places.length === 0 || batch.get(i, fan.PID) === this.selfPid) return;
     let types = (mask | batch.get(i, fan.EXTRA)) & LINE_BITS;
     let gone = false;
-    if (isDirectory) types |= this.takeDying(mask, objectKey(fs, batch, i));
+    if (isDirectory) types |= this.endings.takeDying(mask, objectKey(fs, batch, i));
     else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE && node !== NOT_FOUND) {
       gone = this.nameless.removeLater(fs, batch, i, node);
-      if (gone || this.holdRemoval(fs, batch, i, node, places)) types &= ~abi.FAN_DELETE;
+      const later = !gone && !this.complete && batch === this.live;
+      if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, false);
+      if (gone || later) types &= ~abi.FAN_DELETE;
     }
     if (types === 0) return;
     const one = out.add(types, batch.get(i, fan.PID), places, isDirectory);
@@ -214,81 +210,14 @@ export class Resolver {
     }
     if ((mask & abi.FAN_DELETE) === 0) return mask;
     if (created && child !== NOT_FOUND) {
-      const name = Uint8Array.from(bytes.subarray(nameAt, nameAt + nameBytes));
       const wanted = entryPlaces(places, bytes, nameAt, nameBytes);
-      const pid = batch.get(i, fan.PID);
-      const brief = { fs, node: child, parent: node, name, key, pid, places: wanted };
-      this.brief.hold(brief, batch, i, this.complete && batch === this.live);
+      this.endings.hold(fs, batch, i, child, node, wanted, this.complete && batch === this.live);
       return mask & ~abi.FAN_DELETE;
     }
-    if (child !== NOT_FOUND && !this.brief.empty) {
-      for (const one of this.brief.takeBelow(fs, child)) this.briefGone(one, out);
-    }
-    this.burials.laterObject(fs, batch, i);
+    if (child !== NOT_FOUND) this.endings.tellBelow(fs, child, out);
+    this.endings.burials.laterObject(fs, batch, i);
     entryGone(fs, node, bytes, nameAt, nameBytes, this.listener);
     return mask;
-  }
-
-  /** Something takes a name that a directory had which was made and removed in one breath: its end is told before. */
-  private freeName(
-    fs: Filesystem,
-    node: number,
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    out: Occurrences,
-  ) {
-    if (this.brief.empty) return;
-    const one = this.brief.takeNamed(fs, node, bytes, at, length);
-    if (one === null) return;
-    for (const below of this.brief.takeBelow(fs, one.node)) this.briefGone(below, out);
-    this.briefGone(one, out);
-  }
-
-  /** The death of a file that was made and removed within one event is in a later batch: so is the place of its removal. */
-  private holdRemoval(
-    fs: Filesystem,
-    batch: Batch,
-    i: number,
-    parent: number,
-    places: readonly Place[],
-  ): boolean {
-    if (this.complete || batch !== this.live) return false;
-    const at = batch.get(i, fan.NAME_AT);
-    const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
-    const key = objectKey(fs, batch, i);
-    this.brief.holdFile({ fs, node: NOT_FOUND, parent, name, key, pid: batch.get(i, fan.PID), places });
-    return true;
-  }
-
-  private withoutName(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
-    const types = batch.get(i, fan.MASK) & LINE_BITS;
-    const held =
-      this.brief.holdsFiles && (types & abi.FAN_DELETE_SELF) !== 0 && batch.get(i, fan.OBJECT_AT) >= 0
-        ? this.brief.takeFile(objectKey(fs, batch, i))
-        : null;
-    if (held !== null) this.briefGone(held, out, types);
-    else this.nameless.resolve(fs, batch, i, out);
-  }
-
-  /** @param types of a file's death, which may come with it */
-  private briefGone(one: Brief, out: Occurrences, types = 0): void {
-    const { fs, node, parent, name, key, pid } = one;
-    // Where its parent is by now: it may have been renamed since the making.
-    const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
-    entryGone(fs, parent, name, 0, name.length, this.listener);
-    const directory = node !== NOT_FOUND;
-    if (directory) this.burials.later(fs, node);
-    const all = abi.FAN_DELETE | types | this.takeDying(abi.FAN_DELETE, key);
-    if (places.length === 0 || pid === this.selfPid) return;
-    const told = out.add(all, pid, places, directory);
-    told.bytes = name;
-    told.nameBytes = name.length;
-    told.gone = true;
-    if (directory || (all & abi.FAN_DELETE_SELF) !== 0) return;
-    // Still open, or linked elsewhere: when it was removed isn't known.
-    told.merged = true;
-    this.graves.bury(key, { places, name, directory: false });
   }
 
   /** An event about a directory itself, which the kernel names by its own handle and ".". */
@@ -299,7 +228,7 @@ export class Resolver {
     let types = batch.get(i, fan.MASK) & LINE_BITS;
     let places: readonly Place[];
     if (node === NOT_FOUND) {
-      places = this.burials.placesOf(fs, batch, i, fan.DIR_AT);
+      places = this.endings.burials.placesOf(fs, batch, i, fan.DIR_AT);
       if (places.length === 0) {
         this.noteUnknown(batch, i);
         return;
@@ -308,7 +237,7 @@ export class Resolver {
       places = fs.placesOf(node);
       if ((types & abi.FAN_DELETE_SELF) !== 0 && places.length > 0) {
         const at = batch.get(i, fan.DIR_AT);
-        this.dying.hold(handleKey(fs, batch.bytes, at, batch.get(i, fan.DIR_BYTES)), fs, node, pid);
+        this.endings.dying.hold(handleKey(fs, batch.bytes, at, batch.get(i, fan.DIR_BYTES)), fs, node, pid);
         types &= ~abi.FAN_DELETE_SELF;
       }
     }
@@ -325,7 +254,7 @@ export class Resolver {
     if (oldNode === NOT_FOUND && newNode === NOT_FOUND) this.noteUnknown(batch, i);
     if (newNode !== NOT_FOUND) {
       const at = batch.get(i, fan.NEW_NAME_AT);
-      this.freeName(fs, newNode, batch.bytes, at, batch.get(i, fan.NEW_NAME_BYTES), out);
+      this.endings.freeName(fs, newNode, batch.bytes, at, batch.get(i, fan.NEW_NAME_BYTES), out);
     }
     if (fs.inodeMarks !== null) mentionRename(fs, oldNode, newNode, batch, i, out);
     if ((batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0 && oldNode !== NOT_FOUND) {
@@ -366,7 +295,7 @@ export class Resolver {
     const key = handleKey(fs, batch.bytes, at, length);
     if (this.graves.find(key) !== undefined) return NOT_FOUND;
     if (!this.limbo.has(key)) {
-      const learned = learn(fs, (of, handle) => this.filesystems.pathOf(of, handle), batch, i, at, length);
+      const learned = learn(fs, this.pathOf, batch, i, at, length);
       if (learned !== null) return learned;
     }
     this.limbo.hold(key, batch, i);
@@ -379,13 +308,11 @@ export class Resolver {
     if (row >= 0) this.entry(fs, this.live!, row, this.out!);
   }
 
+  private readonly pathOf = (fs: Filesystem, handle: Uint8Array): Uint8Array | null =>
+    this.filesystems.pathOf(fs, handle);
+
   private noteUnknown(batch: Batch, i: number): void {
     if (batch === this.live) this.early.noteUnknown(batch, i);
-  }
-
-  private takeDying(mask: number, key: string): number {
-    if (this.dying.empty || (mask & abi.FAN_DELETE) === 0) return 0;
-    return this.dying.take(key) ? abi.FAN_DELETE_SELF : 0;
   }
 }
 

@@ -186,6 +186,9 @@ describe("learn() from the disk", () => {
   );
 });
 
+/** The disk knows of no directory. */
+const nowhere = () => null;
+
 describe("rewind()", () => {
   const PATHS = ["/w", "/w/a", "/w/b", "/w/b/moved"];
   // As filesystemWith() counts.
@@ -196,7 +199,7 @@ describe("rewind()", () => {
     anchor(fs, node("/w"), watch("/w"));
     for (const path of fresh) fs.fresh.add(node(path));
     const before = fs.placesOf(node("/w/b/moved"));
-    rewind(fs, batchOf(...events), 0);
+    rewind(fs, nowhere, batchOf(...events), 0);
     const after = fs.placesOf(node("/w/b/moved"));
     return { path: shown(after), kept: after === before, parent: fs.tree.parentOf(node("/w/b/moved")) };
   }
@@ -240,7 +243,7 @@ describe("rewind()", () => {
     anchor(fs, node("/w"), watch("/w"));
     fs.fresh.add(node("/w/b/moved"));
     const batch = batchOf(renaming(W, "first", A, "second", MOVED), renaming(A, "second", B, "moved", MOVED));
-    rewind(fs, batch, 1);
+    rewind(fs, nowhere, batch, 1);
     expect(shown(fs.placesOf(node("/w/b/moved")))).toEqual(["/w: /w/a/second 2"]);
   });
 });

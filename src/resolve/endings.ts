@@ -1,0 +1,130 @@
+// The ends of things: removals that the kernel tells too early, by merging them into an older event, are told where they happened, and
+// directories leave the tree when nothing of them can come any more. What waits for what: brief.ts and dying.ts.
+import * as fan from "../decode/fan.ts";
+import * as abi from "../kernel/abi.ts";
+import { type Brief, BriefLives } from "./brief.ts";
+import { Burials } from "./burial.ts";
+import { DyingDirectories } from "./dying.ts";
+import { entryPlaces } from "./entry.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { Graves } from "./graves.ts";
+import { objectKey } from "./keys.ts";
+import type { Occurrences } from "./occurrence.ts";
+import { LINE_BITS } from "./order.ts";
+import { entryGone, type StructureListener } from "./structure.ts";
+import { NOT_FOUND } from "./tree.ts";
+import type { Place } from "./watch.ts";
+
+type Batch = fan.EventBatch;
+
+export class Endings {
+  readonly burials: Burials;
+  readonly dying = new DyingDirectories();
+  private readonly brief = new BriefLives();
+
+  constructor(
+    private readonly graves: Graves,
+    private readonly listener: StructureListener,
+    private readonly selfPid: number,
+  ) {
+    this.burials = new Burials(graves);
+  }
+
+  beginBatch(): void {
+    this.brief.beginBatch();
+  }
+
+  /**
+   * A directory or file that was made and removed within one event: its DELETE waits.
+   *
+   * @param node of the directory that it is; NOT_FOUND for a file
+   * @param complete false when events inside it, or its death, may come with a later batch
+   */
+  hold(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    node: number,
+    parent: number,
+    places: readonly Place[],
+    complete: boolean,
+  ): void {
+    const at = batch.get(i, fan.NAME_AT);
+    const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
+    const one = { fs, node, parent, name, key: objectKey(fs, batch, i), pid: batch.get(i, fan.PID), places };
+    if (node === NOT_FOUND) this.brief.holdFile(one);
+    else this.brief.hold(one, batch, i, complete);
+  }
+
+  /** Hot. Tells what was waiting for this row. */
+  tellDue(row: number, out: Occurrences): void {
+    if (this.brief.empty) return;
+    for (const one of this.brief.takeDue(row)) this.tell(one, out);
+  }
+
+  /** A directory is about to go: what was made and removed below it ended before. */
+  tellBelow(fs: Filesystem, node: number, out: Occurrences): void {
+    if (this.brief.empty) return;
+    for (const one of this.brief.takeBelow(fs, node)) this.tell(one, out);
+  }
+
+  /** Something takes a name: what had it before, and was removed in one breath, ended before. */
+  freeName(
+    fs: Filesystem,
+    node: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    out: Occurrences,
+  ): void {
+    if (this.brief.empty) return;
+    const one = this.brief.takeNamed(fs, node, bytes, at, length);
+    if (one === null) return;
+    this.tellBelow(fs, one.node, out);
+    this.tell(one, out);
+  }
+
+  /** An event without a name. True when it was the death that a held file waited for: then it is told. */
+  tellDeath(fs: Filesystem, batch: Batch, i: number, out: Occurrences): boolean {
+    const types = batch.get(i, fan.MASK) & LINE_BITS;
+    if (!this.brief.holdsFiles || (types & abi.FAN_DELETE_SELF) === 0 || batch.get(i, fan.OBJECT_AT) < 0) {
+      return false;
+    }
+    const one = this.brief.takeFile(objectKey(fs, batch, i));
+    if (one !== null) this.tell(one, out, types);
+    return one !== null;
+  }
+
+  /** DELETE_SELF of a directory that was held back until its DELETE, which is there now. */
+  takeDying(mask: number, key: string): number {
+    if (this.dying.empty || (mask & abi.FAN_DELETE) === 0) return 0;
+    return this.dying.take(key) ? abi.FAN_DELETE_SELF : 0;
+  }
+
+  /** The queue was read to its end: nothing is left to wait for. */
+  caughtUp(out: Occurrences): void {
+    for (const one of this.brief.takeAll()) this.tell(one, out);
+    this.dying.finish(out, this.selfPid, (fs, node) => this.burials.forget(fs, node));
+    this.burials.bury();
+  }
+
+  /** @param types of a file's death, which may come with it */
+  private tell(one: Brief, out: Occurrences, types = 0): void {
+    const { fs, node, parent, name, key, pid } = one;
+    // Where its parent is by now: it may have been renamed since the making.
+    const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
+    entryGone(fs, parent, name, 0, name.length, this.listener);
+    const directory = node !== NOT_FOUND;
+    if (directory) this.burials.later(fs, node);
+    const all = abi.FAN_DELETE | types | this.takeDying(abi.FAN_DELETE, key);
+    if (places.length === 0 || pid === this.selfPid) return;
+    const told = out.add(all, pid, places, directory);
+    told.bytes = name;
+    told.nameBytes = name.length;
+    told.gone = true;
+    if (directory || (all & abi.FAN_DELETE_SELF) !== 0) return;
+    // Still open, or linked elsewhere: when it was removed isn't known.
+    told.merged = true;
+    this.graves.bury(key, { places, name, directory: false });
+  }
+}
