@@ -2,7 +2,15 @@
 import { spawnSync } from "node:child_process";
 
 /** The files that decide what the binary does. A changed README makes no other binary. */
-const SOURCES = ["src", "c", "build.ts", "scripts/build", "package.json", "package-lock.json", "tsconfig.json"];
+const SOURCES = [
+  "src",
+  "c",
+  "build.ts",
+  "scripts/build",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+];
 
 /** Twelve hex digits, "-dirty" behind them if a source differs from that commit; "unknown" outside git. */
 export function commitId(): string {

@@ -56,7 +56,9 @@ export function compileBinary({ runtime, helper, version, out }: BinaryParts): v
     throw new Obstacle("bun build refused the sources");
   }
   proveDoorsClosed(out, version.number);
-  console.error(`Built ./fsmon ${version.number} (${version.commit}), which runs on glibc ${defines.FSMON_GLIBC} or newer`);
+  console.error(
+    `Built ./fsmon ${version.number} (${version.commit}), which runs on glibc ${defines.FSMON_GLIBC} or newer`,
+  );
 }
 
 /**
@@ -79,7 +81,12 @@ function proveDoorsClosed(binary: string, version: string): void {
     BUN_BE_BUN: "1",
     BUN_INSPECT: "127.0.0.1:1/",
   };
-  const result = spawnSync(realpathSync(binary), ["--version"], { encoding: "utf8", env, cwd: "/", timeout: 30_000 });
+  const result = spawnSync(realpathSync(binary), ["--version"], {
+    encoding: "utf8",
+    env,
+    cwd: "/",
+    timeout: 30_000,
+  });
   if (result.status === 0 && result.stderr === "" && result.stdout.includes(version)) return;
   console.error((result.stdout + result.stderr).trimEnd());
   throw new Obstacle(

@@ -6,7 +6,9 @@ const LANGUAGE = ["-std=c11", "-O2", "-fPIC", "-shared", "-pthread"];
 
 const WARNINGS = [
   ..."-Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wundef -Wvla -Wformat=2".split(" "),
-  ..."-Wwrite-strings -Wstrict-prototypes -Wold-style-definition -Wimplicit-fallthrough -Wnull-dereference".split(" "),
+  ..."-Wwrite-strings -Wstrict-prototypes -Wold-style-definition -Wimplicit-fallthrough -Wnull-dereference".split(
+    " ",
+  ),
 ];
 
 const HARDENING = [
@@ -24,7 +26,9 @@ const HARDENING = [
 export function compileHelper(compiler: string, out: string): void {
   const [program = "cc", ...args] = compiler.split(" ").filter(Boolean);
   const flags = [...args, ...LANGUAGE, ...WARNINGS, ...HARDENING];
-  const result = spawnSync(program, [...flags, "-o", out, "c/fanhelp.c"], { stdio: ["ignore", "inherit", "inherit"] });
+  const result = spawnSync(program, [...flags, "-o", out, "c/fanhelp.c"], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   if (result.error) {
     throw new Obstacle(`The C compiler "${compiler}" cannot be run`, "npm run build says what to install");
   }
