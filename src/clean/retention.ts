@@ -1,7 +1,7 @@
 // The daemon's own cleaning: keep_days, max_size, max_total and min_free hold even if nobody ever runs `fsmon clean`. One round
-// a minute, in steps of a millisecond or so that never delay events. Drops whole segments, oldest first; a file is cut only
+// a minute, and one for each new segment, in steps of a millisecond or so that never delay events. Drops whole segments, oldest first; a file is cut only
 // when it alone breaks a limit.
-import { statfsSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { type LogFiles, listLogs } from "../log/names.ts";
 import { errorCode } from "../log/open.ts";
@@ -46,6 +46,8 @@ const HELD_ROUND_MS = 1000;
  * log is then copied once a day at most, instead of every minute.
  */
 const AGE_SLACK_MS = DAY_MS;
+/** One step drops so much: many small segments come in a storm with a small max_size, and they must go as fast. */
+const STEP_DROP_BYTES = 4 * 1024 * 1024;
 /** A log is kept in at least so many segments, so that dropping the oldest never takes more than this share of max_size. */
 const SEGMENTS_MIN = 8;
 const SEGMENT_MIN_BYTES = 64 * 1024;
@@ -60,6 +62,8 @@ export class Retention {
   readonly #options: RetentionOptions;
   #round: Generator<void, void> | null = null;
   #nextRoundMs = Number.NEGATIVE_INFINITY;
+  /** Of the log directory: another one means that a segment was sealed, or that somebody was at work there. */
+  #changedMs = Number.NaN;
   #hold = false;
   #lastTrouble = "";
 
@@ -73,7 +77,8 @@ export class Retention {
       // A clock that was set back must not stop the cleaning for as long.
       const waitMs = this.#nextRoundMs - nowMs;
       const early = waitMs > 0 && waitMs <= ROUND_MS;
-      if (early && (this.#hold || !this.#spaceIsShort())) return { more: false, hold: this.#hold };
+      const quiet = this.#hold || (!this.#spaceIsShort() && this.#changeMs() === this.#changedMs);
+      if (early && quiet) return { more: false, hold: this.#hold };
       this.#round = this.#clean(nowMs);
     }
     try {
@@ -82,7 +87,10 @@ export class Retention {
       this.#round = null;
       this.#tell(`Cannot clean "${this.#options.logDir}" (${errorCode(error) || String(error)})`);
     }
-    if (this.#round === null) this.#nextRoundMs = nowMs + (this.#hold ? HELD_ROUND_MS : ROUND_MS);
+    if (this.#round === null) {
+      this.#nextRoundMs = nowMs + (this.#hold ? HELD_ROUND_MS : ROUND_MS);
+      this.#changedMs = this.#changeMs();
+    }
     return { more: this.#round !== null, hold: this.#hold };
   }
 
@@ -115,9 +123,13 @@ export class Retention {
       for (const problem of survey.problems) this.#tell(problem);
       yield;
       const sealed = survey.files.filter((file) => file.number !== null);
+      let droppedBytes = 0;
       for (const file of wholeOnesToGo(survey, limits, nowMs)) {
         dropFile(file, owner);
         sealed.splice(sealed.indexOf(file), 1);
+        droppedBytes += file.sizeBytes;
+        if (droppedBytes < STEP_DROP_BYTES) continue;
+        droppedBytes = 0;
         yield;
       }
       const rest = {
@@ -164,6 +176,16 @@ export class Retention {
     return maxTotalBytes !== null && totalBytes > maxTotalBytes;
   }
 
+  #changeMs(): number {
+    const { logDir, owner } = this.#options;
+    try {
+      return asOwner(owner, () => statSync(logDir)).mtimeMs;
+    } catch {
+      // Looked at again in a minute.
+      return this.#changedMs;
+    }
+  }
+
   #spaceIsShort(): boolean {
     const { logDir, owner, limits } = this.#options;
     if (limits.minFreeBytes === null) return false;
@@ -185,7 +207,9 @@ export class Retention {
 /** Sealed files, oldest first, that can go as a whole. */
 function wholeOnesToGo(log: SurveyedLog, limits: RetentionLimits, nowMs: number): SurveyedFile[] {
   const keepFromMs = limits.keepDays === null ? Number.NEGATIVE_INFINITY : nowMs - limits.keepDays * DAY_MS;
-  let excess = log.files.reduce((sum, file) => sum + file.sizeBytes, 0) - (limits.maxSizeBytes ?? Infinity);
+  const excessBytes =
+    log.files.reduce((sum, file) => sum + file.sizeBytes, 0) - (limits.maxSizeBytes ?? Infinity);
+  let excess = excessBytes + roomToGrow(log, limits);
   const going: SurveyedFile[] = [];
   for (const file of log.files) {
     if (file.number === null) continue;
@@ -195,6 +219,13 @@ function wholeOnesToGo(log: SurveyedLog, limits: RetentionLimits, nowMs: number)
     excess -= file.sizeBytes;
   }
   return going;
+}
+
+/** What the live file may still take until it is sealed, and the next round comes: without it max_size would hold at times only. */
+function roomToGrow(log: SurveyedLog, { maxSizeBytes }: RetentionLimits): number {
+  const live = log.files.find((file) => file.number === null);
+  if (live === undefined || maxSizeBytes === null) return 0;
+  return Math.max(0, maxSizeBytes / SEGMENTS_MIN - live.sizeBytes);
 }
 
 /** A segment that is most of what may be kept is cut rather than dropped. */

@@ -21,7 +21,7 @@ export interface SurveyedFile {
   sizeBytes: number;
   dev: number;
   ino: number;
-  /** Time of the first line; null when no line has one. */
+  /** Time of the first line; null when no line near the beginning has one. */
   firstMs: number | null;
   /** Time of the last line; for packed files the next file's first, which is not before it. Null when unknown. */
   lastMs: number | null;
@@ -39,6 +39,8 @@ export interface SurveyedLog {
 }
 
 const HEAD_BYTES = 64 * 1024;
+/** Lines without a time at a file's beginning are passed over up to here: a file of nothing else must not hold the daemon up. */
+const FIRST_LINE_SEARCH_BYTES = 256 * 1024;
 /** Lines without a time at a file's end are passed over up to here; then its mtime speaks for it. */
 const LAST_LINE_SEARCH_BYTES = 1024 * 1024;
 
@@ -77,7 +79,8 @@ export function surveyLog(logDir: string, log: LogFiles, owner: Identity): Surve
       surveyed.managedPath = monitoredPathIn(bytes) ?? surveyed.managedPath;
       if (packing === null) {
         const end = wholeLinesEnd(fd, stat.size);
-        file.firstMs = new LineProbe(fd, end).timedLine(0, end)?.timeMs ?? null;
+        file.firstMs =
+          new LineProbe(fd, end).timedLine(0, Math.min(end, FIRST_LINE_SEARCH_BYTES))?.timeMs ?? null;
         file.lastMs = file.firstMs === null ? null : lastTimeOf(fd, end);
       } else {
         file.firstMs = Number.isNaN(head.timeMs) ? null : head.timeMs;

@@ -22,14 +22,19 @@ export interface LiveFileOptions {
   /** The lines that open a further segment; `back` is set when the clock was set back from there. */
   head: (timeMs: number, back: { fromMs: number } | null) => Uint8Array;
   onOwnerless: () => void;
-  /** Lines of a file that has lost its name could not be read any more; how many is not known. */
-  onUnreadable: () => void;
+  /**
+   * Lines that were written are gone or could not be read any more, how many is not known: the file's filesystem died with what
+   * it had in memory, or a file without a name can't be read. `fromMs` is the last moment that they can't be of.
+   */
+  onUnreadable: (fromMs: number) => void;
 }
 
 /** A file that took the log's name is left to its writer until nothing was written to it for so long … */
 const SETTLED_MS = 200;
 /** … but no longer than this: then it is taken as it is. */
 const SETTLE_AT_MOST_MS = 2000;
+/** What a filesystem may have had in memory when it died: vm.dirty_expire_centisecs (30 s), and time to write it. */
+const WRITEBACK_MS = 60_000;
 /** Where the last time in a file that others wrote to is looked for. */
 const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 
@@ -207,11 +212,15 @@ export class LiveFile {
     if (growing) return;
     this.#replacedSinceMs = null;
     const old = { fd: this.#fd, mode: fstatSync(this.#fd).mode, owedFrom: this.#owedFrom };
+    const [oldDev, oldTimeMs] = [this.#dev, this.#lastTimeMs];
     this.#openNamed();
     this.#unlinked = false;
     if (!gone) {
-      // Renamed away: everything in it stays where it was put.
+      // Renamed away: everything in it stays where it was put. Another filesystem stands here: it may lack what that one had.
       closeQuietly(old.fd);
+      if (this.#dev !== oldDev && this.#lastTimeMs < oldTimeMs && Number.isFinite(oldTimeMs)) {
+        this.#options.onUnreadable(Math.max(this.#lastTimeMs, oldTimeMs - WRITEBACK_MS));
+      }
       return;
     }
     const copied = named !== undefined;
@@ -222,7 +231,7 @@ export class LiveFile {
       this.#carryOver.add(old.fd, from, oldEnd);
     } catch {
       closeQuietly(old.fd);
-      this.#options.onUnreadable();
+      this.#options.onUnreadable(oldTimeMs);
     }
   }
 
@@ -289,7 +298,7 @@ export class LiveFile {
     const complete = this.#carryOver.run((lines, beginMs, timeMs) =>
       this.#appendHere(lines, beginMs, timeMs),
     );
-    if (!complete) this.#options.onUnreadable();
+    if (!complete) this.#options.onUnreadable(this.#lastTimeMs);
     if (!this.#needsHead) return;
     const headMs = Number.isFinite(this.#lastTimeMs) ? this.#lastTimeMs : nextMs;
     if (headMs !== null) this.#putHead(headMs);

@@ -29,6 +29,8 @@ export interface LogWriterOptions {
 const RETRY_MS = 250;
 /** State lines may bear a time that is a moment behind the last event's; further behind, the clock was set back. */
 const STATE_CLAMP_MS = 1000;
+/** Log directories that were told of: once is enough for all their logs and segments. */
+const knownOwnerless = new Set<string>();
 
 export class LogWriter {
   readonly hash: string;
@@ -38,7 +40,7 @@ export class LogWriter {
   #outage: Outage | null = null;
   #held = false;
   #retryAtMs = 0;
-  #unreadable = false;
+  #unreadableFromMs: number | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(options: LogWriterOptions) {
@@ -51,10 +53,13 @@ export class LogWriter {
       owner,
       segmentSizeBytes,
       head: (timeMs, clockBack) => this.#head(timeMs, clockBack),
-      onOwnerless: () =>
-        onTrouble(`The filesystem of "${logDir}" keeps no owners: the logs are whoever's it says`),
-      onUnreadable: () => {
-        this.#unreadable = true;
+      onOwnerless: () => {
+        if (knownOwnerless.has(logDir)) return;
+        knownOwnerless.add(logDir);
+        onTrouble(`The filesystem of "${logDir}" keeps no owners: the logs are whoever's it says`);
+      },
+      onUnreadable: (fromMs) => {
+        this.#unreadableFromMs = Math.min(this.#unreadableFromMs ?? Date.now(), fromMs);
       },
     });
     this.path = this.#file.path;
@@ -191,7 +196,7 @@ export class LogWriter {
     if (this.#outage === null) {
       try {
         this.#file.append(lines, timeMs);
-        if (this.#unreadable || this.#file.unsettled) this.#afterwards(timeMs);
+        if (this.#unreadableFromMs !== null || this.#file.unsettled) this.#afterwards(timeMs);
         return;
       } catch (error) {
         this.#begin(error, timeMs);
@@ -245,9 +250,9 @@ export class LogWriter {
 
   /** What writing has left to do. */
   #afterwards(nowMs: number): void {
-    if (this.#unreadable) {
-      this.#unreadable = false;
-      const fromMs = Math.min(nowMs, this.#file.lastTimeMs);
+    if (this.#unreadableFromMs !== null) {
+      const fromMs = Math.min(nowMs, this.#unreadableFromMs);
+      this.#unreadableFromMs = null;
       this.gap({ reason: "write_error", fromMs, toMs: nowMs, lost: null }, nowMs);
     }
     if (this.#file.unsettled) this.#wakeLater();

@@ -2,7 +2,7 @@
 // isn't read yet, is asked for once more by its handle; so is one that was renamed in this batch.
 import { sizeOfHandle } from "../kernel/handles.ts";
 import { SizeBatch } from "../kernel/sizes.ts";
-import type { Filesystem } from "../resolve/filesystem.ts";
+import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import type { Occurrence } from "../resolve/occurrence.ts";
 
 /** Lends a descriptor on a filesystem for one call. */

@@ -14,7 +14,7 @@ import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { type IdentificationWay, ProcessStreams } from "../process/streams.ts";
 import { ProcessTable } from "../process/table.ts";
-import { EventQueues } from "../resolve/event-queues.ts";
+import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Attribution } from "./attribution.ts";
@@ -225,6 +225,8 @@ export class Pipeline {
     this.eventsLogged += this.lines.make(occurrences, timeMs);
     this.lines.flush(timeMs);
     if (this.resolver.overflowed) this.overflow(timeMs);
+    const refused = this.resolver.limbo.takeRefused();
+    if (refused > 0) this.gapEverywhere("internal", this.emptiedMs, refused, timeMs);
     this.watching.attachMoved();
     if (settled) {
       this.watching.filesystems.caughtUp();

@@ -8,8 +8,8 @@ import type { MarkKind } from "../kernel/fanotify.ts";
 import { LineBuffer, monitoredText } from "../log/line.ts";
 import type { WatchInfo } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
-import type { Attachment } from "../resolve/attach.ts";
-import type { Mount } from "../resolve/mounts.ts";
+import type { Attachment } from "../resolve/filesystems/attach.ts";
+import type { Mount } from "../resolve/filesystems/mounts.ts";
 import type { Watch } from "../resolve/watch.ts";
 
 export class WatchedPath implements Watch {

@@ -2,13 +2,13 @@
 // other, and how the two stay together while paths appear, vanish, are mounted over and unmounted.
 import type { ManagedPath } from "../event.ts";
 import type { LogWriter } from "../log/writer.ts";
-import { attach } from "../resolve/attach.ts";
-import type { EventQueues } from "../resolve/event-queues.ts";
-import type { Filesystem } from "../resolve/filesystem.ts";
-import { Filesystems } from "../resolve/filesystems.ts";
-import { InodeScanner } from "../resolve/inode-scanner.ts";
-import { MountWatch, mountOf } from "../resolve/mounts.ts";
-import { beginVerification, TreeScanner } from "../resolve/scanner.ts";
+import { attach } from "../resolve/filesystems/attach.ts";
+import type { EventQueues } from "../resolve/filesystems/event-queues.ts";
+import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
+import { Filesystems } from "../resolve/filesystems/filesystems.ts";
+import { InodeScanner } from "../resolve/filesystems/inode-scanner.ts";
+import { MountWatch, mountOf } from "../resolve/filesystems/mounts.ts";
+import { beginVerification, TreeScanner } from "../resolve/filesystems/scanner.ts";
 import type { StructureListener } from "../resolve/structure.ts";
 import type { Watch } from "../resolve/watch.ts";
 import { WatchedPath } from "./watched-path.ts";

@@ -3,6 +3,7 @@
 import { readSync } from "node:fs";
 import { lineTimeBytes } from "../log/time.ts";
 import { parseKeys } from "./odd-line.ts";
+import type { Progress } from "./progress.ts";
 import { gapTouches, type TimeRange } from "./wanted.ts";
 
 export interface FoundLine {
@@ -18,7 +19,14 @@ const BLOCK_BYTES = 1024 * 1024;
 const GAP_LINE_MAX_BYTES = 64 * 1024;
 
 /** Adds the GAP lines in [from, to) of a file that touch the range. */
-export function findGaps(fd: number, from: number, to: number, range: TimeRange, found: FoundLine[]): void {
+export function findGaps(
+  fd: number,
+  from: number,
+  to: number,
+  { range, progress }: { range: TimeRange; progress: Progress },
+  found: FoundLine[],
+): void {
+  progress.expect(to - from);
   const room = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, Math.max(0, to - from)));
   for (let at = from; at < to; ) {
     // Half a line at the block's end is read again with the next one.
@@ -35,6 +43,8 @@ export function findGaps(fd: number, from: number, to: number, range: TimeRange,
       }
     }
     if (block.length === 0) return;
-    at += whole > 0 ? whole : block.length;
+    const read = whole > 0 ? whole : block.length;
+    progress.read(read);
+    at += read;
   }
 }

@@ -1,6 +1,7 @@
 // How far a long query has come. Bytes that were read go in; now and then a listener is told.
 
-export type ProgressListener = (readBytes: number, totalBytes: number) => void;
+/** `totalBytes` is null while it isn't known (a pipe, something packed). */
+export type ProgressListener = (readBytes: number, totalBytes: number | null) => void;
 
 /** Nobody wonders about a query that is done sooner. */
 const SILENT_MS = 1000;
@@ -26,6 +27,6 @@ export class Progress {
     const nowMs = performance.now();
     if (nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + INTERVAL_MS;
-    this.#listener(this.#readBytes, Math.max(this.#readBytes, this.#totalBytes));
+    this.#listener(this.#readBytes, this.#totalBytes >= this.#readBytes ? this.#totalBytes : null);
   }
 }

@@ -197,7 +197,8 @@ class Query {
       const packing = packingOf(readRange(fd, 0, 4));
       return packing === null ? stored : this.#unpacked(fd, packing, name, stored);
     }
-    const spool = spoolStream(fd);
+    const spool = spoolStream(fd, (bytes) => this.#progress.read(bytes));
+    this.#progress.expect(spool.sizeBytes);
     if (fd !== 0) closeSync(fd);
     const packing = packingOf(spool.head(4));
     return packing === null ? spool : this.#unpacked(spool.file(), packing, name, spool);
@@ -205,11 +206,14 @@ class Query {
 
   async #unpacked(fd: number, packing: Packing, name: string, packed: Stored): Promise<Stored> {
     try {
-      return await spoolInput(new PackedInput(fd, packing, () => {}), (error) => {
+      const onRead = (bytes: number) => this.#progress.read(bytes);
+      const plain = await spoolInput(new PackedInput(fd, packing, () => {}), onRead, (error) => {
         this.#fail(
           `"${name}" is damaged: only its beginning was read (${errorCode(error) || String(error)})`,
         );
       });
+      this.#progress.expect(plain.sizeBytes);
+      return plain;
     } finally {
       packed.close();
     }

@@ -63,8 +63,8 @@ function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head
   const gaps: FoundLine[] = [];
   const part = partOf(fd, file.end, head, range.sinceMs, range.untilMs);
   // The one GAP that speaks of times after its own stands at the head.
-  if (head.afterSetBack) findGaps(fd, 0, Math.min(part.from, HEAD_MAX_BYTES), range, gaps);
-  if (part.to < file.end) findGaps(fd, part.to, file.end, range, gaps);
+  if (head.afterSetBack) findGaps(fd, 0, Math.min(part.from, HEAD_MAX_BYTES), options, gaps);
+  if (part.to < file.end) findGaps(fd, part.to, file.end, options, gaps);
   if (part.from < part.to) {
     options.progress.expect(part.to - part.from);
     runs.push(new LineRun(order, part.headMs, () => plainInput(file, part.from, part.to), options));

@@ -103,8 +103,8 @@ function nameless(): number {
   }
 }
 
-/** Reads a pipe, a terminal or the like to its end. */
-export function spoolStream(fd: number): Spool {
+/** Reads a pipe, a terminal or the like to its end; `onRead` is told how many bytes came. */
+export function spoolStream(fd: number, onRead: (bytes: number) => void): Spool {
   const spool = new Spool();
   const block = Buffer.allocUnsafeSlow(256 * 1024);
   for (;;) {
@@ -118,12 +118,17 @@ export function spoolStream(fd: number): Spool {
       continue;
     }
     if (got === 0) return spool;
+    onRead(got);
     spool.write(block.subarray(0, got));
   }
 }
 
-/** Unpacks an input to its end, or up to where it is damaged. */
-export async function spoolInput(input: ByteInput, onDamage: (error: unknown) => void): Promise<Spool> {
+/** Unpacks an input to its end, or up to where it is damaged; `onRead` is told how many plain bytes came. */
+export async function spoolInput(
+  input: ByteInput,
+  onRead: (bytes: number) => void,
+  onDamage: (error: unknown) => void,
+): Promise<Spool> {
   const spool = new Spool();
   const block = Buffer.allocUnsafeSlow(256 * 1024);
   try {
@@ -132,6 +137,7 @@ export async function spoolInput(input: ByteInput, onDamage: (error: unknown) =>
       got > 0;
       got = await readOrEnd(input, block, onDamage)
     ) {
+      onRead(got);
       spool.write(block.subarray(0, got));
     }
     return spool;

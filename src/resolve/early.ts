@@ -3,8 +3,8 @@
 // the very end of a batch whose directory isn't known is looked at again with the next batch.
 import { DIR_AT, decodeFanEvents, EventBatch, MASK, NAME_AT, NAME_BYTES, OBJECT_AT } from "../decode/fan.ts";
 import { FAN_CREATE, FAN_ONDIR } from "../kernel/abi.ts";
-import type { Filesystem } from "./filesystem.ts";
-import { NOT_FOUND } from "./tree.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
+import { NOT_FOUND } from "./filesystems/tree.ts";
 
 /** Events that can be queued between a directory's appearance and its CREATE: microseconds, a few CPUs. */
 const TAIL_EVENTS = 8;

@@ -1,6 +1,6 @@
 // Handles as Map keys, for what is remembered of few objects; directories have their own table (tree.ts).
 import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../decode/fan.ts";
-import type { Filesystem } from "./filesystem.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
 
 /** Filesystem and handle (type and data) of the record {u32 bytes, s32 type, data} at `at`. */
 export function handleKey(fs: Filesystem, bytes: Uint8Array, at: number, length: number): string {

@@ -13,9 +13,9 @@ import {
 } from "../decode/fan.ts";
 import { FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
 import { handleOf } from "../kernel/handles.ts";
-import type { Filesystem } from "./filesystem.ts";
-import { isOn, sameHandle } from "./orphans.ts";
-import { NOT_FOUND, NOWHERE } from "./tree.ts";
+import { isOn, sameHandle } from "./endings/orphans.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
+import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 
 /**
  * Removed directories inside removed directories: deeper chains than any rm -rf leaves in one batch end the

@@ -1,7 +1,7 @@
 // What happened to which object, as the resolver hands it on: one occurrence for one kernel event (two for a
 // rename), from which the writer makes a line per type and managed path. Pooled: a batch of thousands
 // allocates none.
-import type { Filesystem } from "./filesystem.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
 import type { Place } from "./watch.ts";
 
 export class Occurrence {

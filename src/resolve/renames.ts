@@ -4,15 +4,15 @@
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
 import { handleOf } from "../kernel/handles.ts";
-import type { Burials } from "./burial.ts";
+import type { Burials } from "./endings/burial.ts";
+import { previousOfProcess, sameHandle } from "./endings/orphans.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
-import type { Filesystem } from "./filesystem.ts";
-import type { Filesystems } from "./filesystems.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
+import type { Filesystems } from "./filesystems/filesystems.ts";
+import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 import { objectKey } from "./keys.ts";
 import type { Occurrence, Occurrences } from "./occurrence.ts";
-import { previousOfProcess, sameHandle } from "./orphans.ts";
 import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
-import { NOT_FOUND, NOWHERE } from "./tree.ts";
 import { joinPath, type Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;

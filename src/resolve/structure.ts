@@ -1,7 +1,7 @@
 // Managed paths appear, vanish and are made again: this follows the entries that lead to them. By events
 // alone where a component is created (so the very next operation in it is recorded), from the disk where
 // something that already had contents was moved into place.
-import type { Filesystem } from "./filesystem.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
 import { joinPath, sameBytes, type Watch } from "./watch.ts";
 
 export interface StructureListener {

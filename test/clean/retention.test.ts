@@ -85,12 +85,29 @@ test("Retention works in steps and looks again a minute later, not before", () =
   using dir = new LogDir();
   tenDays(dir);
   const { keeper } = retention(dir, { keepDays: 5 });
-  expect(round(keeper).steps).toBeGreaterThan(5);
-  write(dir, segmentName(HASH, 1), 0, 24);
+  expect(round(keeper).steps).toBeGreaterThan(1);
+  expect(numbersIn(dir.text())).toEqual(range(120, 240));
   expect(round(keeper, NOW + 59_000).steps).toBe(1);
-  expect(readdirSync(dir.path)).toContain(segmentName(HASH, 1));
-  round(keeper, NOW + 60_000);
-  expect(readdirSync(dir.path)).not.toContain(segmentName(HASH, 1));
+  round(keeper, NOW + 25 * HOUR_MS);
+  expect(numbersIn(dir.text())).toEqual(range(144, 240));
+});
+
+test("Retention looks at once when a segment has come, so that max_size holds while a storm rages", () => {
+  using dir = new LogDir();
+  const maxSizeBytes = 80_000;
+  const { keeper } = retention(dir, { maxSizeBytes });
+  const writer = dir.openWriter(maxSizeBytes / 8);
+  let cut = 0;
+  for (let i = 0; i < 1500; i++) {
+    dir.put(writer, 1, NOW + i);
+    // All within the minute after the first round.
+    round(keeper, NOW + i);
+    const sizeBytes = dir.text().length;
+    expect(sizeBytes).toBeLessThanOrEqual(maxSizeBytes);
+    if (sizeBytes > maxSizeBytes / 2) cut++;
+  }
+  writer.close();
+  expect(cut).toBeGreaterThan(1000);
 });
 
 test("Retention keeps max_total over all logs by dropping the oldest segments of any", () => {

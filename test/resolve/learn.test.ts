@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { DIR_AT, DIR_BYTES, type EventBatch, NEW_DIR_AT, NEW_DIR_BYTES } from "../../src/decode/fan.ts";
 import * as abi from "../../src/kernel/abi.ts";
 import { handleOf, pathOfHandle } from "../../src/kernel/handles.ts";
-import { Filesystem } from "../../src/resolve/filesystem.ts";
+import { Filesystem } from "../../src/resolve/filesystems/filesystem.ts";
+import { NOT_FOUND, NOWHERE } from "../../src/resolve/filesystems/tree.ts";
 import { learn, rewind } from "../../src/resolve/learn.ts";
-import { NOT_FOUND, NOWHERE } from "../../src/resolve/tree.ts";
 import { at, batchOf, event, FSID, from, inode, itself, object, to } from "../decode/fan-bytes.ts";
 import { anchor, filesystemWith, NO_GROUP, shown, watch } from "./watches.ts";
 

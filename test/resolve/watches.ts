@@ -1,8 +1,8 @@
 // A filesystem with a few directories and managed paths, made by hand.
 import type { FanotifyGroup } from "../../src/kernel/fanotify.ts";
-import { Filesystem } from "../../src/resolve/filesystem.ts";
+import { Filesystem } from "../../src/resolve/filesystems/filesystem.ts";
+import { NOWHERE } from "../../src/resolve/filesystems/tree.ts";
 import type { StructureListener } from "../../src/resolve/structure.ts";
-import { NOWHERE } from "../../src/resolve/tree.ts";
 import type { Place, Watch } from "../../src/resolve/watch.ts";
 import { FSID, inode } from "../decode/fan-bytes.ts";
 

@@ -11,9 +11,9 @@ import {
   OBJECT_AT,
   OBJECT_BYTES,
   PID,
-} from "../decode/fan.ts";
-import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
-import type { Filesystem } from "./filesystem.ts";
+} from "../../decode/fan.ts";
+import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF, FAN_ONDIR, FAN_RENAME } from "../../kernel/abi.ts";
+import type { Filesystem } from "../filesystems/filesystem.ts";
 
 /**
  * Hot. The event in [from, to) that names the object at objectAt by a CREATE or DELETE.

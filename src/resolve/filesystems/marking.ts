@@ -1,10 +1,10 @@
 // A filesystem's first mark: on the whole filesystem where the kernel takes it, on directories where it doesn't, in a
 // group of its own where its events couldn't be told from others'.
 import { closeSync } from "node:fs";
-import * as abi from "../kernel/abi.ts";
-import { type FilesystemIdentity, identityOfDescriptor } from "../kernel/handles.ts";
-import { openBtrfsTop } from "../kernel/mount.ts";
-import { errnoName, errnoOf } from "../kernel/syscall.ts";
+import * as abi from "../../kernel/abi.ts";
+import { type FilesystemIdentity, identityOfDescriptor } from "../../kernel/handles.ts";
+import { openBtrfsTop } from "../../kernel/mount.ts";
+import { errnoName, errnoOf } from "../../kernel/syscall.ts";
 import type { EventQueues } from "./event-queues.ts";
 import { Filesystem } from "./filesystem.ts";
 import { InodeMarks } from "./inode-marks.ts";

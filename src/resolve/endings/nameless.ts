@@ -1,16 +1,16 @@
 // Gives events without a name (orphans.ts) theirs: from the event that belongs to them, from what was removed before, or from the
 // rename that overwrote the file. Across the boundary of two batches, too.
-import * as fan from "../decode/fan.ts";
-import * as abi from "../kernel/abi.ts";
-import { entryPlaces } from "./entry.ts";
-import type { Filesystem } from "./filesystem.ts";
+import * as fan from "../../decode/fan.ts";
+import * as abi from "../../kernel/abi.ts";
+import { entryPlaces } from "../entry.ts";
+import type { Filesystem } from "../filesystems/filesystem.ts";
+import { NOT_FOUND } from "../filesystems/tree.ts";
+import { handleKey, objectKey } from "../keys.ts";
+import { NO_PLACES, type Occurrences } from "../occurrence.ts";
+import { LINE_BITS } from "../order.ts";
+import type { Place } from "../watch.ts";
 import type { Graves } from "./graves.ts";
-import { handleKey, objectKey } from "./keys.ts";
-import { NO_PLACES, type Occurrences } from "./occurrence.ts";
-import { LINE_BITS } from "./order.ts";
 import { findDeath, findMate, isFileRename, previousOfProcess } from "./orphans.ts";
-import { NOT_FOUND } from "./tree.ts";
-import type { Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
 

@@ -1,6 +1,6 @@
 // /proc/self/mountinfo → which filesystems are mounted where. proc_pid_mountinfo(5).
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { pollsPriority } from "../kernel/poll.ts";
+import { pollsPriority } from "../../kernel/poll.ts";
 
 export interface Mount {
   id: number;

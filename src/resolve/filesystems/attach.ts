@@ -1,13 +1,13 @@
 // A managed path, as it is on the disk now → its place in the directory trees: the directory itself if it is
 // there, else the entry of the deepest existing directory above it that would lead to it.
 import { lstatSync } from "node:fs";
-import { handleOf } from "../kernel/handles.ts";
-import { errnoName } from "../kernel/syscall.ts";
+import { handleOf } from "../../kernel/handles.ts";
+import { errnoName } from "../../kernel/syscall.ts";
+import type { Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
 import { isAtOrBelow, mountOf } from "./mounts.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
-import type { Watch } from "./watch.ts";
 
 export type Attachment =
   | { state: "watched"; filesystem: Filesystem; notes: string[] }

@@ -1,6 +1,6 @@
 // Which directories of watched filesystems are hidden by what is mounted on them. Events of such a directory, which can
 // still be reached in other ways, must not appear under a path that leads to something else now.
-import { handleOf } from "../kernel/handles.ts";
+import { handleOf } from "../../kernel/handles.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { bytesKey } from "./handle-key.ts";
 import type { MountAccess } from "./mount-access.ts";

@@ -1,9 +1,9 @@
 // FS_ERROR: the filesystem found itself damaged. The kernel names no file here, at most an inode.
-import { ERROR, ERROR_COUNT, type EventBatch } from "../decode/fan.ts";
-import { FAN_FS_ERROR } from "../kernel/abi.ts";
+import { ERROR, ERROR_COUNT, type EventBatch } from "../../decode/fan.ts";
+import { FAN_FS_ERROR } from "../../kernel/abi.ts";
+import type { Occurrences } from "../occurrence.ts";
+import type { Place } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
-import type { Occurrences } from "./occurrence.ts";
-import type { Place } from "./watch.ts";
 
 /** Every managed path on the filesystem is told, under its own path. */
 export function tellFilesystemError(

@@ -1,9 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../../src/decode/fan.ts";
-import * as abi from "../../src/kernel/abi.ts";
-import { findDeath, findMate, isFileRename, isOn, previousOfProcess } from "../../src/resolve/orphans.ts";
-import { at, batchOf, event, FSID, from, handle, inode, object, to } from "../decode/fan-bytes.ts";
-import { filesystemWith } from "./watches.ts";
+import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../../../src/decode/fan.ts";
+import * as abi from "../../../src/kernel/abi.ts";
+import {
+  findDeath,
+  findMate,
+  isFileRename,
+  isOn,
+  previousOfProcess,
+} from "../../../src/resolve/endings/orphans.ts";
+import { at, batchOf, event, FSID, from, handle, inode, object, to } from "../../decode/fan-bytes.ts";
+import { filesystemWith } from "../watches.ts";
 
 const TOP = inode(2);
 const FILE = inode(10);

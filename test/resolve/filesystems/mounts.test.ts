@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { isAtOrBelow, mountOf, parseMountinfo, readMounts } from "../../src/resolve/mounts.ts";
+import { isAtOrBelow, mountOf, parseMountinfo, readMounts } from "../../../src/resolve/filesystems/mounts.ts";
 
 const line = (id: number, device: string, root: string, mountPoint: string, type: string) =>
   `${id} 1 ${device} ${root} ${mountPoint} rw,relatime shared:1 - ${type} /dev/x rw`;

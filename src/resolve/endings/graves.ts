@@ -1,7 +1,7 @@
 // What names had that are gone: a file that was unlinked while somebody held it open dies later, and its
 // DELETE_SELF carries no name; a file open in a directory that was removed still reports with that
 // directory's handle. Bounded; the oldest go first.
-import type { Place } from "./watch.ts";
+import type { Place } from "../watch.ts";
 
 /** Where a removed object was. */
 export interface Grave {

@@ -1,9 +1,9 @@
 // All fanotify groups as one queue: bytes of the kernel's into a batch. One group serves every filesystem whose events
 // tell by their id where they belong. A filesystem whose id is nothing, or another's as well, gets a group of its own,
 // and its events an id of ours as they are read.
-import * as fan from "../decode/fan.ts";
-import * as abi from "../kernel/abi.ts";
-import { FanotifyGroup } from "../kernel/fanotify.ts";
+import * as fan from "../../decode/fan.ts";
+import * as abi from "../../kernel/abi.ts";
+import { FanotifyGroup } from "../../kernel/fanotify.ts";
 
 /**
  * Room for the largest event (656 bytes: a rename with two 255-byte names on btrfs), or read(2) answers EINVAL.

@@ -1,13 +1,13 @@
 // Directories that are gone leave the tree after the batch, because events of what was in them may still come; where they were is
 // remembered for a while, because files in them may still be open.
-import type { EventBatch } from "../decode/fan.ts";
-import { OBJECT_AT } from "../decode/fan.ts";
-import type { Filesystem } from "./filesystem.ts";
+import type { EventBatch } from "../../decode/fan.ts";
+import { OBJECT_AT } from "../../decode/fan.ts";
+import type { Filesystem } from "../filesystems/filesystem.ts";
+import { NOT_FOUND } from "../filesystems/tree.ts";
+import { handleKey } from "../keys.ts";
+import { NO_PLACES } from "../occurrence.ts";
+import type { Place } from "../watch.ts";
 import type { Graves } from "./graves.ts";
-import { handleKey } from "./keys.ts";
-import { NO_PLACES } from "./occurrence.ts";
-import { NOT_FOUND } from "./tree.ts";
-import type { Place } from "./watch.ts";
 
 export class Burials {
   private readonly gone: { fs: Filesystem; node: number }[] = [];

@@ -1,11 +1,11 @@
 // What one process made and removed before anybody read: the kernel merges CREATE and DELETE into one event at the place of the
 // CREATE. The DELETE waits here until it may be told: a directory's until the last event inside, a file's until its death, which
 // the queue has in its own place; and in any case until something needs the name to be free.
-import { DIR_AT, type EventBatch, MASK, NEW_DIR_AT, OBJECT_AT } from "../decode/fan.ts";
-import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF } from "../kernel/abi.ts";
-import type { Filesystem } from "./filesystem.ts";
-import { NOT_FOUND } from "./tree.ts";
-import type { Place } from "./watch.ts";
+import { DIR_AT, type EventBatch, MASK, NEW_DIR_AT, OBJECT_AT } from "../../decode/fan.ts";
+import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF } from "../../kernel/abi.ts";
+import type { Filesystem } from "../filesystems/filesystem.ts";
+import { NOT_FOUND } from "../filesystems/tree.ts";
+import type { Place } from "../watch.ts";
 
 export interface Brief {
   fs: Filesystem;

@@ -2,14 +2,14 @@
 // directories. What is out of scope must cost next to nothing: an unknown handle is outside for certain,
 // unless part of the tree is still unscanned.
 
-import type { FanotifyGroup, MarkKind } from "../kernel/fanotify.ts";
+import type { FanotifyGroup, MarkKind } from "../../kernel/fanotify.ts";
+import { NO_PLACES } from "../occurrence.ts";
+import type { Anchor, Expectation, Place, Watch } from "../watch.ts";
 import { bytesKey, bytesOfKey } from "./handle-key.ts";
 import type { InodeMarks } from "./inode-marks.ts";
 import type { Mount } from "./mounts.ts";
-import { NO_PLACES } from "./occurrence.ts";
 import { isSubvolume } from "./subvolume.ts";
 import { DirectoryTree, NOT_FOUND, NOWHERE } from "./tree.ts";
-import type { Anchor, Expectation, Place, Watch } from "./watch.ts";
 
 /** Directories whose places are kept ready, and the bytes of their paths: 4 MB of both in the worst case. */
 const CACHED_PLACES_MAX = 8192;

@@ -1,19 +1,19 @@
 // The ends of things: removals that the kernel tells too early, by merging them into an older event, are told where they happened, and
 // directories leave the tree when nothing of them can come any more. What waits for what: brief.ts and dying.ts.
-import * as fan from "../decode/fan.ts";
-import * as abi from "../kernel/abi.ts";
+import * as fan from "../../decode/fan.ts";
+import * as abi from "../../kernel/abi.ts";
+import { entryPlaces } from "../entry.ts";
+import type { Filesystem } from "../filesystems/filesystem.ts";
+import { NOT_FOUND } from "../filesystems/tree.ts";
+import { objectKey } from "../keys.ts";
+import type { Occurrences } from "../occurrence.ts";
+import { LINE_BITS } from "../order.ts";
+import { entryGone, type StructureListener } from "../structure.ts";
+import type { Place } from "../watch.ts";
 import { type Brief, BriefLives } from "./brief.ts";
 import { Burials } from "./burial.ts";
 import { DyingDirectories } from "./dying.ts";
-import { entryPlaces } from "./entry.ts";
-import type { Filesystem } from "./filesystem.ts";
 import type { Graves } from "./graves.ts";
-import { objectKey } from "./keys.ts";
-import type { Occurrences } from "./occurrence.ts";
-import { LINE_BITS } from "./order.ts";
-import { entryGone, type StructureListener } from "./structure.ts";
-import { NOT_FOUND } from "./tree.ts";
-import type { Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
 

@@ -1,8 +1,8 @@
 // Marks and reads directories one by one, where a filesystem allows no other way: by path, because handles there can't
 // be opened, each compared with its handle. A slice at a time, between batches of events.
 import { closeSync } from "node:fs";
-import { decodeScan } from "../decode/scan.ts";
-import { DirectoryScanner } from "../kernel/scan.ts";
+import { decodeScan } from "../../decode/scan.ts";
+import { DirectoryScanner } from "../../kernel/scan.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";

@@ -1,11 +1,11 @@
 // Directories whose DELETE_SELF came before their DELETE. In `rm -rf` the kernel merges it into the event of the opendir at the
 // beginning, before the DELETEs of everything inside: it is held back until the directory's own DELETE.
-import { FAN_DELETE_SELF } from "../kernel/abi.ts";
-import { ownPlaces } from "./entry.ts";
-import type { Filesystem } from "./filesystem.ts";
-import { handleKey } from "./keys.ts";
-import type { Occurrences } from "./occurrence.ts";
-import type { Place } from "./watch.ts";
+import { FAN_DELETE_SELF } from "../../kernel/abi.ts";
+import { ownPlaces } from "../entry.ts";
+import type { Filesystem } from "../filesystems/filesystem.ts";
+import { handleKey } from "../keys.ts";
+import type { Occurrences } from "../occurrence.ts";
+import type { Place } from "../watch.ts";
 
 interface Dying {
   fs: Filesystem;

@@ -1,8 +1,8 @@
 // Lends descriptors on mounted filesystems. Each is opened when it is first needed and given back at the end of the
 // turn: a held one keeps the filesystem in use after its last umount.
 import { closeSync, fstatSync } from "node:fs";
-import { openMount } from "../kernel/mount.ts";
-import { errnoOf } from "../kernel/syscall.ts";
+import { openMount } from "../../kernel/mount.ts";
+import { errnoOf } from "../../kernel/syscall.ts";
 import { type Mount, mountKey, mountOf, readMounts } from "./mounts.ts";
 
 export interface OpenedMount {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { DirectoryTree, NOT_FOUND, NOWHERE } from "../../src/resolve/tree.ts";
-import { handle, inode } from "../decode/fan-bytes.ts";
-import { Random } from "../query/random-logs.ts";
+import { DirectoryTree, NOT_FOUND, NOWHERE } from "../../../src/resolve/filesystems/tree.ts";
+import { handle, inode } from "../../decode/fan-bytes.ts";
+import { Random } from "../../query/random-logs.ts";
 
 const name = (text: string) => Buffer.from(text);
 const nameOf = (tree: DirectoryTree, node: number) => Buffer.from(tree.nameOf(node)).toString("latin1");

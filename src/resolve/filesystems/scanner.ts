@@ -2,8 +2,8 @@
 // while a million directories are read. A directory is opened by its handle; what the scan finds goes the
 // same way into the tree as what events tell.
 
-import { decodeScan } from "../decode/scan.ts";
-import { DirectoryScanner } from "../kernel/scan.ts";
+import { decodeScan } from "../../decode/scan.ts";
+import { DirectoryScanner } from "../../kernel/scan.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { type Grave, Graves } from "../../src/resolve/graves.ts";
-import { NO_PLACES } from "../../src/resolve/occurrence.ts";
-import { inode } from "../decode/fan-bytes.ts";
+import { type Grave, Graves } from "../../../src/resolve/endings/graves.ts";
+import { NO_PLACES } from "../../../src/resolve/occurrence.ts";
+import { inode } from "../../decode/fan-bytes.ts";
 
 const grave = (name: string): Grave => ({ places: NO_PLACES, name: Buffer.from(name), directory: false });
 /** GRAVES_MAX in src/resolve/graves.ts. */

@@ -1,11 +1,11 @@
 // A directory between its making and the moment when all that happened in it is known: which of its entries were told
 // by events, and which were found by reading it. An entry of which an event tells anything but its making had been
 // made before the directory was marked: its CREATE is told first, as found.
-import { type EventBatch, MASK, NAME_AT, NEW_NAME_AT, OBJECT_AT } from "../decode/fan.ts";
-import * as abi from "../kernel/abi.ts";
-import { entryPlaces } from "./entry.ts";
+import { type EventBatch, MASK, NAME_AT, NEW_NAME_AT, OBJECT_AT } from "../../decode/fan.ts";
+import * as abi from "../../kernel/abi.ts";
+import { entryPlaces } from "../entry.ts";
+import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
-import type { Occurrences } from "./occurrence.ts";
 import { isSubvolume } from "./subvolume.ts";
 import { NOT_FOUND } from "./tree.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { NO_PLACES } from "../../src/resolve/occurrence.ts";
-import { inode } from "../decode/fan-bytes.ts";
-import { anchor, expectation, filesystemWith, shown, watch } from "./watches.ts";
+import { NO_PLACES } from "../../../src/resolve/occurrence.ts";
+import { inode } from "../../decode/fan-bytes.ts";
+import { anchor, expectation, filesystemWith, shown, watch } from "../watches.ts";
 
 const PATHS = ["/w", "/w/a", "/w/a/b", "/w/a/b/c", "/out", "/out/x"];
 

@@ -2,17 +2,17 @@
 // filesystem, whose mask is the union of what its managed paths want; or one a directory where a filesystem refuses
 // the other.
 import { closeSync } from "node:fs";
-import * as abi from "../kernel/abi.ts";
-import { pathOfHandle } from "../kernel/handles.ts";
-import { openDirectory } from "../kernel/mount.ts";
-import { errnoOf } from "../kernel/syscall.ts";
+import * as abi from "../../kernel/abi.ts";
+import { pathOfHandle } from "../../kernel/handles.ts";
+import { openDirectory } from "../../kernel/mount.ts";
+import { errnoOf } from "../../kernel/syscall.ts";
+import type { Watch } from "../watch.ts";
 import { type Covered, findCovered } from "./covered.ts";
 import type { EventQueues } from "./event-queues.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { markNew, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
 import { type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
-import type { Watch } from "./watch.ts";
 
 /**
  * What the tree itself lives on, whatever types a person chose. RENAME tells both ends at once, so MOVED_*

@@ -1,0 +1,180 @@
+// The compiled daemon's log when its disk is in trouble, when no more space may be used, when others pack it, and when root
+// cleans it for a person who has laid links.
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { liveName, logHash } from "../../src/log/names.ts";
+import { command, type LogLine, TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
+import { giveTo, PERSON_UID, PersonsDaemon } from "../support/person.ts";
+import { parseLine } from "../support/schema.ts";
+import { until } from "../support/wait.ts";
+import { settled } from "./settled.ts";
+
+describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs root and mounts)", () => {
+  let filesystem: TestFilesystem;
+  let daemon: TestDaemon;
+  let root: string;
+  let images: string;
+  beforeEach(() => {
+    images = mkdtempSync(join(tmpdir(), "fsmon-images-"));
+    filesystem = TestFilesystem.mount("tmpfs");
+    daemon = new TestDaemon();
+    mkdirSync(daemon.logDir, { recursive: true });
+    root = join(filesystem.path, "managed");
+    mkdirSync(root);
+  });
+  afterEach(async () => {
+    spawnSync("umount", ["-l", daemon.logDir]);
+    await daemon?.destroy();
+    filesystem?.unmount();
+    rmSync(images, { recursive: true, force: true });
+  });
+
+  async function start(config: string): Promise<void> {
+    writeFileSync(daemon.configFile, `${readFileSync(daemon.configFile, "utf8")}${config}`);
+    await daemon.start();
+    await daemon.add(root, "-r", "--types", "CREATE");
+    await settled(daemon, root);
+  }
+
+  function make(from: number, to: number): void {
+    for (let i = from; i < to; i++) writeFileSync(join(root, `f${i}`), "");
+  }
+
+  const linesOf = (type: string): LogLine[] => daemon.lines(root).filter((line) => line.event_type === type);
+  const made = () =>
+    linesOf("CREATE")
+      .map(({ path }) => /\/f(\d+)$/.exec(path)?.[1])
+      .filter((number) => number !== undefined)
+      .map(Number);
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+  test("turns read-only under the open log: the daemon lives on, and every event is there with a GAP when it is back", async () => {
+    const image = join(images, "before");
+    run(["truncate", "-s", "64M", image]);
+    run(["mkfs.ext4", "-q", image]);
+    run(["mount", "-o", "loop,errors=remount-ro", image, daemon.logDir]);
+    await start("");
+    make(0, 100);
+    await settled(daemon, root);
+    run(["sync", "-f", daemon.logDir]);
+    const device = basename(run(["findmnt", "-no", "SOURCE", daemon.logDir]).trim());
+    writeFileSync(`/sys/fs/ext4/${device}/trigger_fs_error`, "1");
+    make(100, 300);
+    await until("the daemon says so", () => daemon.stderr.includes("(EROFS)"));
+    run(["umount", "-l", daemon.logDir]);
+    run(["cp", image, join(images, "after")]);
+    spawnSync("e2fsck", ["-fy", join(images, "after")]);
+    run(["mount", "-o", "loop", join(images, "after"), daemon.logDir]);
+    await until("the daemon writes again", () => daemon.stderr.includes("can be written again"));
+    make(300, 310);
+    await settled(daemon, root);
+    expect(made()).toEqual(range(0, 310));
+    expect(linesOf("GAP")[0]).toMatchObject({ reason: "write_error", lost: 0 });
+    expect(await daemon.stop()).toBe(0);
+  }, 30_000);
+
+  for (const [limit, room] of [
+    [`min_free = "8MB"`, 4],
+    [`max_total = "64KB"`, 0],
+  ] as const) {
+    test(`no space left to use by ${limit}: recording stops with a GAP, and goes on when there is room`, async () => {
+      run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "fsmon-test", daemon.logDir]);
+      await start(`[logging]\n${limit}\n`);
+      make(0, 20);
+      await settled(daemon, root);
+      // Somebody else's files: with min_free they take the room, with max_total a log that isn't ours to drop stands for it.
+      const filler =
+        room > 0 ? join(daemon.logDir, "filler") : join(daemon.logDir, liveName(logHash("/elsewhere")));
+      writeFileSync(`${filler}.new`, Buffer.alloc((24 - room) * 1000 * 1000, "\n"));
+      renameSync(`${filler}.new`, filler);
+      await until("the daemon stops recording", () => daemon.stderr.includes("recording stops"));
+      make(20, 220);
+      await until("nothing more is written", () => daemon.stderr.length > 0);
+      unlinkSync(filler);
+      await until("the GAP is there", () => linesOf("GAP").length > 0);
+      make(220, 230);
+      await settled(daemon, root);
+      expect(made()).toEqual(range(0, 230));
+      expect(linesOf("GAP")).toMatchObject([{ reason: "disk_full", lost: 0 }]);
+    }, 30_000);
+  }
+
+  test("segments that somebody packs are read by query, from the log directory and as files", async () => {
+    await start(`[logging]\nsegment_size = "64KB"\n`);
+    for (let from = 0; from < 1500; from += 300) {
+      make(from, from + 300);
+      await settled(daemon, root);
+    }
+    const whole = (await daemon.fsmon("query")).stdout;
+    const sealed = readdirSync(daemon.logDir)
+      .filter((name) => /\.\d{6}_log\.jsonl$/.test(name))
+      .sort();
+    expect(sealed.length).toBeGreaterThan(3);
+    const at = (name: string) => join(daemon.logDir, name);
+    run(["gzip", at(sealed[0]!)]);
+    run(["zstd", "-q", "--rm", at(sealed[1]!)]);
+    expect(await daemon.fsmon("query")).toEqual({ code: 0, stdout: whole, stderr: "" });
+    const files = [`${at(sealed[0]!)}.gz`, `${at(sealed[1]!)}.zst`, at(sealed[2]!)];
+    const asked = await daemon.fsmon("query", ...files.flatMap((file) => ["--file", file]));
+    expect(whole.startsWith(asked.stdout)).toBe(true);
+    for (const line of asked.stdout.split("\n").slice(0, -1)) parseLine(line);
+    // The daemon goes on numbering behind them.
+    make(1500, 2000);
+    await settled(daemon, root);
+    expect(made()).toEqual(range(Number(made()[0]), 2000));
+  }, 30_000);
+});
+
+describe.skipIf(captureObstacle !== null)("fsmon clean by root for a person (needs root and mounts)", () => {
+  test("follows no link that the person has laid, and writes nothing there", async () => {
+    const daemon = new PersonsDaemon();
+    const treasure = mkdtempSync(join(tmpdir(), "fsmon-treasure-"));
+    try {
+      const line = `{"time":"2020-05-07T10:00:01.482+00:00","event_type":"CREATE","path":"/a/b","pid":1,"cmd":"x","user":"root","file_size":0,"monitored_path":"/a"}\n`;
+      const text = line.repeat(1000);
+      const names = [liveName(logHash("/a")), `${logHash("/b")}.000001_log.jsonl`];
+      mkdirSync(daemon.logDir, { recursive: true });
+      for (const name of names) {
+        writeFileSync(join(treasure, name), text);
+        symlinkSync(join(treasure, name), join(daemon.logDir, name));
+      }
+      // Where the copy of a third log would be made.
+      const mine = liveName(logHash("/c"));
+      writeFileSync(join(daemon.logDir, mine), text);
+      writeFileSync(join(treasure, "copy"), text);
+      symlinkSync(join(treasure, "copy"), join(daemon.logDir, `.${mine}.clean`));
+      symlinkSync(join(treasure, "lock"), join(daemon.logDir, "daemon.lock"));
+      giveTo(daemon.home, PERSON_UID);
+      const clean = (...args: string[]) =>
+        command([...daemon.wrapper, daemon.binary, "clean", ...args], { env: daemon.environment, cwd: "/" });
+      await clean("--max-size", "10K");
+      unlinkSync(join(daemon.logDir, "daemon.lock"));
+      const done = await clean("--max-size", "10K", "--keep-days", "10000");
+      expect(done.code).toBe(1);
+      for (const name of names)
+        expect(done.stderr).toContain(`"${join(daemon.logDir, name)}" is a symbolic link`);
+      for (const name of [...names, "copy"]) expect(readFileSync(join(treasure, name), "utf8")).toBe(text);
+      expect(readdirSync(treasure).sort()).toEqual([...names, "copy"].sort());
+      const kept = readFileSync(join(daemon.logDir, mine), "utf8");
+      expect(kept.length).toBeLessThanOrEqual(10 * 1024);
+      expect(kept.length).toBeGreaterThan(9 * 1024);
+    } finally {
+      await daemon.destroy();
+      rmSync(treasure, { recursive: true, force: true });
+    }
+  });
+});
