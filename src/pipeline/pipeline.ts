@@ -241,11 +241,12 @@ export class Pipeline {
    * reason.
    */
   private carryIncomplete(emptied: boolean): boolean {
-    const from =
-      this.carriedRounds < CARRIED_ROUNDS_MAX ? this.resolver.incompleteFrom(this.batch, emptied) : -1;
-    this.carriedRounds = from < 0 ? 0 : this.carriedRounds + 1;
-    if (from >= 0) this.batch.carryFrom(from);
-    return from >= 0;
+    const from = this.resolver.incompleteFrom(this.batch, emptied);
+    // Only an event that was left before, and is the first one now, has waited.
+    this.carriedRounds = from < 0 ? 0 : from === 0 ? this.carriedRounds + 1 : 1;
+    if (this.carriedRounds > CARRIED_ROUNDS_MAX) this.carriedRounds = 0;
+    if (this.carriedRounds > 0) this.batch.carryFrom(from);
+    return this.carriedRounds > 0;
   }
 
   private overflow(timeMs: number): void {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { groupLogNames } from "../../src/log/names.ts";
 import { formatTime } from "../../src/log/time.ts";
 import { LogWriter } from "../../src/log/writer.ts";
+import { parseLine } from "../support/schema.ts";
 
 export const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: [] };
 export const ROOT = "/managed";
@@ -88,18 +89,22 @@ export interface Line {
   [key: string]: unknown;
 }
 
-/** Every line of a text, which must be whole JSON lines and nothing else. */
-export function parsed(text: string): Line[] {
+/**
+ * Every line of a text, which must be whole lines as docs/event.schema.json has them, and nothing else.
+ *
+ * @param parse JSON.parse for lines that others have rewritten
+ */
+export function parsed(text: string, parse: (line: string) => unknown = parseLine): Line[] {
   if (text !== "" && !text.endsWith("\n")) throw new Error(`torn: ${JSON.stringify(text.slice(-100))}`);
   return text
     .split("\n")
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as Line);
+    .map((line) => parse(line) as Line);
 }
 
 /** The numbers of the events in a text. */
-export function numbersIn(text: string): number[] {
-  return parsed(text)
+export function numbersIn(text: string, parse?: (line: string) => unknown): number[] {
+  return parsed(text, parse)
     .filter((line) => line.event_type === "CREATE")
     .map((line) => Number(line.path.slice(ROOT.length + 2)));
 }

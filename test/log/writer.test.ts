@@ -328,7 +328,7 @@ test("LogWriter carries over after a copy that jq has rewritten, filtered or spr
     writer.close();
     const text = dir.text();
     if (name === "spread") expect(numbersIn(text.slice(copy.length))).toEqual(range(10, 20));
-    else expect(numbersIn(text)).toEqual(wanted);
+    else expect(numbersIn(text, JSON.parse)).toEqual(wanted);
   }
 });
 

@@ -218,7 +218,10 @@ export class TestDaemon {
       .filter((name) => name.endsWith("_log.jsonl"))
       .map((name) => {
         const path = join(this.logDir, name);
-        return readFileSync(path).subarray(before.get(String(statSync(path).ino)) ?? 0);
+        // A segment may be sealed or dropped between the listing and the reading.
+        const stat = statSync(path, { throwIfNoEntry: false });
+        if (stat === undefined || !existsSync(path)) return Buffer.alloc(0);
+        return readFileSync(path).subarray(before.get(String(stat.ino)) ?? 0);
       });
     return Buffer.concat(parts);
   }

@@ -1,0 +1,178 @@
+// How fast `fsmon query` and `fsmon clean` are on a gigabyte of real lines: from the process's start to its end, medians, with what
+// the runtime alone costs beside them. Needs root (the lines come from a storm) and 3 GB below TMPDIR. Not part of the tests.
+//
+//   bun bench/query.ts [MEGABYTES]      1000 unless said otherwise; FSMON_BINARY names another binary
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BINARY } from "../test/support/daemon.ts";
+import { run } from "../test/support/filesystem.ts";
+import { recordStorm, writeLog } from "./real-lines.ts";
+import { load, timeCommand } from "./timing.ts";
+
+const sizeBytes = Number(process.argv[2] ?? 1000) * 1e6;
+const DAY_MS = 86_400_000;
+const SEGMENT_BYTES = 64 * 1024 * 1024;
+const home = mkdtempSync(join(tmpdir(), "fsmon-bench-"));
+const env = { HOME: home, PATH: process.env.PATH ?? "/usr/bin:/bin", TMPDIR: tmpdir() };
+const logs = join(home, "logs");
+
+function say(what: string, figure: string): void {
+  console.log(`| ${what} | ${figure} |`);
+}
+
+const ms = (value: number) => `${value.toFixed(1)} ms`;
+const rate = (bytes: number, millis: number) => `${(bytes / millis / 1e6).toFixed(2)} GB/s`;
+const sizeOf = (dir: string) =>
+  readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
+
+function query(...args: string[]) {
+  return { argv: [BINARY, "query", ...args], env };
+}
+
+function measureQueries(): void {
+  const runtime = timeCommand({ argv: [BINARY, "--version"], env, runs: 31 });
+  say("the runtime alone (`--version`)", `${ms(runtime.medianMs)}, ${runtime.maxRssKb >> 10} MB`);
+  const hour = timeCommand({ ...query("--log-dir", logs, "--since", "1h"), runs: 31 });
+  say("last hour", `${ms(hour.medianMs)} (best ${ms(hour.minMs)})`);
+  const bytes = sizeOf(logs);
+  const nowhere = timeCommand({ ...query("--log-dir", logs), runs: 7 });
+  say(
+    "dump to /dev/null",
+    `${rate(bytes, nowhere.medianMs)}, ${(nowhere.maxRssKb - runtime.maxRssKb) >> 10} MB beyond the runtime`,
+  );
+  const out = join(home, "out");
+  const file = timeCommand({
+    ...query("--log-dir", logs),
+    runs: 5,
+    stdout: out,
+    before: () => rmSync(out, { force: true }),
+  });
+  say("dump to a file", rate(bytes, file.medianMs));
+  rmSync(out);
+  const script = (line: string) => ({ argv: ["sh", "-c", line, BINARY, logs], env });
+  const pipe = timeCommand({ ...script('"$0" query --log-dir "$1" | cat >/dev/null'), runs: 5 });
+  const cat = timeCommand({ ...script('cat "$1"/*_log.jsonl | cat >/dev/null'), runs: 5 });
+  say("dump into a pipe", `${rate(bytes, pipe.medianMs)} (\`cat\`: ${rate(bytes, cat.medianMs)})`);
+  const head = timeCommand({ ...script('"$0" query --log-dir "$1" | head -1 >/dev/null'), runs: 15 });
+  say("`query \\| head -1`", ms(head.medianMs));
+  const names = readdirSync(logs).sort().slice(0, 5);
+  const some = names.flatMap((name) => ["--file", join(logs, name)]);
+  const someBytes = names.reduce((sum, name) => sum + statSync(join(logs, name)).size, 0);
+  const files = timeCommand({ ...query(...some), runs: 5 });
+  say(
+    "`--file`, five segments",
+    `${rate(someBytes, files.medianMs)}, ${(files.maxRssKb - runtime.maxRssKb) >> 10} MB beyond the runtime`,
+  );
+}
+
+function measureMerge(rests: readonly string[]): void {
+  const nowMs = Date.now();
+  for (const count of [1, 10, 100]) {
+    const logDir = join(home, `merge-${count}`);
+    for (let i = 0; i < count; i++)
+      writeLog(rests, {
+        logDir,
+        managedPath: `/merge/${i}`,
+        sizeBytes: sizeBytes / 5 / count,
+        segmentBytes: SEGMENT_BYTES,
+        fromMs: nowMs - DAY_MS + i,
+        toMs: nowMs,
+      });
+    const { medianMs, maxRssKb } = timeCommand({ ...query("--log-dir", logDir), runs: 5 });
+    say(
+      `merge of ${count} logs, as many bytes`,
+      `${rate(sizeOf(logDir), medianMs)}, ${maxRssKb >> 10} MB in all`,
+    );
+    rmSync(logDir, { recursive: true });
+  }
+}
+
+/** Half of it goes, by size and by age; each time from the same beginning. */
+function measureClean(kind: string, dir: string, whole: string): void {
+  const logDir = join(dir, "logs");
+  const fill = () => {
+    rmSync(logDir, { recursive: true, force: true });
+    mkdirSync(logDir);
+    for (const name of readdirSync(whole)) copyFileSync(join(whole, name), join(logDir, name));
+    run(["sync", "-f", dir]);
+  };
+  const half = `${Math.floor(sizeOf(whole) / 2)}`;
+  for (const [how, ...flags] of [
+    ["size", "--max-size", half, "--keep-days", "10000"],
+    ["age", "--keep-days", "15", "--max-size", "1000GB"],
+  ] as const) {
+    const { medianMs, minMs } = timeCommand({
+      argv: [BINARY, "clean", "--log-dir", logDir, ...flags],
+      env,
+      runs: 3,
+      before: fill,
+    });
+    say(`clean half by ${how} on ${kind}`, `${ms(medianMs)} (best ${ms(minMs)})`);
+  }
+  rmSync(logDir, { recursive: true });
+}
+
+function onFilesystem(kind: string, work: (dir: string) => void): void {
+  const dir = join(home, "mnt");
+  mkdirSync(dir);
+  const image = join(home, "image");
+  if (kind === "tmpfs") run(["mount", "-t", "tmpfs", "-o", `size=${2 * sizeBytes}`, "fsmon-bench", dir]);
+  else {
+    run(["truncate", "-s", String(3 * sizeBytes + 5e8), image]);
+    run([`mkfs.${kind}`, "-q", image]);
+    run(["mount", "-o", "loop", image, dir]);
+  }
+  try {
+    work(dir);
+  } finally {
+    run(["umount", dir]);
+    rmSync(dir, { recursive: true });
+    rmSync(image, { force: true });
+  }
+}
+
+function onOverlay(work: (dir: string) => void): void {
+  const dirs = ["lower", "upper", "work", "merged"].map((name) => join(home, name));
+  for (const dir of dirs) mkdirSync(dir);
+  const [lower, upper, scratch, merged] = dirs;
+  run([
+    "mount",
+    "-t",
+    "overlay",
+    "-o",
+    `lowerdir=${lower},upperdir=${upper},workdir=${scratch}`,
+    "overlay",
+    merged!,
+  ]);
+  try {
+    work(merged!);
+  } finally {
+    run(["umount", merged!]);
+    for (const dir of dirs) rmSync(dir, { recursive: true });
+  }
+}
+
+try {
+  console.log(`Load ${load()} at the beginning\n\n| what | figure |\n|---|---|`);
+  const rests = await recordStorm();
+  const plan = {
+    managedPath: "/srv/www/myapp",
+    sizeBytes,
+    fromMs: Date.now() - 30 * DAY_MS,
+    toMs: Date.now(),
+  };
+  writeLog(rests, { ...plan, logDir: logs, segmentBytes: SEGMENT_BYTES });
+  measureQueries();
+  measureMerge(rests);
+  for (const kind of ["ext4", "xfs", "btrfs", "tmpfs"])
+    onFilesystem(kind, (dir) => measureClean(kind, dir, logs));
+  onOverlay((dir) => measureClean("overlayfs", dir, logs));
+  rmSync(logs, { recursive: true });
+  const single = join(home, "single");
+  writeLog(rests, { ...plan, logDir: single, segmentBytes: Number.POSITIVE_INFINITY });
+  measureClean("a disk, written as a single file", home, single);
+  console.log(`\nLoad ${load()} at the end`);
+} finally {
+  rmSync(home, { recursive: true, force: true });
+}
