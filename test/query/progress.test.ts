@@ -7,7 +7,8 @@ import { numbered } from "../log/log-dir.ts";
 const line = numbered(1, 1_700_000_000_000);
 /** A line, and another one a moment after the second in which a query owes nobody an explanation. */
 const input = `{ echo '${line}'; sleep 1.4; echo '${line}'; }`;
-const query = `${process.execPath} ${MAIN} query --file -`;
+/** Quoted: the tree may lie below a folder with a space in its name. */
+const query = `'${process.execPath}' '${MAIN}' query --file -`;
 
 /** Everything that a terminal was sent on stdout and stderr. */
 function onTerminal(command: string): string {
