@@ -13,6 +13,8 @@ export interface ResolvedPath {
 
 // PATH_MAX (linux/limits.h) without the NUL.
 const MAX_PATH_BYTES = 4095;
+/** NAME_MAX of every filesystem that has names in bytes (limits.h). */
+const MAX_NAME_BYTES = 255;
 // MAXSYMLINKS (linux/namei.h): the kernel gives up after as many.
 const MAX_LINKS = 40;
 
@@ -79,6 +81,9 @@ function pathProblem(path: string): string | null {
   // Arguments arrive decoded, with U+FFFD for each byte that was no UTF-8: which byte it was is lost.
   if (path.includes("\ufffd") || !path.isWellFormed()) return "it is not valid UTF-8";
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `it is longer than ${MAX_PATH_BYTES} bytes`;
+  const tooLong = path.split("/").find((component) => Buffer.byteLength(component) > MAX_NAME_BYTES);
+  if (tooLong !== undefined)
+    return `a name in it is longer than ${MAX_NAME_BYTES} bytes, so it can never exist`;
   return null;
 }
 

@@ -78,6 +78,7 @@ describe("resolveManagedPath()", () => {
     ["a\ud800b", "UTF-8"],
     [`/${"x".repeat(4095)}`, "4095 bytes"],
     [`/${"é".repeat(2048)}`, "4095 bytes"],
+    [`/a/${"x".repeat(256)}/b`, "255 bytes"],
   ];
   for (const [typed, said] of refused) {
     test(`refuses ${JSON.stringify(typed.slice(0, 10))}: ${said}`, () => {
@@ -88,8 +89,9 @@ describe("resolveManagedPath()", () => {
 
   test("refuses what only becomes impossible on the way", () => {
     expect(() => resolved("bad-target")).toThrow("not valid UTF-8");
-    expect(() => resolveManagedPath("x".repeat(4000), `/${"y".repeat(200)}`)).toThrow("4095 bytes");
-    expect(resolveManagedPath(`/${"x".repeat(4094)}`, "/").path.length).toBe(4095);
+    const names = [...Array(15).fill("x".repeat(255)), "x".repeat(254)];
+    expect(() => resolveManagedPath(names.join("/"), "/y")).toThrow("4095 bytes");
+    expect(resolveManagedPath(`/${names.join("/")}`, "/").path.length).toBe(4095);
   });
 
   test.skipIf(process.getuid?.() !== 0)(
