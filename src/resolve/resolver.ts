@@ -171,7 +171,7 @@ export class Resolver {
     // in an order that the disk decides.
     if ((mask & abi.FAN_CREATE) !== 0) one.merged = true;
     const name = Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes));
-    this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false });
+    this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid: batch.get(i, fan.PID) });
   }
 
   /** What an entry event of a subdirectory means for the tree. Returns the types that are to be told now. */
@@ -224,14 +224,19 @@ export class Resolver {
   private directoryItself(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
     const node = this.directory(fs, batch, i, fan.DIR_AT);
     if (node === WAITING) return;
-    const pid = batch.get(i, fan.PID);
+    let pid = batch.get(i, fan.PID);
     let types = batch.get(i, fan.MASK) & LINE_BITS;
     let places: readonly Place[];
     if (node === NOT_FOUND) {
-      places = this.endings.burials.placesOf(fs, batch, i, fan.DIR_AT);
-      if (places.length === 0) {
+      const grave = this.endings.burials.graveOf(fs, batch, i, fan.DIR_AT);
+      if (grave === null) {
         this.noteUnknown(batch, i);
         return;
+      }
+      places = grave.places;
+      if (pid === this.selfPid && (types & abi.FAN_DELETE_SELF) !== 0) {
+        pid = grave.pid;
+        types = abi.FAN_DELETE_SELF;
       }
     } else {
       places = fs.placesOf(node);

@@ -115,7 +115,7 @@ export class Endings {
     const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
     entryGone(fs, parent, name, 0, name.length, this.listener);
     const directory = node !== NOT_FOUND;
-    if (directory) this.burials.later(fs, node);
+    if (directory) this.burials.later(fs, node, pid);
     const all = abi.FAN_DELETE | types | this.takeDying(abi.FAN_DELETE, key);
     if (places.length === 0 || pid === this.selfPid) return;
     const told = out.add(all, pid, places, directory);
@@ -125,6 +125,6 @@ export class Endings {
     if (directory || (all & abi.FAN_DELETE_SELF) !== 0) return;
     // Still open, or linked elsewhere: when it was removed isn't known.
     told.merged = true;
-    this.graves.bury(key, { places, name, directory: false });
+    this.graves.bury(key, { places, name, directory: false, pid });
   }
 }

@@ -9,6 +9,8 @@ export interface Grave {
   /** Name in the places' directory; empty for a directory whose places are its own. */
   name: Uint8Array;
   directory: boolean;
+  /** Who removed it. Its death can come by our own hand: we hold a file for the moment in which its size is asked for. */
+  pid: number;
 }
 
 /**
@@ -38,9 +40,9 @@ export class Graves {
   }
 
   /** @param handle the directory's handle record, of which `key` is made */
-  buryDirectory(handle: Uint8Array, key: string, places: readonly Place[]): void {
+  buryDirectory(handle: Uint8Array, key: string, places: readonly Place[], pid: number): void {
     this.directoryFlags[flagOf(handle, 0)] = 1;
-    this.bury(key, { places, name: new Uint8Array(0), directory: true });
+    this.bury(key, { places, name: new Uint8Array(0), directory: true, pid });
   }
 
   /** Hot. False when no directory with this handle was buried. */

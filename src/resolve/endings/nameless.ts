@@ -22,6 +22,7 @@ interface LateRemoval {
   /** Directory that held it: where that is by then. */
   parent: number;
   name: Uint8Array;
+  pid: number;
 }
 
 /** An orphan whose mate can only be in the next batch. */
@@ -103,20 +104,14 @@ export class Nameless {
     if (death < 0) return false;
     const at = batch.get(i, fan.NAME_AT);
     const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
-    this.lateRemovals.set(death, { fs, parent, name });
+    this.lateRemovals.set(death, { fs, parent, name, pid: batch.get(i, fan.PID) });
     return true;
   }
 
   private tellRemoval(batch: Batch, i: number, removal: LateRemoval, out: Occurrences): void {
-    const { fs, parent, name } = removal;
+    const { fs, parent, name, pid } = removal;
     const types = (batch.get(i, fan.MASK) & LINE_BITS) | abi.FAN_DELETE;
-    this.tell(
-      batch.get(i, fan.PID),
-      types,
-      entryPlaces(fs.placesOf(parent), name, 0, name.length),
-      name,
-      out,
-    );
+    this.tell(pid, types, entryPlaces(fs.placesOf(parent), name, 0, name.length), name, out);
   }
 
   /** Remembers the renames at the end of the batch: the file that one overwrote may be told in the next. */
@@ -139,7 +134,8 @@ export class Nameless {
     const grave = this.graves.find(key);
     if (grave === undefined || grave.directory) return false;
     if ((types & abi.FAN_DELETE_SELF) !== 0) this.graves.forget(key);
-    this.tell(batch.get(i, fan.PID), types, grave.places, grave.name, out);
+    const pid = batch.get(i, fan.PID);
+    this.tell(pid === this.selfPid ? grave.pid : pid, types, grave.places, grave.name, out);
     return true;
   }
 
@@ -173,7 +169,7 @@ export class Nameless {
     if (one !== null && (types & abi.FAN_DELETE_SELF) === 0) {
       // It has other names, or is held open.
       const { places, name } = target;
-      this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false });
+      this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid });
     }
     return true;
   }

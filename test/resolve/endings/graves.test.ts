@@ -3,7 +3,12 @@ import { type Grave, Graves } from "../../../src/resolve/endings/graves.ts";
 import { NO_PLACES } from "../../../src/resolve/occurrence.ts";
 import { inode } from "../../decode/fan-bytes.ts";
 
-const grave = (name: string): Grave => ({ places: NO_PLACES, name: Buffer.from(name), directory: false });
+const grave = (name: string): Grave => ({
+  places: NO_PLACES,
+  name: Buffer.from(name),
+  directory: false,
+  pid: 1,
+});
 /** GRAVES_MAX in src/resolve/graves.ts. */
 const MAX = 16384;
 
@@ -41,7 +46,7 @@ describe("Graves", () => {
 
   test("never denies a directory that it holds", () => {
     const graves = new Graves();
-    for (let i = 0; i < 1000; i++) graves.buryDirectory(inode(i), `${i}`, NO_PLACES);
+    for (let i = 0; i < 1000; i++) graves.buryDirectory(inode(i), `${i}`, NO_PLACES, 1);
     const packed = Buffer.concat([Buffer.alloc(12), inode(999)]);
     expect(graves.mayHoldDirectory(packed, 12)).toBe(true);
     for (let i = 0; i < 1000; i++) expect(graves.mayHoldDirectory(inode(i), 0)).toBe(true);
@@ -50,7 +55,7 @@ describe("Graves", () => {
 
   test("denies nearly every directory that it doesn't hold", () => {
     const graves = new Graves();
-    for (let i = 0; i < 100; i++) graves.buryDirectory(inode(i), `${i}`, NO_PLACES);
+    for (let i = 0; i < 100; i++) graves.buryDirectory(inode(i), `${i}`, NO_PLACES, 1);
     let perhaps = 0;
     for (let i = 1000; i < 11_000; i++) if (graves.mayHoldDirectory(inode(i), 0)) perhaps++;
     expect(perhaps).toBeLessThan(200);
