@@ -2,6 +2,7 @@
 // managed path) is kept as ready-made JSON text and only copied; names that need no escape are copied byte by
 // byte. docs/events.md specifies the keys.
 import type { EventType } from "../event.ts";
+import { stringifySafely } from "./state.ts";
 import { formatTime } from "./time.ts";
 
 const encoder = new TextEncoder();
@@ -59,21 +60,21 @@ export function processText(facts: ProcessFacts): ProcessText {
   }
   if (facts.uid !== null) tail += `,"uid":${facts.uid}`;
   if (facts.euid !== null) tail += `,"euid":${facts.euid}`;
-  if (facts.login !== null) tail += `,"login":${jsonString(facts.login)}`;
+  if (facts.login !== null) tail += `,"login":${stringifySafely(facts.login)}`;
   if (facts.details !== null) {
     const { unit, container, ancestry } = facts.details;
-    if (unit !== null) tail += `,"unit":${jsonString(unit)}`;
-    if (container !== null) tail += `,"container":${jsonString(container)}`;
+    if (unit !== null) tail += `,"unit":${stringifySafely(unit)}`;
+    if (container !== null) tail += `,"container":${stringifySafely(container)}`;
     if (ancestry !== null) tail += `,"ancestry":${jsonBytes(Buffer.from(ancestry, "latin1"))}`;
   }
-  if (facts.who !== null) tail += `,"who":${jsonString(facts.who)}`;
-  if (facts.whoReason !== null) tail += `,"who_reason":${jsonString(facts.whoReason)}`;
+  if (facts.who !== null) tail += `,"who":${stringifySafely(facts.who)}`;
+  if (facts.whoReason !== null) tail += `,"who_reason":${stringifySafely(facts.whoReason)}`;
   return { middle: encoder.encode(middle), tail: encoder.encode(`${tail}}\n`) };
 }
 
 /** The piece with monitored_path. */
 export function monitoredText(path: string): Uint8Array {
-  return encoder.encode(`,"monitored_path":${jsonString(path)}`);
+  return encoder.encode(`,"monitored_path":${stringifySafely(path)}`);
 }
 
 /** Other end of a rename, flags and error as JSON text; null when there is nothing to say. */
@@ -248,26 +249,16 @@ export class LineBuffer {
   }
 }
 
-/**
- * A string as JSON text with its quotes, every control character escaped (DEL and C1 too, which
- * JSON.stringify leaves alone).
- */
-export function jsonString(text: string): string {
-  return `"${jsonBody(text)}"`;
-}
-
 function jsonOrNull(text: string | null): string {
-  return text === null ? "null" : jsonString(text);
+  return text === null ? "null" : stringifySafely(text);
 }
 
 function jsonBytes(bytes: Uint8Array): string {
-  return jsonString(decoder.decode(bytes));
+  return stringifySafely(decoder.decode(bytes));
 }
 
 function jsonBody(text: string): string {
-  return JSON.stringify(text)
-    .slice(1, -1)
-    .replace(/[\x7f-\x9f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return stringifySafely(text).slice(1, -1);
 }
 
 function isUtf8(bytes: Uint8Array): boolean {

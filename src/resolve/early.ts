@@ -64,10 +64,6 @@ export class EarlyEvents {
     if (event >= batch.count - TAIL_EVENTS) this.held.push(batch.copyEvent(event));
   }
 
-  get empty(): boolean {
-    return this.held.length === 0;
-  }
-
   /** What was kept, as a batch of its own; null when there is nothing. */
   take(): EventBatch | null {
     if (this.held.length === 0) return null;

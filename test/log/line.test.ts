@@ -3,13 +3,13 @@ import { isUtf8 } from "node:buffer";
 import { EVENT_TYPES, type EventType } from "../../src/event.ts";
 import {
   extraText,
-  jsonString,
   LineBuffer,
   monitoredText,
   type ProcessFacts,
   pathText,
   processText,
 } from "../../src/log/line.ts";
+import { stringifySafely } from "../../src/log/state.ts";
 import { Random } from "../query/random-logs.ts";
 
 const TIME_MS = Date.UTC(2026, 4, 7, 10, 0, 1, 482);
@@ -309,17 +309,17 @@ describe("extraText()", () => {
   });
 });
 
-describe("jsonString()", () => {
+describe("stringifySafely()", () => {
   test("is what JSON.parse turns back, for every 16-bit unit", () => {
     for (let unit = 0; unit < 0x10000; unit++) {
       const text = `a${String.fromCharCode(unit)}b`;
-      if (JSON.parse(jsonString(text)) !== text) throw new Error(`U+${unit.toString(16)}`);
+      if (JSON.parse(stringifySafely(text)) !== text) throw new Error(`U+${unit.toString(16)}`);
     }
   });
 
   test("lets no control character through", () => {
     for (let unit = 0; unit < 0x100; unit++)
-      expect(jsonString(String.fromCharCode(unit))).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
+      expect(stringifySafely(String.fromCharCode(unit))).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
   });
 });
 
