@@ -7,6 +7,7 @@ import type { DaemonStatus } from "../control/protocol.ts";
 import { ControlServer } from "../control/server.ts";
 import type { ManagedPath } from "../event.ts";
 import { EXIT, type ExitCode, Failure } from "../failure.ts";
+import { FanotifyGroup } from "../kernel/fanotify.ts";
 import { Lifetime, type PreviousRun } from "../log/lifetime.ts";
 import { liveName, logHash } from "../log/names.ts";
 import type { Gap } from "../log/state.ts";
@@ -46,6 +47,8 @@ export class Daemon {
     if (process.geteuid?.() !== 0) {
       throw new Failure("Cannot watch filesystems without root", "sudo fsmon daemon");
     }
+    // A kernel that can't do it must leave no trace of us: no directory, no lock, no config.
+    FanotifyGroup.probe();
     this.lifetime = new Lifetime(config.logDir, owner, this.startedMs);
     this.previousRun = this.lifetime.previousLife();
     try {

@@ -42,6 +42,11 @@ export class FanotifyGroup {
     return new FanotifyGroup(fd, raised ? wantedQueueEvents : before);
   }
 
+  /** Whether a group could be opened, before anything else is touched. @throws {Failure} as open() does */
+  static probe(): void {
+    FanotifyGroup.open(readQueueSysctl()).close();
+  }
+
   /**
    * Adds events to the mark of a directory, or of the whole filesystem that holds it. Returns 0 or -errno: callers
    * know what each means there.

@@ -201,6 +201,7 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
         expect(done.stderr).toMatch(said);
         expect(done.stderr.trim().split("\n").length).toBe(2);
         expect(existsSync(daemon.socketPath)).toBe(false);
+        expect(existsSync(daemon.logDir)).toBe(false);
       },
     );
   }
