@@ -14,12 +14,22 @@ export interface OptionDefinition {
   readonly summary: string;
   readonly default?: string;
   readonly accepted?: string;
+  /** What a shell offers for the value; nothing where it is left out. */
+  readonly complete?: Completion;
 }
+
+/** Files, directories, managed paths, or these words. */
+export type Completion = "file" | "directory" | "managed" | readonly string[];
 
 export interface ArgumentDefinition {
   /** What it is called in the help, "PATH". */
   readonly name: string;
   readonly summary: string;
+  /** May be left out; only the last ones of a command may. */
+  readonly optional?: true;
+  /** May be given several times; only the last one of a command may. */
+  readonly repeatable?: true;
+  readonly complete?: Completion;
 }
 
 export interface ExampleDefinition {
@@ -34,7 +44,6 @@ export interface CommandDefinition {
   readonly summary: string;
   /** Sentences for the command's own help page. */
   readonly details: readonly string[];
-  /** All of them are required. */
   readonly args: readonly ArgumentDefinition[];
   readonly options: readonly OptionDefinition[];
   readonly examples: readonly ExampleDefinition[];

@@ -1,6 +1,6 @@
 // Help pages as text, made from the table. Fits 80 columns where words allow it.
 
-import type { CommandDefinition, OptionDefinition } from "./definition.ts";
+import type { ArgumentDefinition, CommandDefinition, OptionDefinition } from "./definition.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
 
 const WIDTH = 80;
@@ -31,7 +31,7 @@ export function overview(): string {
 
 /** `fsmon COMMAND --help`, `fsmon help COMMAND`. */
 export function commandHelp(command: CommandDefinition): string {
-  const words = ["Usage: fsmon", command.name, ...command.args.map((arg) => arg.name), "[options]"];
+  const words = ["Usage: fsmon", command.name, ...command.args.map(argumentUsage), "[options]"];
   const examples = command.examples.flatMap(({ line, meaning }) => [`  ${line}`, `      ${meaning}`]);
   return page([
     wrap(`${command.name}: ${command.summary}`, 0),
@@ -41,6 +41,12 @@ export function commandHelp(command: CommandDefinition): string {
     ["Options:", ...columns([...command.options, ...GLOBAL_OPTIONS].map(optionRow))],
     ["Examples:", ...examples],
   ]);
+}
+
+/** PATH, [PATH], PATH... or [PATH...]. */
+export function argumentUsage({ name, optional, repeatable }: ArgumentDefinition): string {
+  const names = repeatable ? `${name}...` : name;
+  return optional ? `[${names}]` : names;
 }
 
 /** Sections with an empty line between them; a heading without anything below it is left out. */

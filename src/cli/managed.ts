@@ -31,7 +31,9 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   else tellDifferences(answer.reply, context);
 
   const { rows, exitCode } = collect(status, context);
-  if (args.has("json")) {
+  if (args.has("paths")) {
+    writeOut(rows.map(({ entry }) => `${entry.path}\n`).join(""));
+  } else if (args.has("json")) {
     writeOut(rows.map((row) => `${stringifySafely(jsonRow(row))}\n`).join(""));
   } else {
     const colours = await coloursFor(1, args.has("no-color"));

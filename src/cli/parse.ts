@@ -113,14 +113,14 @@ function camelCase(name: string): string {
 
 function checkCount(command: CommandDefinition, given: readonly string[]): void {
   const missing = command.args[given.length];
-  if (missing !== undefined) {
+  if (missing !== undefined && missing.optional !== true) {
     throw new UsageFailure(
       `fsmon ${command.name} needs a ${missing.name}`,
       `for example: ${command.examples[0]?.line}`,
     );
   }
   const surplus = given[command.args.length];
-  if (surplus !== undefined) {
+  if (surplus !== undefined && command.args.at(-1)?.repeatable !== true) {
     const wanted = command.args.length === 0 ? "takes no argument" : `takes one ${command.args[0]?.name}`;
     const hint = surplus.startsWith("-")
       ? `see fsmon ${command.name} --help`

@@ -7,6 +7,9 @@ import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 
 const PATTERNS = "globs separated by commas or |, or one re:REGEX";
 
+/** Shells that there is a completion script for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
 /** Understood by every command, before and after its name. */
 export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   { name: "help", short: "h", summary: "show this help" },
@@ -18,24 +21,28 @@ const CONFIG: OptionDefinition = {
   name: "config",
   value: "FILE",
   summary: "read this config file",
+  complete: "file",
   default: "~/.config/fsmon/config.toml",
 };
 const SOCKET: OptionDefinition = {
   name: "socket",
   value: "PATH",
   summary: "control socket of the daemon",
+  complete: "file",
   default: "[socket] path of the config, /tmp/fsmon-<UID>.sock",
 };
 const LOG_DIR: OptionDefinition = {
   name: "log-dir",
   value: "DIR",
   summary: "directory of the logs",
+  complete: "directory",
   default: "[logging] dir of the config, ~/.local/state/fsmon",
 };
 const MANAGED_FILE: OptionDefinition = {
   name: "managed-file",
   value: "FILE",
   summary: "store of the managed paths",
+  complete: "file",
   default: "[managed] file of the config, ~/.local/share/fsmon/managed.jsonl",
 };
 
@@ -69,7 +76,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
       "The path may be a directory or a single file, and need not exist yet. Adding a path again replaces its filters. All filters must be passed by an event.",
       "An exclude glob without a slash is compared with every name below the path; one with a slash with the absolute path. What matches a directory covers everything below it.",
     ],
-    args: [{ name: "PATH", summary: "directory or file to watch" }],
+    args: [{ name: "PATH", summary: "directory or file to watch", complete: "file" }],
     options: [
       { name: "recursive", short: "r", summary: "the whole tree, subdirectories made later included" },
       {
@@ -80,6 +87,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
         summary: "only these event types, in any letter case",
         default: DEFAULT_TYPES.join(", "),
         accepted: EVENT_TYPES.join(", "),
+        complete: EVENT_TYPES,
       },
       { name: "all-events", summary: "all 14 event types" },
       {
@@ -128,7 +136,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
     name: "remove",
     summary: "take a path out of management, at once; its log stays",
     details: [],
-    args: [{ name: "PATH", summary: "a managed path" }],
+    args: [{ name: "PATH", summary: "a managed path", complete: "managed" }],
     options: [CONFIG, SOCKET],
     examples: [{ line: "fsmon remove /var/www", meaning: "stop recording the tree" }],
   },
@@ -137,7 +145,12 @@ export const COMMANDS: readonly CommandDefinition[] = [
     summary: "list the managed paths with their filters, one line a path",
     details: ["Works without a running daemon; it then can't say what is being watched."],
     args: [],
-    options: [{ name: "json", summary: "one JSON object a path, for programs" }, CONFIG, SOCKET],
+    options: [
+      { name: "json", summary: "one JSON object a path, for programs" },
+      { name: "paths", summary: "the paths alone, one a line, exactly as they are" },
+      CONFIG,
+      SOCKET,
+    ],
     examples: [{ line: "fsmon managed", meaning: "what is being recorded" }],
   },
   {
@@ -155,6 +168,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
         repeatable: true,
         summary: "only this managed path, or what happened at or below this path",
         default: "every log",
+        complete: "managed",
       },
       {
         name: "since",
@@ -170,6 +184,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
         value: "FILE",
         repeatable: true,
         summary: "read this file instead of the logs; - is the standard input",
+        complete: "file",
       },
       CONFIG,
       LOG_DIR,
@@ -195,6 +210,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
         repeatable: true,
         summary: "only this managed path",
         default: "every log",
+        complete: "managed",
       },
       {
         name: "keep-days",
@@ -224,6 +240,23 @@ export const COMMANDS: readonly CommandDefinition[] = [
     args: [],
     options: [{ name: "force", short: "f", summary: "replace an existing config" }, CONFIG],
     examples: [{ line: "fsmon generate", meaning: "write ~/.config/fsmon/config.toml" }],
+  },
+  {
+    name: "completions",
+    summary: "print the completion script for a shell",
+    details: [
+      "Completes commands, options, their values, and the managed paths. The packages bring it along; elsewhere put it where the shell looks for such scripts, or load it as in the example.",
+    ],
+    args: [{ name: "SHELL", summary: SHELLS.join(", "), complete: SHELLS }],
+    options: [],
+    examples: [
+      { line: "fsmon completions bash", meaning: 'load it in this bash: eval "$(fsmon completions bash)"' },
+      { line: "fsmon completions zsh", meaning: "save it as _fsmon in a folder of $fpath" },
+      {
+        line: "fsmon completions fish",
+        meaning: "save it as ~/.config/fish/completions/fsmon.fish",
+      },
+    ],
   },
 ];
 
