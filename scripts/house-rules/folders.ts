@@ -15,13 +15,14 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   resolve: ["kernel", "decode"],
   process: ["kernel", "decode"],
   filter: [],
+  show: [],
   log: ["kernel", "filter"],
   config: ["kernel", "filter"],
   managed: ["kernel", "filter", "config"],
   control: ["kernel", "managed", "config", "filter"],
   query: ["kernel", "filter", "log", "config", "managed"],
   clean: ["kernel", "filter", "log", "config", "managed", "query"],
-  cli: ["kernel", "filter", "log", "config", "managed", "control", "query", "clean", "daemon"],
+  cli: ["kernel", "filter", "show", "log", "config", "managed", "control", "query", "clean", "daemon"],
   pipeline: ["kernel", "decode", "resolve", "process", "filter", "log", "managed"],
   daemon: [
     ...[

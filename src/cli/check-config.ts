@@ -3,8 +3,8 @@
 import type { Config, ValueSource } from "../config/config.ts";
 import { FIELDS, KEYS } from "../config/keys.ts";
 import type { Owner } from "../config/owner.ts";
+import { escapeForTerminal } from "../show/escape.ts";
 import type { Context } from "./context.ts";
-import { escapeForTerminal } from "./escape.ts";
 
 const SOURCES: Readonly<Record<ValueSource, string>> = {
   flag: "from the command line",

@@ -4,10 +4,11 @@
 import { applyClean, type CleanRequest, type LogCleaning, planClean } from "../clean/clean.ts";
 import { askDaemon } from "../control/client.ts";
 import { EXIT, type ExitCode, Failure } from "../failure.ts";
-import { formatSize, parseDays, parseSize } from "../filter/units.ts";
+import { parseDays, parseSize } from "../filter/units.ts";
 import { formatTime } from "../log/time.ts";
+import { escapeForTerminal } from "../show/escape.ts";
+import { formatSize } from "../show/size.ts";
 import { loadContext } from "./context.ts";
-import { escapeForTerminal } from "./escape.ts";
 import { logDirInUse } from "./log-dir.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";

@@ -2,9 +2,9 @@
 // here: no other command pays for it.
 
 import { EXIT, type ExitCode, Failure } from "../failure.ts";
+import { escapeForTerminal } from "../show/escape.ts";
 import { describeConfig } from "./check-config.ts";
 import { loadContext } from "./context.ts";
-import { escapeForTerminal } from "./escape.ts";
 import { sayWithoutWaiting, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";

@@ -3,7 +3,7 @@
 
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
-import { formatSize } from "../filter/units.ts";
+import { formatSize } from "../show/size.ts";
 
 const STDERR = 2;
 /** To the line's beginning, and everything behind it cleared (ECMA-48 EL). */

@@ -1,8 +1,8 @@
 // The last stop of every error: a sentence and a hint on stderr, and the exit code. Nothing else decides either.
 
 import { EXIT, type ExitCode, Failure } from "../failure.ts";
-import { type Colours, NO_COLOURS } from "./colour.ts";
-import { escapeForTerminal } from "./escape.ts";
+import { type Colours, NO_COLOURS } from "../show/colour.ts";
+import { escapeForTerminal } from "../show/escape.ts";
 import { StdoutClosed, say } from "./output.ts";
 
 /** Says what went wrong; a closed pipe is success and says nothing. */

@@ -2,7 +2,7 @@
 // Commands are loaded when they run, so that each pays for its own code only.
 
 import { EXIT, type ExitCode } from "../failure.ts";
-import { coloursFor } from "./colour.ts";
+import { coloursFor } from "../show/colour.ts";
 import { writeOut } from "./output.ts";
 import { type ParsedArguments, parseCommandLine } from "./parse.ts";
 import { report } from "./report.ts";

@@ -1,4 +1,4 @@
-// Sizes, times and days as people type them, and sizes as people read them.
+// Sizes, times and days as people type them; as people read them they are in src/show.
 // Text enters; bytes, milliseconds since the epoch or whole days leave. No clock is read here: "now" is an argument.
 // Never guesses: what doesn't fit a listed form is refused with the forms as the hint.
 import { UsageFailure } from "../failure.ts";
@@ -33,20 +33,6 @@ export function parseSize(text: string): number {
     throw new UsageFailure(`Cannot read the size "${text}"${reason}`, `accepted: ${SIZE_FORMS}`);
   }
   return sizeBytes;
-}
-
-/** For people: at most three digits that matter, "1.5GB", "64MB", "999B"; not always exact. */
-export function formatSize(sizeBytes: number): string {
-  let value = sizeBytes;
-  let unit = "";
-  for (const next of ["K", "M", "G", "T"]) {
-    // 999.5 and not 1024, so that rounding never shows "1000MB" or "1023.99KB".
-    if (Math.abs(value) < 999.5) break;
-    value /= 1024;
-    unit = next;
-  }
-  const decimals = unit === "" || Math.abs(value) >= 99.95 ? 0 : Math.abs(value) >= 9.995 ? 1 : 2;
-  return `${Number(value.toFixed(decimals))}${unit}B`;
 }
 
 /** Exact, and parseSize() reads it back: "1.5GB", "500KB", "1001". */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { UsageFailure } from "../../src/failure.ts";
-import { formatSize, formatSizeExactly, parseDays, parseSize, parseTime } from "../../src/filter/units.ts";
+import { formatSizeExactly, parseDays, parseSize, parseTime } from "../../src/filter/units.ts";
 
 function refusal(work: () => unknown): UsageFailure {
   try {
@@ -45,21 +45,6 @@ describe("parseSize()", () => {
       expect(failure.hint).toContain("1.5GB");
     });
   }
-});
-
-test("formatSize() shows at most three digits that matter and never four before the point", () => {
-  const shown: [number, string][] = [
-    [0, "0B"],
-    [999, "999B"],
-    [1000, "0.98KB"],
-    [1536, "1.5KB"],
-    [1_234_567, "1.18MB"],
-    [64 * 2 ** 20, "64MB"],
-    [1023.9 * 2 ** 20, "1GB"],
-    [12.34 * 2 ** 30, "12.3GB"],
-    [3 * 2 ** 50, "3072TB"],
-  ];
-  for (const [sizeBytes, text] of shown) expect(formatSize(sizeBytes)).toBe(text);
 });
 
 test("formatSizeExactly() is read back by parseSize() without a loss", () => {

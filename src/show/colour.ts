@@ -9,10 +9,22 @@ export interface Colours {
   red(text: string): string;
   green(text: string): string;
   yellow(text: string): string;
+  blue(text: string): string;
+  magenta(text: string): string;
+  cyan(text: string): string;
 }
 
 const plain = (text: string) => text;
-export const NO_COLOURS: Colours = { bold: plain, dim: plain, red: plain, green: plain, yellow: plain };
+export const NO_COLOURS: Colours = {
+  bold: plain,
+  dim: plain,
+  red: plain,
+  green: plain,
+  yellow: plain,
+  blue: plain,
+  magenta: plain,
+  cyan: plain,
+};
 
 /**
  * @param fd where the text will go: 1 or 2

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { escapeForTerminal } from "../../src/cli/escape.ts";
+import { escapeForTerminal } from "../../src/show/escape.ts";
 
 describe("escapeForTerminal() stops", () => {
   const attacks: [what: string, text: string, shown: string][] = [
