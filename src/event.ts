@@ -86,6 +86,10 @@ export interface PathStatus extends ManagedPath {
   eventsLogged: number;
   eventsFiltered: number;
   logFile: string;
+  /** Since when lines wait because the log can't be written; null while it can. */
+  logStuckSinceMs: number | null;
+  /** Since when a part of it is unmounted; null while all is there. */
+  unmountedSinceMs: number | null;
 }
 
 /** Why something may be missing from a log: the closed list of GAP's `reason`. */

@@ -67,6 +67,11 @@ export class Fields {
     return value;
   }
 
+  /** A whole number, or null where the key is left out. */
+  optionalCount(key: string): number | null {
+    return this.has(key) ? this.count(key) : null;
+  }
+
   strings(key: string): string[] {
     return this.#list(key, "a list of strings").map((value) => checkString(key, value));
   }

@@ -69,8 +69,9 @@ export interface RemoveReply {
 export interface DaemonStatus {
   readonly pid: number;
   readonly version: string;
-  /** When it started, in milliseconds since the epoch. */
+  /** When it started, and its clock as it answers, in milliseconds since the epoch. */
   readonly startedMs: number;
+  readonly nowMs: number;
   readonly logDir: string;
   readonly managedFile: string;
   readonly socketPath: string;
@@ -82,10 +83,39 @@ export interface DaemonStatus {
   /** Events waiting in the kernel's queue, now and at most. */
   readonly queueDepth: number;
   readonly queueDepthMax: number;
+  /** How many the kernel holds before it drops some. */
+  readonly queueLimit: number;
+  /** From the kernel, those outside every managed path included. */
   readonly eventsRead: number;
+  /** Lines; an event can be in several logs, and give several lines. */
   readonly eventsLogged: number;
+  readonly eventsFiltered: number;
+  /** Events that a process was looked for, and those of them that none is known for. */
+  readonly eventsAsked: number;
+  readonly eventsUnattributed: number;
+  readonly recent: RecentEvents;
+  readonly memory: MemoryStatus;
   /** How many GAP lines were written, by reason; reasons that never occurred are left out. */
   readonly gaps: Partial<Record<GapReason, number>>;
+  /** When the last GAP line of each was written. */
+  readonly gapsLastMs: Partial<Record<GapReason, number>>;
+}
+
+/** What was counted within the last windowMs, a minute at most. */
+export interface RecentEvents {
+  readonly windowMs: number;
+  readonly eventsRead: number;
+  readonly eventsLogged: number;
+  readonly eventsFiltered: number;
+}
+
+/** Of the daemon's process. The kernel's queue is charged to the same limit. */
+export interface MemoryStatus {
+  readonly residentBytes: number;
+  readonly residentMaxBytes: number;
+  readonly anonymousBytes: number;
+  /** The lowest of its cgroups; null without one. */
+  readonly limitBytes: number | null;
 }
 
 /** A verdict in brief, for programs that only want to know whether everything is being recorded. */

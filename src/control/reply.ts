@@ -12,6 +12,8 @@ import {
   FAILURE_CLASSES,
   type FailureReply,
   type HealthReply,
+  type MemoryStatus,
+  type RecentEvents,
   type ReplyByCommand,
 } from "./protocol.ts";
 import { readToml, writeToml } from "./toml.ts";
@@ -116,7 +118,7 @@ function exitCode(code: number): ExitCode {
   return code === EXIT.usage ? EXIT.usage : EXIT.failed;
 }
 
-function optional(key: string, value: string | null): Record<string, string> {
+function optional(key: string, value: string | number | null): Record<string, string | number> {
   return value === null ? {} : { [key]: value };
 }
 
@@ -125,6 +127,7 @@ function statusTable(status: DaemonStatus): Record<string, unknown> {
     pid: status.pid,
     daemon_version: status.version,
     started_ms: status.startedMs,
+    now_ms: status.nowMs,
     log_dir: status.logDir,
     managed_file: status.managedFile,
     socket_path: status.socketPath,
@@ -132,9 +135,26 @@ function statusTable(status: DaemonStatus): Record<string, unknown> {
     notes: [...status.notes],
     queue_depth: status.queueDepth,
     queue_depth_max: status.queueDepthMax,
+    queue_limit: status.queueLimit,
     events_read: status.eventsRead,
     events_logged: status.eventsLogged,
+    events_filtered: status.eventsFiltered,
+    events_asked: status.eventsAsked,
+    events_unattributed: status.eventsUnattributed,
+    recent: {
+      window_ms: status.recent.windowMs,
+      events_read: status.recent.eventsRead,
+      events_logged: status.recent.eventsLogged,
+      events_filtered: status.recent.eventsFiltered,
+    },
+    memory: {
+      resident_bytes: status.memory.residentBytes,
+      resident_max_bytes: status.memory.residentMaxBytes,
+      anonymous_bytes: status.memory.anonymousBytes,
+      ...optional("limit_bytes", status.memory.limitBytes),
+    },
     gaps: { ...status.gaps },
+    gaps_last_ms: { ...status.gapsLastMs },
     paths: status.paths.map(pathTable),
   };
 }
@@ -144,6 +164,7 @@ function readStatus(fields: Fields): DaemonStatus {
     pid: fields.count("pid"),
     version: fields.string("daemon_version"),
     startedMs: fields.count("started_ms"),
+    nowMs: fields.count("now_ms"),
     logDir: fields.string("log_dir"),
     managedFile: fields.string("managed_file"),
     socketPath: fields.string("socket_path"),
@@ -152,9 +173,34 @@ function readStatus(fields: Fields): DaemonStatus {
     notes: fields.strings("notes"),
     queueDepth: fields.count("queue_depth"),
     queueDepthMax: fields.count("queue_depth_max"),
+    queueLimit: fields.count("queue_limit"),
     eventsRead: fields.count("events_read"),
     eventsLogged: fields.count("events_logged"),
+    eventsFiltered: fields.count("events_filtered"),
+    eventsAsked: fields.count("events_asked"),
+    eventsUnattributed: fields.count("events_unattributed"),
+    recent: readRecent(fields.table("recent")),
+    memory: readMemory(fields.table("memory")),
     gaps: readGaps(fields.table("gaps")),
+    gapsLastMs: readGaps(fields.table("gaps_last_ms")),
+  };
+}
+
+function readRecent(fields: Fields): RecentEvents {
+  return {
+    windowMs: fields.count("window_ms"),
+    eventsRead: fields.count("events_read"),
+    eventsLogged: fields.count("events_logged"),
+    eventsFiltered: fields.count("events_filtered"),
+  };
+}
+
+function readMemory(fields: Fields): MemoryStatus {
+  return {
+    residentBytes: fields.count("resident_bytes"),
+    residentMaxBytes: fields.count("resident_max_bytes"),
+    anonymousBytes: fields.count("anonymous_bytes"),
+    limitBytes: fields.optionalCount("limit_bytes"),
   };
 }
 
@@ -170,6 +216,8 @@ function pathTable(path: PathStatus): Record<string, unknown> {
     events_logged: path.eventsLogged,
     events_filtered: path.eventsFiltered,
     log_file: path.logFile,
+    ...optional("log_stuck_since_ms", path.logStuckSinceMs),
+    ...optional("unmounted_since_ms", path.unmountedSinceMs),
   };
 }
 
@@ -185,6 +233,8 @@ function readPathStatus(fields: Fields): PathStatus {
     eventsLogged: fields.count("events_logged"),
     eventsFiltered: fields.count("events_filtered"),
     logFile: fields.string("log_file"),
+    logStuckSinceMs: fields.optionalCount("log_stuck_since_ms"),
+    unmountedSinceMs: fields.optionalCount("unmounted_since_ms"),
   };
 }
 

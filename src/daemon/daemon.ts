@@ -21,6 +21,7 @@ import type { DaemonOptions } from "./options.ts";
 import { queueBound } from "./queue-bound.ts";
 import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
+import { StatusReporter } from "./status.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export class Daemon {
@@ -30,10 +31,10 @@ export class Daemon {
   private readonly lifetime: Lifetime;
   private readonly previousRun: PreviousRun;
   private readonly control: ControlServer;
-  private readonly startedMs = Date.now();
   private readonly notes: string[] = [];
   private controlProblem: string | null = null;
   private readonly upkeep: Upkeep;
+  private readonly reporter: StatusReporter;
   private readonly service = new Service(process.env);
   private faulty = false;
   private ended: (code: ExitCode) => void = () => {};
@@ -49,7 +50,8 @@ export class Daemon {
     }
     // A kernel that can't do it must leave no trace of us: no directory, no lock, no config.
     FanotifyGroup.probe();
-    this.lifetime = new Lifetime(config.logDir, owner, this.startedMs);
+    const startedMs = Date.now();
+    this.lifetime = new Lifetime(config.logDir, owner, startedMs);
     this.previousRun = this.lifetime.previousLife();
     try {
       if (!config.configFound && createMissingConfig(places, owner)) {
@@ -66,6 +68,7 @@ export class Daemon {
         debug: options.debug ? options.say : null,
         onFault: (error) => this.fail(error),
       });
+      this.reporter = new StatusReporter(this.pipeline, options.version, startedMs);
       for (const note of this.pipeline.streams.notes) this.note(note);
       for (const managed of stored.paths) this.watchStored(managed);
     } catch (error) {
@@ -78,7 +81,10 @@ export class Daemon {
       this.lifetime,
       () => this.logs(),
       (message) => this.note(message),
-      () => void this.openControl(),
+      () => {
+        this.reporter.sample();
+        void this.openControl();
+      },
     );
     this.control = new ControlServer({
       socketPath: config.socketPath,
@@ -133,6 +139,7 @@ export class Daemon {
         atStart,
         this.pipeline.now(),
         current,
+        (reason, timeMs) => this.pipeline.countGap(reason, timeMs),
       );
       gap = opened.gap;
       return opened.log;
@@ -166,26 +173,7 @@ export class Daemon {
   }
 
   status(): DaemonStatus {
-    const { config, pipeline } = this;
-    return {
-      pid: process.pid,
-      version: this.options.version,
-      startedMs: this.startedMs,
-      logDir: config.logDir,
-      managedFile: config.managedFile,
-      socketPath: config.socketPath,
-      paths: [...pipeline.watching.paths.values()].map((watched) => {
-        const { directories, scanning } = pipeline.watching.extentOf(watched);
-        return watched.status(directories, scanning);
-      }),
-      identification: pipeline.streams.way,
-      notes: this.notes,
-      queueDepth: pipeline.queues.pendingEvents(),
-      queueDepthMax: pipeline.queueDepthMax,
-      eventsRead: pipeline.eventsRead,
-      eventsLogged: pipeline.eventsLogged,
-      gaps: pipeline.gaps,
-    };
+    return this.reporter.report(this.config, this.notes);
   }
 
   /**

@@ -2,7 +2,7 @@
 // whether the daemon had been stopped or had crashed.
 import { segmentSizeWithin } from "../clean/retention.ts";
 import type { Config } from "../config/config.ts";
-import type { ManagedPath } from "../event.ts";
+import type { GapReason, ManagedPath } from "../event.ts";
 import type { PreviousRun } from "../log/lifetime.ts";
 import type { Gap } from "../log/state.ts";
 import { LogWriter } from "../log/writer.ts";
@@ -31,6 +31,7 @@ export function openLog(
   managedAtStart: boolean,
   nowMs: number,
   current: () => ManagedPath,
+  onGap: (reason: GapReason, timeMs: number) => void,
 ): OpenedLog {
   const log = new LogWriter({
     logDir: config.logDir,
@@ -42,6 +43,7 @@ export function openLog(
     ),
     describe: () => watchInfo(current(), `${options.version} (${options.commit})`),
     onTrouble: options.say,
+    onGap,
   });
   const before = log.open();
   if (before.lastTimeMs === null) return { log, gap: null };

@@ -1,6 +1,7 @@
 // The log of one managed path, as the daemon writes it. Whole event lines and the log's own state lines go in; they reach
 // the disk, or they wait in memory up to a bound, or their loss is written down as a GAP. Nothing is lost silently.
 // Never throws for trouble with the disk once it is open: the daemon lives on.
+import type { GapReason } from "../event.ts";
 import { Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { SyscallError } from "../kernel/syscall.ts";
@@ -23,6 +24,8 @@ export interface LogWriterOptions {
   describe: () => WatchInfo;
   /** Told once when writing fails, once when it works again, and once about a filesystem without owners. */
   onTrouble: (message: string) => void;
+  /** Told the reason of every GAP line that is written. */
+  onGap?: (reason: GapReason, timeMs: number) => void;
 }
 
 /** A full disk is tried again this often: soon enough for a person, cheap enough for hours (one failing write). */
@@ -114,7 +117,7 @@ export class LogWriter {
         this.#begin(error, timeMs);
       }
     }
-    this.#accept(encodeGap(this.#options.managedPath, gap, lineMs), 0, lineMs);
+    this.#accept(this.#gapLine(gap, lineMs), 0, lineMs);
   }
 
   /**
@@ -238,7 +241,7 @@ export class LogWriter {
       const timeMs = Math.max(nowMs, this.#file.lastTimeMs);
       const { reason, lost } = outage;
       const gap: Gap = { reason, fromMs: outage.gapFromMs, toMs: timeMs, lost };
-      this.#file.append(encodeGap(this.#options.managedPath, gap, timeMs), timeMs);
+      this.#file.append(this.#gapLine(gap, timeMs), timeMs);
       this.#outage = null;
       this.#options.onTrouble(`The log "${this.path}" can be written again: ${lost} events were lost`);
       this.#afterwards(timeMs);
@@ -279,7 +282,12 @@ export class LogWriter {
     const watch = encodeWatch(managedPath, "continued", describe(), timeMs);
     if (clockBack === null) return watch;
     const gap: Gap = { reason: "clock", fromMs: timeMs, toMs: clockBack.fromMs, lost: 0 };
-    return Buffer.concat([watch, encodeGap(managedPath, gap, timeMs)]);
+    return Buffer.concat([watch, this.#gapLine(gap, timeMs)]);
+  }
+
+  #gapLine(gap: Gap, timeMs: number): Uint8Array {
+    this.#options.onGap?.(gap.reason, timeMs);
+    return encodeGap(this.#options.managedPath, gap, timeMs);
   }
 }
 

@@ -29,6 +29,8 @@ export class Attribution {
   private generation = 0;
   private readonly unknown = new Map<number, ProcessText>();
   private batchSinceNs = 0;
+  /** Events that were asked about, and those of them that no process is known for. */
+  asked = 0;
   unattributed = 0;
 
   constructor(private readonly table: ProcessTable) {
@@ -58,6 +60,7 @@ export class Attribution {
 
   /** Hot. The text for a line of this pid's. */
   textOf(pid: number, details: boolean): ProcessText {
+    this.asked++;
     const process = this.table.find(pid);
     if (process === null) {
       this.unattributed++;

@@ -40,6 +40,8 @@ export class LineMaker {
   private placesMade = 0;
   private jobs = new Int32Array(1024 * JOB_COLUMNS);
   private jobCount = 0;
+  /** Events that a filter left out, one for each managed path. */
+  filtered = 0;
   /** Logs that have lines waiting. */
   private readonly dirty = new Set<WatchedPath>();
 
@@ -92,7 +94,7 @@ export class LineMaker {
       if (place_.inLogDir) mask &= ~READING;
       const excluded = this.isExcluded(one, place, place_, watched);
       if (excluded || !this.wantsCommand(one, watched)) mask = 0;
-      if (wanted && mask === 0) watched.eventsFiltered++;
+      if (wanted && mask === 0) this.countFiltered(watched);
       // The size of a file that somebody else wrote matters when it is deleted.
       if (mask === 0 && (!learns || excluded)) continue;
       this.addJob(index, p, mask);
@@ -126,7 +128,7 @@ export class LineMaker {
       lastSize = this.sizeFilter.follow(one, serial, size);
       if (mask === 0) return 0;
       if (!sizePasses(one, mask, size, lastSize, watched)) {
-        watched.eventsFiltered++;
+        this.countFiltered(watched);
         return 0;
       }
     }
@@ -160,6 +162,11 @@ export class LineMaker {
     }
     this.dirty.add(watched);
     return lines.lines - before;
+  }
+
+  private countFiltered(watched: WatchedPath): void {
+    watched.eventsFiltered++;
+    this.filtered++;
   }
 
   private processText(one: Occurrence, watched: WatchedPath): ProcessText {

@@ -45,14 +45,16 @@ export class Pipeline {
   readonly queues: EventQueues;
   readonly streams: ProcessStreams;
   readonly watching: Watching;
+  /** GAP lines written, by reason, and when the last one of each was. */
   readonly gaps: Partial<Record<GapReason, number>> = {};
+  readonly gapsLastMs: Partial<Record<GapReason, number>> = {};
   eventsRead = 0;
   eventsLogged = 0;
   queueDepthMax = 0;
 
   private readonly clock = new LogClock();
   private readonly table = new ProcessTable();
-  private readonly attribution = new Attribution(this.table);
+  private readonly attributing = new Attribution(this.table);
   private readonly resolver: Resolver;
   private readonly lines: LineMaker;
   private readonly batch = new EventBatch(BATCH_BYTES);
@@ -79,7 +81,7 @@ export class Pipeline {
     this.resolver = new Resolver(watching.filesystems, watching, process.pid);
     this.lines = new LineMaker(
       (watch) => watching.byWatch(watch),
-      this.attribution,
+      this.attributing,
       options.logDir,
       (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
     );
@@ -143,7 +145,21 @@ export class Pipeline {
   /** Writes a GAP into one log. */
   gap(watched: WatchedPath, gap: Gap, timeMs: number): void {
     watched.log.gap(gap, timeMs);
-    this.gaps[gap.reason] = (this.gaps[gap.reason] ?? 0) + 1;
+  }
+
+  /** Logs tell this of every GAP line, those of their own making (a full disk) included. */
+  countGap(reason: GapReason, timeMs: number): void {
+    this.gaps[reason] = (this.gaps[reason] ?? 0) + 1;
+    this.gapsLastMs[reason] = timeMs;
+  }
+
+  get eventsFiltered(): number {
+    return this.lines.filtered;
+  }
+
+  /** Events that a process was looked for, and those of them that none was found for. */
+  get attribution(): { asked: number; unattributed: number } {
+    return this.attributing;
   }
 
   /** Everything the kernel has queued by now is written when this returns. */
@@ -193,7 +209,7 @@ export class Pipeline {
     }
     if (emptied) {
       this.table.sweep();
-      this.attribution.refresh();
+      this.attributing.refresh();
       this.lookAtMounts();
     }
     const working = this.watching.workOnTrees();
@@ -220,7 +236,7 @@ export class Pipeline {
     occurrences.clear();
     this.resolver.resolve(batch, occurrences, settled);
     if (settled) this.resolver.caughtUp(occurrences);
-    this.attribution.beginBatch(this.emptiedNs);
+    this.attributing.beginBatch(this.emptiedNs);
     this.eventsRead += batch.count;
     this.eventsLogged += this.lines.make(occurrences, timeMs);
     this.lines.flush(timeMs);

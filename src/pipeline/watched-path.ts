@@ -30,7 +30,6 @@ export class WatchedPath implements Watch {
   unmountedSinceMs: number | null = null;
   eventsLogged = 0;
   eventsFiltered = 0;
-  gaps = 0;
 
   constructor(
     readonly id: number,
@@ -94,6 +93,8 @@ export class WatchedPath implements Watch {
       eventsLogged: this.eventsLogged,
       eventsFiltered: this.eventsFiltered,
       logFile: this.log.path,
+      logStuckSinceMs: this.log.incompleteSinceMs,
+      unmountedSinceMs: this.unmountedSinceMs,
     };
   }
 }

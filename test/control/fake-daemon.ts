@@ -34,12 +34,15 @@ export const WATCHED: PathStatus = {
   eventsLogged: 3,
   eventsFiltered: 4,
   logFile: "/home/alice/.local/state/fsmon/0123456789abcdef_log.jsonl",
+  logStuckSinceMs: null,
+  unmountedSinceMs: null,
 };
 
 export const STATUS: DaemonStatus = {
   pid: 4242,
   version: "0.1.0",
   startedMs: 1_778_148_001_482,
+  nowMs: 1_778_151_601_482,
   logDir: "/home/alice/.local/state/fsmon",
   managedFile: "/home/alice/.local/share/fsmon/managed.jsonl",
   socketPath: "/tmp/fsmon-1000.sock",
@@ -48,9 +51,21 @@ export const STATUS: DaemonStatus = {
   notes: [],
   queueDepth: 0,
   queueDepthMax: 17,
+  queueLimit: 1_000_000,
   eventsRead: 100,
   eventsLogged: 90,
+  eventsFiltered: 4,
+  eventsAsked: 80,
+  eventsUnattributed: 1,
+  recent: { windowMs: 60_000, eventsRead: 10, eventsLogged: 9, eventsFiltered: 1 },
+  memory: {
+    residentBytes: 60_000_000,
+    residentMaxBytes: 70_000_000,
+    anonymousBytes: 20_000_000,
+    limitBytes: null,
+  },
   gaps: { queue_overflow: 2 },
+  gapsLastMs: { queue_overflow: 1_778_150_000_000 },
 };
 
 export interface FakeDaemon extends AsyncDisposable {
