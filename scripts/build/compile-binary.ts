@@ -80,6 +80,7 @@ function proveDoorsClosed(binary: string, version: string): void {
     BUN_OPTIONS: "--preload=/nonexistent/preload.js",
     BUN_BE_BUN: "1",
     BUN_INSPECT: "127.0.0.1:1/",
+    BUN_JSC_noSuchOption: "1",
   };
   const result = spawnSync(realpathSync(binary), ["--version"], {
     encoding: "utf8",

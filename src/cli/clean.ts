@@ -13,6 +13,7 @@ import { logDirInUse } from "./log-dir.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
+import { absolutePath } from "./working-directory.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
   const keepDays = args.last("keep-days");
@@ -21,7 +22,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     keepDays: keepDays === undefined ? undefined : parseDays(keepDays),
     maxSizeBytes: maxSize === undefined ? undefined : parseSize(maxSize),
   });
-  const paths = args.all("path");
+  const paths = args.all("path").map(absolutePath);
   const request: CleanRequest = {
     logDir: await logDirInUse(context, args),
     owner: context.owner,

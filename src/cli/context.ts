@@ -1,12 +1,12 @@
 // What every command needs to know first: whom it works for, and what is configured. Flags that name places are made
 // absolute here, so that nothing below depends on the working directory.
 
-import { resolve } from "node:path";
 import { type Config, type ConfigFlags, loadConfig } from "../config/config.ts";
 import { findOwner, type Owner } from "../config/owner.ts";
 import { defaultPlaces, type Places } from "../config/places.ts";
 import { Failure } from "../failure.ts";
 import type { ParsedArguments } from "./parse.ts";
+import { absolutePath } from "./working-directory.ts";
 
 export interface Context {
   readonly owner: Owner;
@@ -47,5 +47,5 @@ export function loadPlaces(args: ParsedArguments): { owner: Owner; places: Place
 
 function placeFlag(args: ParsedArguments, name: string): string | undefined {
   const typed = args.last(name);
-  return typed === undefined ? undefined : resolve(typed);
+  return typed === undefined ? undefined : absolutePath(typed);
 }

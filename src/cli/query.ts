@@ -11,6 +11,7 @@ import { StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
+import { absolutePath } from "./working-directory.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
   const nowMs = Date.now();
@@ -21,7 +22,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
       "exchange the two",
     );
   }
-  const request = { ...(await sources(args)), ...range, paths: args.all("path") };
+  const request = { ...(await sources(args)), ...range, paths: args.all("path").map(absolutePath) };
   const progress = new ProgressLine();
   const note = (sentence: string) => {
     progress.clear();

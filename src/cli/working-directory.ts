@@ -1,5 +1,7 @@
-// Where a relative path starts from. Asked only when a path is relative: the directory may have been deleted.
+// Where a relative path starts from. Asked only when a path is relative: the directory may have been deleted, and then the
+// runtime's own resolve() would silently take the directory of the executable in its place.
 
+import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
 
 /** @throws {Failure} when typed is relative and there is no working directory any more */
@@ -10,4 +12,9 @@ export function workingDirectory(typed: string): string {
   } catch {
     throw new Failure(`Cannot find "${typed}": the current directory was deleted`, "name the path from / on");
   }
+}
+
+/** @throws {Failure} as workingDirectory() */
+export function absolutePath(typed: string): string {
+  return resolve(workingDirectory(typed), typed);
 }

@@ -53,19 +53,26 @@ export function parseFilterFlags(flags: FilterFlags): FilterSpec {
  *
  * @param lists none: the default types
  * @returns each type once, in the order of EVENT_TYPES
- * @throws {UsageFailure} quoting an unknown type, or for a list without any
+ * @throws {UsageFailure} quoting an unknown type, or a list with an empty one
  */
 export function parseTypes(lists: readonly string[]): readonly EventType[] {
   if (lists.length === 0) return EVENT_TYPES.filter((type) => DEFAULT_TYPES.includes(type));
   const wanted = new Set<string>();
   for (const word of lists.flatMap((list) => list.split(","))) {
     const name = word.trim().toUpperCase();
-    if (name === "") continue;
+    if (name === "") throw emptyType(lists);
     if (!EVENT_TYPES.some((type) => type === name)) throw unknownType(word.trim());
     wanted.add(name);
   }
-  if (wanted.size === 0) throw unknownType(lists.join(","));
   return EVENT_TYPES.filter((type) => wanted.has(type));
+}
+
+/** Most often a shell variable that isn't set: fewer types than were meant must not be recorded silently. */
+function emptyType(lists: readonly string[]): UsageFailure {
+  return new UsageFailure(
+    `Cannot use the event types "${lists.join(",")}": one of them is empty`,
+    `leave out the surplus comma; accepted: ${EVENT_TYPES.join(", ")}`,
+  );
 }
 
 function unknownType(word: string): UsageFailure {

@@ -14,10 +14,10 @@ export type Pattern =
 const MAX_LIST_CHARACTERS = 4096;
 
 /**
- * Reads one typed list. Empty elements and spaces around elements don't count.
+ * Reads one typed list. Spaces around elements don't count.
  *
  * @returns at least one pattern
- * @throws {UsageFailure} quoting the text: empty, too long, unclosed, no valid regular expression
+ * @throws {UsageFailure} quoting the text: empty or with an empty element, too long, unclosed, no valid regular expression
  */
 export function parsePatternList(text: string): Pattern[] {
   if (text.length > MAX_LIST_CHARACTERS) {
@@ -28,23 +28,31 @@ export function parsePatternList(text: string): Pattern[] {
   }
   const patterns: Pattern[] = [];
   const parser = new GlobParser(text);
-  for (; parser.at < text.length; parser.at++) {
+  for (;;) {
     while (text[parser.at] === " ") parser.at++;
     if (text.startsWith("re:", parser.at)) {
       patterns.push(parseRegex(text.slice(parser.at)));
-      break;
+      return patterns;
     }
     const start = parser.at;
     const tokens = parser.element();
-    if (parser.at > start) patterns.push({ kind: "glob", tokens, typed: text.slice(start, parser.at) });
+    if (parser.at === start) throw emptyElement(text);
+    patterns.push({ kind: "glob", tokens, typed: text.slice(start, parser.at) });
+    if (parser.at >= text.length) return patterns;
+    // The separator.
+    parser.at++;
   }
-  if (patterns.length === 0) {
-    throw new UsageFailure(
-      `Cannot use the pattern "${text}": it is empty`,
-      'give a glob such as "*.swp", or several with commas between them',
-    );
-  }
-  return patterns;
+}
+
+/** Most often a shell variable that isn't set: what was to be left out must not be recorded silently, nor the other way round. */
+function emptyElement(text: string): UsageFailure {
+  const isAlone = text.trim() === "";
+  return new UsageFailure(
+    `Cannot use the pattern "${text}": ${isAlone ? "it is empty" : "nothing stands between two of its commas or |, or at an end"}`,
+    isAlone
+      ? 'give a glob such as "*.swp", or several with commas between them'
+      : "leave out the surplus comma or |; a backslash before one makes it part of a name",
+  );
 }
 
 function parseRegex(typed: string): Pattern {

@@ -1,7 +1,16 @@
 // Where the daemon is started and what stands in its environment: neither runs code in it nor opens a port, and each decides
 // about the places of files only where the documentation says so.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PASSED_ON } from "../../src/daemon/anew.ts";
@@ -47,8 +56,9 @@ function hostileFolder(): { folder: string; mark: string; env: Record<string, st
     BUN_INSPECT_CONNECT_TO: join(scratch, "inspector"),
     BUN_CONFIG_FILE: join(folder, "bunfig.toml"),
     BUN_RUNTIME_TRANSPILER_CACHE_PATH: join(folder, "tmp"),
-    // Where they aren't closed (scripts/build/closed-runtime.ts), the engine itself ends with words.
-    ...(process.arch === "x64" ? { BUN_JSC_useJIT: "0", BUN_JSC_noSuchOption: "1", BUN_JSC_logGC: "1" } : {}),
+    BUN_JSC_useJIT: "0",
+    BUN_JSC_noSuchOption: "1",
+    BUN_JSC_logGC: "1",
     NODE_OPTIONS: `--require=${foreign}`,
     NODE_PATH: join(folder, "node_modules"),
     TMPDIR: join(folder, "tmp"),
@@ -81,19 +91,26 @@ describe("a hostile working directory and environment", () => {
     expect(existsSync(mark)).toBe(false);
   });
 
-  test("a deleted working directory ends the start with words: the runtime itself can't go on", async () => {
-    const done = await command(
-      [
-        "sh",
-        "-c",
-        `mkdir ${scratch}/gone && cd ${scratch}/gone && rmdir ${scratch}/gone && exec "$0" --version`,
-        BINARY,
-      ],
-      {
+  test("a deleted working directory is no obstacle to whoever names paths from / on", async () => {
+    const here = async (...args: string[]) =>
+      command(["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"', BINARY, ...args], {
         env: { HOME: scratch },
-      },
+        cwd: scratch,
+      });
+    expect((await here("--version")).stdout).toMatch(/^fsmon \d/);
+    expect(await here("add", "/srv/data")).toMatchObject({ code: 0 });
+    expect((await here("managed")).stdout).toContain("/srv/data | types=");
+    expect(await here("remove", "/srv/data")).toMatchObject({ code: 0 });
+    const relative = await here("add", "data");
+    expect(relative).toMatchObject({ code: 1, stdout: "" });
+    expect(relative.stderr).toStartWith(
+      'fsmon: Cannot find "data": the current directory was deleted\n  hint: ',
     );
-    expect(done.stdout + done.stderr).toMatch(/fsmon \d|working directory was deleted/);
+    for (const flag of ["--config", "--log-dir", "--path"]) {
+      const refused = await here("query", flag, "there");
+      expect(refused).toMatchObject({ code: 1, stdout: "" });
+      expect(refused.stderr).toStartWith('fsmon: Cannot find "there": the current directory was deleted');
+    }
   });
 });
 
@@ -136,6 +153,15 @@ describe.skipIf(captureObstacle !== null)("the daemon's surroundings (needs root
     expect(readFileSync(`/proc/${daemon.pid}/comm`, "latin1")).toBe("fsmon\n");
     await daemon.stop();
     expect(existsSync(mark)).toBe(false);
+  });
+
+  test("a deleted working directory keeps it from nothing", async () => {
+    const gone = join(scratch, "gone");
+    mkdirSync(gone);
+    const daemon = mine(new TestDaemon());
+    await daemon.start([], ["sh", "-c", `cd ${gone} && rmdir ${gone} && exec "$@"`, "sh"]);
+    expect(readlinkSync(`/proc/${daemon.pid}/cwd`)).toBe(`${gone} (deleted)`);
+    await recordsOne(daemon);
   });
 
   test("what is passed on can be set as one likes: it is no mark that skips or repeats the new start", async () => {

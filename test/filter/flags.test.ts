@@ -15,7 +15,7 @@ function refusal(flags: FilterFlags): UsageFailure {
 
 describe("parseTypes()", () => {
   test("takes any letter case, repeats and spaces, and gives the canonical order", () => {
-    expect(parseTypes(["create, MODIFY", "Access,create,"])).toEqual(["ACCESS", "MODIFY", "CREATE"]);
+    expect(parseTypes(["create, MODIFY", "Access,create"])).toEqual(["ACCESS", "MODIFY", "CREATE"]);
     expect(parseTypes(EVENT_TYPES.toReversed())).toEqual(EVENT_TYPES);
   });
 
@@ -30,7 +30,15 @@ describe("parseTypes()", () => {
     expect(failure.hint).toContain("did you mean MOVED_FROM?");
     for (const type of EVENT_TYPES) expect(failure.hint).toContain(type);
     expect(refusal({ types: ["bogus"] }).hint).not.toContain("did you mean");
-    for (const empty of ["", ",", " "]) expect(refusal({ types: [empty] }).hint).toContain("CLOSE_WRITE");
+    for (const empty of ["", ",", " ", "CREATE,,DELETE", "CREATE,"]) {
+      const failed = refusal({ types: [empty] });
+      expect(failed).toMatchObject({
+        exitCode: 2,
+        message: `Cannot use the event types "${empty}": one of them is empty`,
+      });
+      expect(failed.hint).toContain("CLOSE_WRITE");
+    }
+    expect(refusal({ types: ["CREATE", ""] }).message).toContain('"CREATE,"');
     // Object.prototype's own names are no event types.
     expect(refusal({ types: ["constructor"] }).message).toContain('"constructor"');
   });

@@ -57,7 +57,7 @@ describe("a program on the closed runtime", () => {
   });
 });
 
-describe.skipIf(process.arch !== "x64")("the engine's options (needs x86-64)", () => {
+describe("the engine's options", () => {
   const overrides = join(dir, "overrides");
   const source = join(dir, "whole.js");
   beforeAll(() => {
@@ -95,8 +95,32 @@ for cut in range(1,9):
   });
 });
 
-test("closeEngineOptions() refuses a runtime in which the check isn't found once", () => {
-  expect(() => closeEngineOptions(Buffer.alloc(100), "x64")).toThrow(/found 0 times/);
+describe("closeEngineOptions()", () => {
+  const EM_X86_64 = 62;
+  const EM_AARCH64 = 183;
+  const ARM = "2a0140395f090171 01ffff54 2a0540395f550171a1feff54";
+
+  function elf(machine: number, code: string): Buffer {
+    const header = Buffer.alloc(64);
+    header.writeUInt16LE(machine, 18);
+    return Buffer.concat([header, Buffer.from(code.replaceAll(" ", ""), "hex")]);
+  }
+
+  test("makes the jump after the first byte one that is always taken, to the same place, on either processor", () => {
+    const arm = elf(EM_AARCH64, ARM);
+    closeEngineOptions(arm);
+    // b.ne -0x20 has become b -0x20.
+    expect(arm).toEqual(elf(EM_AARCH64, ARM.replace("01ffff54", "f8ffff17")));
+    const intel = elf(EM_X86_64, "41803e42 75e4 41807e015575dd");
+    closeEngineOptions(intel);
+    expect(intel).toEqual(elf(EM_X86_64, "41803e42 ebe4 41807e015575dd"));
+  });
+
+  test("refuses a runtime in which the check isn't found once, or for another processor", () => {
+    expect(() => closeEngineOptions(elf(EM_X86_64, ARM))).toThrow(/found 0 times/);
+    expect(() => closeEngineOptions(elf(EM_AARCH64, ARM + ARM))).toThrow(/found 2 times/);
+    expect(() => closeEngineOptions(elf(40, ARM))).toThrow(/ELF 40/);
+  });
 });
 
 test("closeNames() refuses a runtime in which a name is not found as often as expected", () => {
