@@ -22,7 +22,20 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   control: ["kernel", "managed", "config", "filter"],
   query: ["kernel", "filter", "log", "config", "managed"],
   clean: ["kernel", "filter", "log", "config", "managed", "query"],
-  cli: ["kernel", "filter", "show", "log", "config", "managed", "control", "query", "clean", "daemon"],
+  health: ["kernel", "filter", "show", "log", "config", "control", "clean"],
+  cli: [
+    "health",
+    "kernel",
+    "filter",
+    "show",
+    "log",
+    "config",
+    "managed",
+    "control",
+    "query",
+    "clean",
+    "daemon",
+  ],
   pipeline: ["kernel", "decode", "resolve", "process", "filter", "log", "managed"],
   daemon: [
     ...[

@@ -46,6 +46,13 @@ const MANAGED_FILE: OptionDefinition = {
   default: "[managed] file of the config, ~/.local/share/fsmon/managed.jsonl",
 };
 
+const USER: OptionDefinition = {
+  name: "user",
+  value: "NAME",
+  summary: "whose daemon is meant",
+  default: "who called sudo, else yourself",
+};
+
 export const COMMANDS: readonly CommandDefinition[] = [
   {
     name: "daemon",
@@ -240,6 +247,31 @@ export const COMMANDS: readonly CommandDefinition[] = [
     args: [],
     options: [{ name: "force", short: "f", summary: "replace an existing config" }, CONFIG],
     examples: [{ line: "fsmon generate", meaning: "write ~/.config/fsmon/config.toml" }],
+  },
+  {
+    name: "health",
+    summary: "tell whether everything is being recorded; exit code 1 when it isn't",
+    details: [
+      "Shows the daemon, each managed path and how it is watched, events and their rates, the kernel's queue, GAPs of the last day, memory, the disk, and when keep_days or max_size will begin to delete.",
+      "For node_exporter's textfile collector write the metrics to a file beside and rename it: the collector must never see half of it.",
+    ],
+    args: [],
+    options: [
+      { name: "json", summary: "one JSON object, for programs" },
+      { name: "prometheus", summary: "metrics in Prometheus's text format" },
+      USER,
+      CONFIG,
+      LOG_DIR,
+      SOCKET,
+    ],
+    examples: [
+      { line: "fsmon health", meaning: "see how it is going" },
+      { line: "sudo fsmon health --user alice --json", meaning: "of the daemon that works for alice" },
+      {
+        line: "fsmon health --prometheus >fsmon.prom.new; mv fsmon.prom.new fsmon.prom",
+        meaning: "metrics for node_exporter",
+      },
+    ],
   },
   {
     name: "completions",

@@ -27,7 +27,8 @@ export class Rates {
 
   /** Since the oldest sample; zeros before there is one. */
   recent(now: Counted, atMs: number): Recent {
-    const since = this.#samples[0] ?? { ...now, atMs };
+    const since = this.#samples[0];
+    if (since === undefined) return { windowMs: 0, eventsRead: 0, eventsLogged: 0, eventsFiltered: 0 };
     return {
       windowMs: Math.max(0, Math.round(atMs - since.atMs)),
       eventsRead: now.eventsRead - since.eventsRead,

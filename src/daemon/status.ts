@@ -22,6 +22,7 @@ export class StatusReporter {
 
   report(config: Config, notes: readonly string[]): DaemonStatus {
     const { pipeline } = this;
+    const extents = pipeline.watching.extents();
     return {
       pid: process.pid,
       version: this.version,
@@ -31,7 +32,7 @@ export class StatusReporter {
       managedFile: config.managedFile,
       socketPath: config.socketPath,
       paths: [...pipeline.watching.paths.values()].map((watched) => {
-        const { directories, scanning } = pipeline.watching.extentOf(watched);
+        const { directories, scanning } = extents.get(watched) ?? { directories: 0, scanning: false };
         return watched.status(directories, scanning);
       }),
       identification: pipeline.streams.way,

@@ -121,6 +121,33 @@ export class Lifetime {
   }
 }
 
+/** What the lock of a directory tells of the daemon that has it. */
+export interface RunningDaemon {
+  pid: number;
+  startedMs: number;
+  /** HEARTBEAT_MS old at most, as long as it is well. */
+  lastBeatMs: number;
+}
+
+/**
+ * The daemon that writes to a directory, known by its lock, whether or not it answers.
+ *
+ * @returns null when none does
+ */
+export function runningDaemon(logDir: string, owner: Identity): RunningDaemon | null {
+  if (withoutDaemon(logDir, owner, () => true) !== null) return null;
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const fd = asOwner(owner, () => openSync(join(logDir, LOCK_NAME), flags));
+  try {
+    const { size, mtimeMs } = fstatSync(fd);
+    const value: unknown = JSON.parse(readRange(fd, 0, Math.min(size, CONTENT_MAX_BYTES)).toString("utf8"));
+    const { pid, started } = (value ?? {}) as Record<string, unknown>;
+    return { pid: Number(pid), startedMs: parseTime(String(started)), lastBeatMs: Math.floor(mtimeMs) };
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
 /**
  * Runs work while no daemon can start on the directory.
  *

@@ -4,6 +4,7 @@ import type { ManagedPath } from "../event.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { attach } from "../resolve/filesystems/attach.ts";
 import type { EventQueues } from "../resolve/filesystems/event-queues.ts";
+import { countDirectories } from "../resolve/filesystems/extent.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import { Filesystems } from "../resolve/filesystems/filesystems.ts";
 import { InodeScanner } from "../resolve/filesystems/inode-scanner.ts";
@@ -61,16 +62,19 @@ export class Watching implements StructureListener {
     this.filesystems.updateMarks();
   }
 
-  /** Directories known on the filesystems of a managed path, and whether they are still being scanned. */
-  extentOf(watched: WatchedPath): { directories: number; scanning: boolean } {
-    let directories = 0;
-    let scanning = false;
+  /** For each managed path: directories known below it, and whether its filesystems are still being scanned. */
+  extents(): Map<Watch, { directories: number; scanning: boolean }> {
+    const extents = new Map<Watch, { directories: number; scanning: boolean }>();
     for (const fs of this.filesystems.all()) {
-      if (!fs.watches().has(watched)) continue;
-      directories += fs.tree.size;
-      scanning ||= fs.unscanned.length > 0;
+      const counts = countDirectories(fs);
+      for (const watch of fs.watches()) {
+        const extent = extents.get(watch) ?? { directories: 0, scanning: false };
+        extent.directories += counts.get(watch) ?? 0;
+        extent.scanning ||= fs.unscanned.length > 0;
+        extents.set(watch, extent);
+      }
     }
-    return { directories, scanning };
+    return extents;
   }
 
   /** Scans what is unscanned and sweeps what is unneeded, for a few milliseconds; true when something is left. */

@@ -8,7 +8,7 @@ describe("the command table", () => {
     test(`${command.name}: every example parses as typed`, () => {
       expect(command.examples.length).toBeGreaterThan(0);
       for (const { line } of command.examples) {
-        const words = line.split(" | ")[0]?.replaceAll("'", "").split(" ") ?? [];
+        const words = line.split(/ [|>]/)[0]?.replaceAll("'", "").split(" ") ?? [];
         const typed = words.slice(words.indexOf("fsmon") + 1);
         expect(parseCommandLine(typed)).toMatchObject({ kind: "run", command: { name: command.name } });
       }

@@ -16,6 +16,9 @@ export class LogDir {
   readonly trouble: string[] = [];
   #sequence = 0;
 
+  /** Reasons of the GAP lines, as the writer counts them. */
+  readonly gaps: string[] = [];
+
   constructor(path = mkdtempSync(join(tmpdir(), "fsmon-log-"))) {
     this.path = path;
   }
@@ -32,6 +35,7 @@ export class LogDir {
       segmentSizeBytes,
       describe: () => ({ filters: "-r", host: "host", version: "1" }),
       onTrouble: (message) => this.trouble.push(message),
+      onGap: (reason) => this.gaps.push(reason),
     });
   }
 

@@ -401,6 +401,7 @@ test("LogWriter.hold() stops writing, release() writes what was kept and a GAP",
   writer.close();
   expect(numbersIn(dir.text())).toEqual([0, 1, 2]);
   expect(parsed(dir.text()).at(-1)).toMatchObject({ event_type: "GAP", reason: "disk_full", lost: 0 });
+  expect(dir.gaps).toEqual(["disk_full"]);
 });
 
 function relines(text: string, change: (line: ReturnType<typeof parsed>[number]) => object | null): string {
