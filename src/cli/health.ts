@@ -39,7 +39,12 @@ export async function findDaemon({ config, owner }: Context): Promise<DaemonStat
   try {
     const running = runningDaemon(config.logDir, owner);
     if (running !== null)
-      return { kind: "uncontrolled", running, reason: reason ?? `nobody answers at "${config.socketPath}"` };
+      return {
+        kind: "uncontrolled",
+        running,
+        // What the daemon itself saw there says more than that nobody answers.
+        reason: running.uncontrollable ?? reason ?? `nobody answers at "${config.socketPath}"`,
+      };
   } catch {
     // A lock that can't be looked at, or a daemon that is just starting or ending: what the socket said is what is known.
   }

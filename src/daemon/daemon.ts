@@ -16,7 +16,7 @@ import { loadStore } from "../managed/store.ts";
 import { Pipeline } from "../pipeline/pipeline.ts";
 import type { WatchedPath } from "../pipeline/watched-path.ts";
 import { Handler } from "./handler.ts";
-import { openLog } from "./logs.ts";
+import { openLog, segmentSizeOf } from "./logs.ts";
 import type { DaemonOptions } from "./options.ts";
 import { queueBound } from "./queue-bound.ts";
 import { reload } from "./reload.ts";
@@ -123,9 +123,10 @@ export class Daemon {
    * Puts a managed path under watch, or gives it new filters, and writes its WATCH line.
    *
    * @param atStart true for what the store had when the daemon started
+   * @param accept may refuse a new path by throwing, once it is known how it can be watched: then no trace of it is left
    * @throws {Failure} when its log can't be opened
    */
-  watch(managed: ManagedPath, atStart: boolean): WatchedPath {
+  watch(managed: ManagedPath, atStart: boolean, accept?: (watched: WatchedPath) => void): WatchedPath {
     const { path } = managed;
     const changed = this.pipeline.watching.paths.has(path);
     let gap: Gap | null = null;
@@ -145,6 +146,13 @@ export class Daemon {
       return opened.log;
     };
     const watched = this.whole(() => this.pipeline.add(managed, openItsLog));
+    try {
+      accept?.(watched);
+    } catch (error) {
+      this.pipeline.takeBack(watched);
+      watched.log.discard();
+      throw error;
+    }
     const timeMs = this.pipeline.now();
     if (gap !== null) this.pipeline.gap(watched, gap, timeMs);
     watched.log.watch(changed ? "changed" : "started", timeMs);
@@ -194,6 +202,7 @@ export class Daemon {
   configure(config: Config): void {
     this.config = config;
     this.upkeep.configure(config);
+    for (const log of this.logs()) log.resize(segmentSizeOf(config));
   }
 
   /** Makes the live file of a log a segment, for whoever wants to clean it. */
@@ -231,6 +240,7 @@ export class Daemon {
     if (problem !== this.controlProblem && problem !== null) {
       this.note(`recording, but can't be controlled: ${problem}`);
     }
+    if (problem !== this.controlProblem) this.lifetime.tellControl(problem);
     this.controlProblem = problem;
   }
 

@@ -19,32 +19,36 @@ export class Handler implements ControlHandler {
   add(entry: ManagedPath): AddReply {
     const { pipeline, options, config } = this.daemon;
     checkPatterns(entry);
-    const before = pipeline.watching.paths.get(entry.path)?.managed ?? null;
-    const watched = this.daemon.watch(entry, false);
-    try {
-      if (watched.state === "impossible") {
-        throw new Failure(
-          `Cannot watch "${entry.path}": ${watched.reason}`,
-          "docs/limits.md lists what can be watched, and the remedies",
-        );
-      }
-      const change = (paths: readonly ManagedPath[]) => [
-        ...paths.filter((one) => one.path !== entry.path),
-        entry,
-      ];
-      updateStore(config.managedFile, options.owner, change, LOCK_WAIT_MS);
-    } catch (error) {
-      // Not stored, so not watched: as it was before.
-      if (before !== null) this.daemon.watch(before, false);
-      else this.daemon.unwatch(entry.path);
-      throw error;
-    }
+    const known = pipeline.watching.paths.has(entry.path);
+    const change = (paths: readonly ManagedPath[]) => [
+      ...paths.filter((one) => one.path !== entry.path),
+      entry,
+    ];
+    const store = () => updateStore(config.managedFile, options.owner, change, LOCK_WAIT_MS);
+    // New filters of a known path wait for the store: until it has them, the old ones hold without a gap. A new path is watched
+    // first: whether that can be done at all is not known before.
+    if (known) store();
+    const watched = this.daemon.watch(
+      entry,
+      false,
+      known
+        ? undefined
+        : (fresh) => {
+            if (fresh.state === "impossible") {
+              throw new Failure(
+                `Cannot watch "${entry.path}": ${fresh.reason}`,
+                "docs/limits.md lists what can be watched, and the remedies",
+              );
+            }
+            store();
+          },
+    );
     return {
       path: entry.path,
       managedFile: config.managedFile,
       state: watched.state,
       reason: watched.reason,
-      replaced: before !== null,
+      replaced: known,
       logFile: watched.log.path,
       notes: [...watched.notes, ...this.daemon.logDirNote(entry)],
     };

@@ -18,6 +18,11 @@ export interface OpenedLog {
   gap: Gap | null;
 }
 
+/** As configured, but small enough that max_size and max_total can be kept by deleting whole segments. */
+export function segmentSizeOf({ segmentSizeBytes, maxSizeBytes, maxTotalBytes }: Config): number {
+  return segmentSizeWithin(segmentSizeWithin(segmentSizeBytes, maxSizeBytes), maxTotalBytes);
+}
+
 /**
  * @param managedAtStart true when the store had the path as the daemon started: then its last `stopped` was
  *   the daemon's, not a removal
@@ -37,10 +42,7 @@ export function openLog(
     logDir: config.logDir,
     managedPath: managed.path,
     owner: options.owner,
-    segmentSizeBytes: segmentSizeWithin(
-      segmentSizeWithin(config.segmentSizeBytes, config.maxSizeBytes),
-      config.maxTotalBytes,
-    ),
+    segmentSizeBytes: segmentSizeOf(config),
     describe: () => watchInfo(current(), `${options.version} (${options.commit})`),
     onTrouble: options.say,
     onGap,

@@ -29,11 +29,6 @@ export function reload(daemon: Daemon): string[] {
   const notes = stored.broken.map(
     ({ line, reason }) => `line ${line} of ${config.managedFile} is not used: ${reason}`,
   );
-  if (config.segmentSizeBytes !== daemon.config.segmentSizeBytes) {
-    notes.push(
-      "the new segment_size holds for logs that are opened from now on; a restart applies it to all",
-    );
-  }
   daemon.configure(config);
   for (const path of leaving) daemon.unwatch(path);
   for (const managed of wanted.values()) {

@@ -8,6 +8,7 @@ import { asOwner, type Identity } from "../kernel/identity.ts";
 import { lockFile } from "../kernel/lock.ts";
 import { SyscallError } from "../kernel/syscall.ts";
 import { closeQuietly, errorCode, makeLogDir, openForUpdate } from "./open.ts";
+import { stringifySafely } from "./state.ts";
 import { readRange } from "./tail.ts";
 import { formatTime, parseTime } from "./time.ts";
 
@@ -22,8 +23,12 @@ export const LOCK_NAME = "daemon.lock";
 const HEARTBEAT_MS = 10_000;
 /** `fsmon clean` without a daemon holds the lock while it renames a few files. */
 const TAKE_WAIT_MS = 3000;
+const LOOK_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** More than we ever write there. */
 const CONTENT_MAX_BYTES = 4096;
+/** One block of most filesystems holds it, whatever the reason's characters take when escaped. */
+const PADDED_BYTES = 1024;
+const REASON_MAX_CHARACTERS = 300;
 
 export class Lifetime {
   readonly #fd: number;
@@ -32,6 +37,7 @@ export class Lifetime {
   /** What stood there when this daemon came. */
   readonly #before: { content: Buffer; mtimeMs: number };
   #beatAtMs = Number.NEGATIVE_INFINITY;
+  #uncontrollable: string | null = null;
 
   /**
    * Takes the log directory for this daemon (and makes it where it is missing).
@@ -82,6 +88,19 @@ export class Lifetime {
   }
 
   /**
+   * Writes down why nobody can ask the daemon anything, or that it can be asked again (null): who finds no socket reads it here.
+   * Never throws.
+   */
+  tellControl(uncontrollable: string | null): void {
+    this.#uncontrollable = uncontrollable;
+    try {
+      this.#write(null);
+    } catch {
+      // A read-only or broken disk: the daemon has said it on stderr too.
+    }
+  }
+
+  /**
    * The daemon stops in good order, and gives the directory back.
    *
    * @param recordedUntilMs now, or since when a log is incomplete
@@ -114,8 +133,10 @@ export class Lifetime {
       pid: process.pid,
       started: formatTime(this.#startedMs),
       clean_stop: cleanStopMs === null ? null : formatTime(cleanStopMs),
+      uncontrollable:
+        cleanStopMs === null ? (this.#uncontrollable?.slice(0, REASON_MAX_CHARACTERS) ?? null) : null,
     };
-    const bytes = Buffer.from(`${JSON.stringify(content).padEnd(126)}\n`);
+    const bytes = Buffer.from(`${stringifySafely(content).padEnd(PADDED_BYTES - 1)}\n`);
     writeSync(this.#fd, bytes, 0, bytes.length, 0);
     if (fstatSync(this.#fd).size > bytes.length) ftruncateSync(this.#fd, bytes.length);
   }
@@ -127,6 +148,8 @@ export interface RunningDaemon {
   startedMs: number;
   /** HEARTBEAT_MS old at most, as long as it is well. */
   lastBeatMs: number;
+  /** In its own words, why nobody can reach it by its socket; null where somebody can, as far as it knows. */
+  uncontrollable: string | null;
 }
 
 /**
@@ -136,13 +159,16 @@ export interface RunningDaemon {
  */
 export function runningDaemon(logDir: string, owner: Identity): RunningDaemon | null {
   if (withoutDaemon(logDir, owner, () => true) !== null) return null;
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const fd = asOwner(owner, () => openSync(join(logDir, LOCK_NAME), flags));
+  const fd = asOwner(owner, () => openSync(join(logDir, LOCK_NAME), LOOK_ONLY));
   try {
     const { size, mtimeMs } = fstatSync(fd);
-    const value: unknown = JSON.parse(readRange(fd, 0, Math.min(size, CONTENT_MAX_BYTES)).toString("utf8"));
-    const { pid, started } = (value ?? {}) as Record<string, unknown>;
-    return { pid: Number(pid), startedMs: parseTime(String(started)), lastBeatMs: Math.floor(mtimeMs) };
+    const { pid, started, uncontrollable } = fieldsOf(readRange(fd, 0, Math.min(size, CONTENT_MAX_BYTES)));
+    return {
+      pid: Number(pid),
+      startedMs: parseTime(String(started)),
+      lastBeatMs: Math.floor(mtimeMs),
+      uncontrollable: typeof uncontrollable === "string" ? uncontrollable : null,
+    };
   } finally {
     closeQuietly(fd);
   }
@@ -158,9 +184,7 @@ export function withoutDaemon<T>(logDir: string, owner: Identity, work: () => T)
   let fd: number;
   try {
     // Not through openForUpdate(): a look must not make a file that then speaks of a daemon's life.
-    fd = asOwner(owner, () =>
-      openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
-    );
+    fd = asOwner(owner, () => openSync(path, LOOK_ONLY));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return work();
     throw error;
@@ -184,16 +208,16 @@ function locked(fd: number, waitMs: number): boolean {
 
 function readPrevious(content: Buffer, mtimeMs: number): PreviousRun {
   if (content.length === 0) return { kind: "none", endedMs: null };
-  const cleanStopMs = parseTime(String(cleanStopOf(content)));
+  const cleanStopMs = parseTime(String(fieldsOf(content).clean_stop));
   if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs };
   return { kind: "crashed", endedMs: Math.floor(mtimeMs) };
 }
 
-function cleanStopOf(content: Buffer): unknown {
+function fieldsOf(content: Buffer): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(content.toString("utf8"));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>).clean_stop : null;
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return null;
+    return {};
   }
 }

@@ -1,7 +1,7 @@
 // The file that a log's daemon appends to, wherever other people's tools have moved it. Whole lines go in; after each write
 // they are in the file that has the log's name, or in the one it was renamed to, never in one that is gone.
 // Every method may throw a system error or a Failure; the caller (writer.ts) keeps the lines and tries again.
-import { fchmodSync, fstatSync, ftruncateSync, type Stats } from "node:fs";
+import { fchmodSync, fstatSync, ftruncateSync, type Stats, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { CarryOver } from "./carry-over.ts";
@@ -40,6 +40,7 @@ const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 
 export class LiveFile {
   readonly path: string;
+  segmentSizeBytes: number;
   readonly #options: LiveFileOptions;
   #fd = -1;
   #dev = 0;
@@ -60,6 +61,7 @@ export class LiveFile {
 
   constructor(options: LiveFileOptions) {
     this.#options = options;
+    this.segmentSizeBytes = options.segmentSizeBytes;
     this.path = join(options.logDir, liveName(options.hash));
   }
 
@@ -131,6 +133,15 @@ export class LiveFile {
     return true;
   }
 
+  /** Closes, and takes away a file in which no line was ever written. */
+  discard(): void {
+    const { owner } = this.#options;
+    if (this.#fd >= 0 && fstatSync(this.#fd).size === 0 && isSameFile(this.#fd, this.path, owner)) {
+      asOwner(owner, () => unlinkSync(this.path));
+    }
+    this.close();
+  }
+
   close(): void {
     if (this.#fd >= 0) closeQuietly(this.#fd);
     this.#fd = -1;
@@ -139,7 +150,7 @@ export class LiveFile {
 
   #appendHere(lines: Uint8Array, beginMs: number, timeMs: number): void {
     const back = beginMs < this.#lastTimeMs;
-    const full = this.#size + lines.length > this.#options.segmentSizeBytes && this.#size > this.#headBytes;
+    const full = this.#size + lines.length > this.segmentSizeBytes && this.#size > this.#headBytes;
     if (back || full) {
       // The name must be ours before it is changed.
       passingOn(0, () => {

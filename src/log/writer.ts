@@ -153,6 +153,11 @@ export class LogWriter {
     }
   }
 
+  /** Another size at which segments are sealed, from the next line on. */
+  resize(segmentSizeBytes: number): void {
+    this.#file.segmentSizeBytes = segmentSizeBytes;
+  }
+
   /** Stops writing on purpose (no space may be used any more): lines wait, then count as lost, until release(). */
   hold(timeMs: number): void {
     this.#held = true;
@@ -172,6 +177,15 @@ export class LogWriter {
   /** Events that could not be kept, of the outage that lasts. */
   get lost(): number {
     return this.#outage?.lost ?? 0;
+  }
+
+  /** For a log that was opened and isn't wanted after all: one without a line leaves no file. */
+  discard(): void {
+    try {
+      this.#file.discard();
+    } catch {
+      this.#file.close();
+    }
   }
 
   /** Writes what can still be written and closes the file. */

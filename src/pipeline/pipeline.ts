@@ -128,6 +128,12 @@ export class Pipeline {
     return watched;
   }
 
+  /** Takes out a path that was put in a moment ago, as if it had never been: what was queued since then isn't written. */
+  takeBack(watched: WatchedPath): void {
+    this.watching.remove(watched);
+    this.watching.filesystems.release();
+  }
+
   /** The time of what is written now, never going back; a clock that was set shows in every log. */
   now(): number {
     const { timeMs, jump } = this.clock.now();

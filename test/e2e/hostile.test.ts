@@ -51,7 +51,10 @@ describe.skipIf(captureObstacle !== null)("the control socket in bad company (ne
           Array.from({ length: CLIENTS }, (_, n) => hostileClient(daemon.socketPath, n)),
         );
         // An honest one in the middle of them.
-        expect((await daemon.fsmon("managed")).stdout).toContain(root);
+        expect(await daemon.fsmon("managed")).toMatchObject({
+          code: 0,
+          stdout: expect.stringContaining(root),
+        });
         await storming;
         await Promise.race([Promise.all(clients.map((client) => client.gone)), Bun.sleep(GONE_AFTER_MS)]);
         expect(clients.filter((client) => !client.isGone()).length).toBe(0);
@@ -72,6 +75,7 @@ describe.skipIf(captureObstacle !== null)("the control socket in bad company (ne
   const OCCUPANTS: Readonly<Record<string, () => (() => void) | undefined>> = {
     "a file": () => void writeFileSync(daemon.socketPath, "precious"),
     "a symlink": () => void symlinkSync("/dev/null", daemon.socketPath),
+    "a directory": () => void mkdirSync(daemon.socketPath),
     "another user's dead socket": () => {
       const script = `import socket,sys,os; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chown(sys.argv[1], 65533, 65533)`;
       expect(Bun.spawnSync(["python3", "-c", script, daemon.socketPath]).exitCode).toBe(0);
@@ -96,15 +100,21 @@ describe.skipIf(captureObstacle !== null)("the control socket in bad company (ne
       expect(asked.stderr).toMatch(
         /A daemon is recording, but it cannot be controlled|Cannot reach the daemon|permission denied/,
       );
+      const unhealthy = await daemon.fsmon("health");
+      expect(unhealthy).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/cannot be controlled or asked: .*control\.sock/),
+      });
       const added = await daemon.fsmon("add", join(root, "later"));
       expect(added.stderr).not.toContain("No daemon is running");
-      rmSync(daemon.socketPath);
+      rmSync(daemon.socketPath, { recursive: true });
       await until("the daemon listens", () => existsSync(daemon.socketPath));
       const status = await until("it answers", async () => {
         const done = await daemon.fsmon("managed");
         return done.code === 0 && !done.stderr.includes("cannot be controlled") ? done : null;
       });
       expect(status.stdout).toContain(`${root} | `);
+      expect(await daemon.fsmon("health")).toMatchObject({ code: 0 });
     });
   }
 

@@ -1,6 +1,6 @@
 // The daemon's life under a service manager and under a person's hands: SIGHUP, sd_notify, a second SIGINT.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_TYPES, type ManagedPath } from "../../src/event.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
@@ -83,10 +83,9 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     writeFileSync(storeFile(), entry(kept) + entry(fresh, { types: ["CREATE"] }));
     writeFileSync(
       daemon.configFile,
-      `[socket]\npath = "${daemon.socketPath}"\n[logging]\nkeep_days = 3\nsegment_size = "1MB"\n`,
+      `[socket]\npath = "${daemon.socketPath}"\n[logging]\nkeep_days = 3\nsegment_size = "4KB"\n`,
     );
-    const said = await hup();
-    expect(said).toContain("segment_size holds for logs that are opened from now on");
+    await hup();
     for (const path of [kept, gone, fresh]) writeFileSync(join(path, "f"), "x");
     await daemon.settle(kept);
     await daemon.settle(fresh);
@@ -97,6 +96,27 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
       ["started", "stopped"],
       ["started"],
     ]);
+  });
+
+  test("a new segment_size, or a max_size that wants smaller segments, holds for the logs that are open", async () => {
+    const root = directory("root");
+    await daemon.start();
+    await daemon.add(root, "-r");
+    const segments = () => readdirSync(daemon.logDir).filter((name) => name.includes(".0"));
+    const write = async () => {
+      for (let i = 0; i < 400; i++) writeFileSync(join(root, `f${i}`), "x");
+      await daemon.settle(root);
+    };
+    await write();
+    expect(segments()).toEqual([]);
+    for (const setting of ['segment_size = "4KB"', 'max_size = "1MB"']) {
+      writeFileSync(daemon.configFile, `[socket]\npath = "${daemon.socketPath}"\n[logging]\n${setting}\n`);
+      await hup();
+      const before = segments().length;
+      await write();
+      expect(segments().length).toBeGreaterThan(before);
+    }
+    expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
   });
 
   const REFUSED: Readonly<Record<string, [write: (root: string) => void, said: RegExp]>> = {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { existsSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Lifetime, LOCK_NAME, withoutDaemon } from "../../src/log/lifetime.ts";
+import { Lifetime, LOCK_NAME, runningDaemon, withoutDaemon } from "../../src/log/lifetime.ts";
 import { LogDir, OWNER } from "./log-dir.ts";
 import { Storm } from "./storm.ts";
 
@@ -44,6 +44,31 @@ test("Lifetime.abandon() leaves the run before as it was told, a clean stop as w
   using fresh = new LogDir();
   new Lifetime(fresh.path, OWNER, T0).abandon();
   expect(new Lifetime(fresh.path, OWNER, T0).previousLife()).toEqual({ kind: "none", endedMs: null });
+});
+
+test("runningDaemon() reads why a daemon can't be controlled, as long as that is so", async () => {
+  using dir = new LogDir();
+  const life = new Lifetime(dir.path, OWNER, T0);
+  expect(runningDaemon(dir.path, OWNER)).toMatchObject({
+    pid: process.pid,
+    startedMs: T0,
+    uncontrollable: null,
+  });
+  const { size } = statSync(join(dir.path, LOCK_NAME));
+  life.tellControl('"/tmp/x\u009b31m.sock" is a directory');
+  expect(runningDaemon(dir.path, OWNER)?.uncontrollable).toBe('"/tmp/x\u009b31m.sock" is a directory');
+  expect(statSync(join(dir.path, LOCK_NAME)).size).toBe(size);
+  expect(readFileSync(join(dir.path, LOCK_NAME), "latin1")).not.toMatch(/[\x7f-\x9f]/);
+  // Longer than what is kept for it, each character six when escaped.
+  life.tellControl("\u0001".repeat(5000));
+  expect(runningDaemon(dir.path, OWNER)?.uncontrollable).toMatch(/^\u0001{300}$/);
+  life.tellControl(null);
+  expect(runningDaemon(dir.path, OWNER)?.uncontrollable).toBeNull();
+  expect(statSync(join(dir.path, LOCK_NAME)).size).toBe(size);
+  life.tellControl("something");
+  life.stop(T0 + 1000);
+  expect(runningDaemon(dir.path, OWNER)).toBeNull();
+  expect(JSON.parse(readFileSync(join(dir.path, LOCK_NAME), "utf8")).uncontrollable).toBeNull();
 });
 
 test("Lifetime lets a directory have one daemon", async () => {
