@@ -322,22 +322,62 @@ EXPORT int32_t fh_statfs(const char *path, uint32_t *out, uint32_t capacity)
 
 /* ---- scan ----------------------------------------------------------------------------------------------------- */
 
-/* Entries of an open directory, in the shape of fanotify's records: for each {u32 record_len, u32 flags, u32 bytes,
- * s32 type, handle, name, NUL, padding to 4}. Only subdirectories, or all; what is no directory comes without a
- * handle. flags 1: another filesystem is mounted there (the handle is that one's root); 2: no directory.
+/* Entries of an open directory, in the shape of fanotify's records: for each {u32 record_len, u32 flags, times, u32
+ * bytes, s32 type, handle, name, NUL, padding to 4}. Only subdirectories, or all; what is no directory comes without a
+ * handle. flags 1: another filesystem is mounted there (the handle is that one's root); 2: no directory; 4: with
+ * times, {double born, written, changed, size}: milliseconds since 1970 (NaN where the filesystem doesn't know its
+ * births), and bytes; 8: a regular file. Times are asked for where until_ms > 0.
  *
  * Returns the bytes written; *position is where to go on (0: all done), because one directory may hold more than a
- * buffer does. It is opaque: ext4's positions are 63-bit hashes. */
-static int64_t scan_entries(int fd, int all, unsigned char *to, uint32_t capacity, int64_t *position)
+ * buffer does, or than may be looked at in one go. It is opaque: ext4's positions are 63-bit hashes. */
+enum { SCAN_DIRECTORIES, SCAN_TOUCHED, SCAN_ALL };
+#define SCAN_MOUNTED 1
+#define SCAN_NO_DIRECTORY 2
+#define SCAN_TIMED 4
+#define SCAN_REGULAR 8
+/* Of 32 KiB of entries each: some thousand entries, and a few milliseconds where each one's times are asked for. */
+#define SCAN_READS_MAX 4
+
+struct scan {
+	int what;
+	double since_ms, until_ms;
+};
+
+static double milliseconds(const struct statx_timestamp *time)
+{
+	return (double)time->tv_sec * 1e3 + (double)(time->tv_nsec / 1000000);
+}
+
+static void times_of(const struct statx *st, double *times)
+{
+	times[0] = st->stx_mask & STATX_BTIME ? milliseconds(&st->stx_btime) : __builtin_nan("");
+	times[1] = milliseconds(&st->stx_mtime);
+	times[2] = milliseconds(&st->stx_ctime);
+	times[3] = (double)st->stx_size;
+}
+
+static int in_span(const struct scan *scan, double time_ms)
+{
+	return time_ms >= scan->since_ms && time_ms <= scan->until_ms;
+}
+
+/* Made, written or changed in the span. A time of writing alone can be set by anybody: it counts for what was changed
+ * since. */
+static int is_touched(const struct scan *scan, const double *times)
+{
+	return in_span(scan, times[0]) || in_span(scan, times[2]) || (in_span(scan, times[1]) && times[2] >= scan->since_ms);
+}
+
+static int64_t scan_entries(int fd, const struct scan *scan, unsigned char *to, uint32_t capacity, int64_t *position)
 {
 	struct handle handle;
 	char entries[32768];
 	uint32_t used = 0;
-	int home_mount = -1;
+	int home_mount = -1, timed = scan->until_ms > 0;
 
 	if (handle_of(fd, "", AT_EMPTY_PATH, &handle, &home_mount) < 0 || (*position > 0 && lseek(fd, *position, SEEK_SET) < 0))
 		return -errno;
-	for (;;) {
+	for (int reads = 0; reads < SCAN_READS_MAX; reads++) {
 		int64_t got = syscall(SYS_getdents64, fd, entries, sizeof entries);
 
 		if (got < 0)
@@ -349,50 +389,76 @@ static int64_t scan_entries(int fd, int all, unsigned char *to, uint32_t capacit
 		for (int64_t at = 0; at < got;) {
 			struct dirent64 *entry = (struct dirent64 *)(entries + at);
 			const char *name = entry->d_name;
-			size_t name_size = strlen(name) + 1;
-			uint32_t head[4], length;
+			size_t name_size = strlen(name) + 1, times_size = 0;
+			uint32_t head[2], length, length_to_name, flags = 0;
+			double times[4];
 			struct statx st;
 			int mount_id = home_mount, directory = entry->d_type == DT_DIR;
 
 			at += entry->d_reclen;
-			if (!all && !directory && entry->d_type != DT_UNKNOWN)
+			if (scan->what == SCAN_DIRECTORIES && !directory && entry->d_type != DT_UNKNOWN)
 				goto next;
 			if (name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0)))
 				goto next;
-			if (entry->d_type == DT_UNKNOWN) {
-				if (syscall(SYS_statx, fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
+			if (timed || entry->d_type == DT_UNKNOWN) {
+				if (syscall(SYS_statx, fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+					    STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
 					goto next;
 				directory = S_ISDIR(st.stx_mode);
-				if (!all && !directory)
+				if (scan->what == SCAN_DIRECTORIES && !directory)
 					goto next;
 			}
+			if (timed) {
+				times_of(&st, times);
+				if (scan->what == SCAN_TOUCHED && !directory && !is_touched(scan, times))
+					goto next;
+				times_size = sizeof times;
+				flags |= SCAN_TIMED | (S_ISREG(st.stx_mode) ? SCAN_REGULAR : 0);
+			}
 			if (!directory)
-				handle.bytes = 0;
+				handle.bytes = 0, handle.type = 0;
 			/* Gone since getdents, or a filesystem that has no handles: nothing to tell. */
 			else if (handle_of(fd, name, 0, &handle, &mount_id) < 0)
 				goto next;
-			length = (uint32_t)(sizeof head + handle.bytes + name_size + 3) & ~3u;
+			length_to_name = (uint32_t)(sizeof head + times_size + offsetof(struct handle, data) + handle.bytes);
+			length = (uint32_t)(length_to_name + name_size + 3) & ~3u;
 			if (length > capacity - used)
 				return used == 0 ? -EOVERFLOW : (int64_t)used;
 			head[0] = length;
-			head[1] = (mount_id != home_mount ? 1 : 0) | (directory ? 0 : 2);
-			head[2] = handle.bytes;
-			head[3] = directory ? (uint32_t)handle.type : 0;
+			head[1] = flags | (mount_id != home_mount ? SCAN_MOUNTED : 0) | (directory ? 0 : SCAN_NO_DIRECTORY);
 			memset(to + used + length - 4, 0, 4);
 			memcpy(to + used, head, sizeof head);
-			memcpy(to + used + sizeof head, handle.data, handle.bytes);
-			memcpy(to + used + sizeof head + handle.bytes, name, name_size);
+			memcpy(to + used + sizeof head, times, times_size);
+			memcpy(to + used + sizeof head + times_size, &handle, offsetof(struct handle, data) + handle.bytes);
+			memcpy(to + used + length_to_name, name, name_size);
 			used += length;
 next:
 			*position = entry->d_off;
 		}
 	}
+	return used;
+}
+
+/* Times of what path names, a final link itself: {born, written, changed, size} as above. Returns its type (S_IFMT). */
+EXPORT int32_t fh_times(const char *path, double *out, uint32_t capacity)
+{
+	struct statx st;
+
+	if (capacity < 4)
+		return -EINVAL;
+	if (syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		    STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+		return -errno;
+	times_of(&st, out);
+	return st.stx_mode & S_IFMT;
 }
 
 /* Subdirectories of a directory that is opened by its handle, so that neither its depth nor a rename in the
- * meantime matters. */
-EXPORT double fh_scan(int32_t mount_fd, const void *handle_bytes, uint32_t size, void *out, uint32_t capacity, int64_t *position)
+ * meantime matters; with until_ms > 0 also whatever else was made, written or changed in that span. */
+EXPORT double fh_scan(int32_t mount_fd, const void *handle_bytes, uint32_t size, double since_ms, double until_ms, void *out,
+		      uint32_t capacity, int64_t *position)
 {
+	const struct scan scan = {until_ms > 0 ? SCAN_TOUCHED : SCAN_DIRECTORIES, since_ms, until_ms};
 	struct handle handle;
 	int64_t rc = copy_handle(&handle, handle_bytes, size);
 	int fd;
@@ -403,15 +469,17 @@ EXPORT double fh_scan(int32_t mount_fd, const void *handle_bytes, uint32_t size,
 	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
 	if (fd < 0)
 		return -errno;
-	rc = scan_entries(fd, 0, out, capacity, position);
+	rc = scan_entries(fd, &scan, out, capacity, position);
 	close(fd);
 	return (double)rc;
 }
 
-/* All entries of an open directory. */
-EXPORT double fh_scan_open(int32_t fd, void *out, uint32_t capacity, int64_t *position)
+/* All entries of an open directory; with_times: of each one. */
+EXPORT double fh_scan_open(int32_t fd, int32_t with_times, void *out, uint32_t capacity, int64_t *position)
 {
-	return (double)scan_entries(fd, 1, out, capacity, position);
+	const struct scan scan = {SCAN_ALL, 0, with_times};
+
+	return (double)scan_entries(fd, &scan, out, capacity, position);
 }
 
 /* ---- mounts --------------------------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@ import type { WatchedPath } from "../pipeline/watched-path.ts";
 import { Handler } from "./handler.ts";
 import { openLog, segmentSizeOf } from "./logs.ts";
 import type { DaemonOptions } from "./options.ts";
+import { isOwnFile } from "./own-files.ts";
 import { queueBound } from "./queue-bound.ts";
 import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
@@ -37,6 +38,8 @@ export class Daemon {
   private readonly reporter: StatusReporter;
   private readonly service = new Service(process.env);
   private faulty = false;
+  /** The config, where this daemon wrote the default one. */
+  private madeConfig: string | null = null;
   private ended: (code: ExitCode) => void = () => {};
 
   /**
@@ -55,6 +58,7 @@ export class Daemon {
     this.previousRun = this.lifetime.previousLife();
     try {
       if (!config.configFound && createMissingConfig(places, owner)) {
+        this.madeConfig = config.configFile;
         options.say(`wrote the default config to ${config.configFile}`);
       }
       const stored = loadStore(config.managedFile, owner);
@@ -65,6 +69,7 @@ export class Daemon {
         queueEvents: queueBound(),
         identification: "auto",
         logDir: config.logDir,
+        isOurs: (directory, name) => isOwnFile(this.config, this.madeConfig, directory, name),
         debug: options.debug ? options.say : null,
         onFault: (error) => this.fail(error),
       });
@@ -83,6 +88,7 @@ export class Daemon {
       (message) => this.note(message),
       () => {
         this.reporter.sample();
+        this.pipeline.tick();
         void this.openControl();
       },
     );
@@ -156,6 +162,7 @@ export class Daemon {
     const timeMs = this.pipeline.now();
     if (gap !== null) this.pipeline.gap(watched, gap, timeMs);
     watched.log.watch(changed ? "changed" : "started", timeMs);
+    if (gap !== null) this.pipeline.rescan(watched, gap);
     return watched;
   }
 
@@ -167,17 +174,6 @@ export class Daemon {
     watched.log.watch("stopped", this.pipeline.now());
     watched.log.close();
     return watched.log.path;
-  }
-
-  /** Says so when the logs lie inside the tree: harmless, but worth knowing. */
-  logDirNote(managed: ManagedPath): string[] {
-    const { logDir } = this.config;
-    const inside =
-      logDir === managed.path || logDir.startsWith(managed.path === "/" ? "/" : `${managed.path}/`);
-    if (!inside) return [];
-    return [
-      `the logs lie inside this tree (${logDir}): fsmon's own writing there is not recorded, nor is reading them`,
-    ];
   }
 
   status(): DaemonStatus {

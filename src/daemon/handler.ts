@@ -6,6 +6,7 @@ import { checkPatterns } from "../filter/filter.ts";
 import { nearest } from "../filter/nearest.ts";
 import { updateStore } from "../managed/store.ts";
 import type { Daemon } from "./daemon.ts";
+import { logDirNote } from "./own-files.ts";
 
 /**
  * The event loop stands still meanwhile, so not long: the owner could hold the lock for ever. The kernel's
@@ -50,7 +51,7 @@ export class Handler implements ControlHandler {
       reason: watched.reason,
       replaced: known,
       logFile: watched.log.path,
-      notes: [...watched.notes, ...this.daemon.logDirNote(entry)],
+      notes: [...watched.notes, ...logDirNote(config, entry)],
     };
   }
 

@@ -67,3 +67,33 @@ export function sizeOfHandle(mountFd: number, handle: Uint8Array): number {
   const size = helper().fh_handle_size(mountFd, handle, handle.length);
   return size < 0 ? -1 : size;
 }
+
+export interface ObjectTimes {
+  /** Milliseconds since 1970; NaN where the filesystem doesn't keep it. */
+  bornMs: number;
+  writtenMs: number;
+  changedMs: number;
+  sizeBytes: number;
+  directory: boolean;
+  /** A file, as opposed to a symlink, a fifo … */
+  regular: boolean;
+}
+
+const times = new Float64Array(4);
+/** S_IFMT's values (linux/stat.h). */
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+
+/** Of what path names, a final symlink itself; null where nothing is there, or can't be asked. */
+export function timesOf(path: string): ObjectTimes | null {
+  const type = helper().fh_times(cPath(path), times, times.length);
+  if (type < 0) return null;
+  return {
+    bornMs: times[0]!,
+    writtenMs: times[1]!,
+    changedMs: times[2]!,
+    sizeBytes: times[3]!,
+    directory: type === S_IFDIR,
+    regular: type === S_IFREG,
+  };
+}

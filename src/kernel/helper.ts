@@ -56,11 +56,14 @@ const SYMBOLS = {
   },
   fh_handle_size: { args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */], returns: "f64" },
   fh_statfs: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
+  fh_times: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_scan: {
     args: [
       "i32" /* mount_fd */,
       "ptr" /* handle */,
       "u32" /* size */,
+      "f64" /* since_ms */,
+      "f64" /* until_ms */,
       "ptr" /* out */,
       "u32" /* capacity */,
       "ptr" /* position */,
@@ -68,7 +71,13 @@ const SYMBOLS = {
     returns: "f64",
   },
   fh_scan_open: {
-    args: ["i32" /* fd */, "ptr" /* out */, "u32" /* capacity */, "ptr" /* position */],
+    args: [
+      "i32" /* fd */,
+      "i32" /* with_times */,
+      "ptr" /* out */,
+      "u32" /* capacity */,
+      "ptr" /* position */,
+    ],
     returns: "f64",
   },
   fh_mount_open: { args: ["ptr" /* path */, "ptr" /* is_copy */], returns: "i32" },

@@ -19,6 +19,8 @@ export interface Gap {
   toMs: number;
   /** How many events are missing; null when that is not known. */
   lost: number | null;
+  /** How many changes a rescan found and had no room for: it was cut short there. */
+  untold?: number;
 }
 
 const encoder = new TextEncoder();
@@ -42,6 +44,7 @@ export function encodeGap(managedPath: string, gap: Gap, timeMs: number): Uint8A
     gap_from: formatTime(Math.min(gap.fromMs, gap.toMs)),
     gap_to: formatTime(Math.max(gap.fromMs, gap.toMs)),
     lost: gap.lost,
+    ...(gap.untold === undefined ? {} : { untold: gap.untold }),
   });
 }
 

@@ -49,6 +49,8 @@ export class LineMaker {
     private readonly watchOf: (watch: Watch) => WatchedPath | undefined,
     private readonly attribution: Attribution,
     private readonly logDir: string,
+    /** What the daemon itself writes, which reading directories shows as much as anything else. */
+    private readonly isOurs: (directory: string, name: string) => boolean,
     withMount: WithMount,
   ) {
     this.sizes = new FileSizes(withMount);
@@ -95,6 +97,7 @@ export class LineMaker {
       const excluded = this.isExcluded(one, place, place_, watched);
       if (excluded || !this.wantsCommand(one, watched)) mask = 0;
       if (wanted && mask === 0) this.countFiltered(watched);
+      if (one.rescan !== null && mask !== 0) mask = this.found(one, mask, place_);
       // The size of a file that somebody else wrote matters when it is deleted.
       if (mask === 0 && (!learns || excluded)) continue;
       this.addJob(index, p, mask);
@@ -108,6 +111,13 @@ export class LineMaker {
     if (!watched.hasExcludes || one.nameBytes === 0 || place.onlyName !== null) return false;
     const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
     return watched.filter.excludesEntry(text.decoded, name);
+  }
+
+  /** What a rescan found is bounded, and nothing of our own. */
+  private found(one: Occurrence, mask: number, place: PlaceText): number {
+    const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
+    if (this.isOurs(place.decoded, name)) return 0;
+    return one.rescan!.take(bitCount(mask)) ? mask : 0;
   }
 
   private wantsCommand(one: Occurrence, { filter }: WatchedPath): boolean {
@@ -197,6 +207,12 @@ export class LineMaker {
     this.jobs[at + JOB_MASK] = mask;
     this.jobCount++;
   }
+}
+
+function bitCount(mask: number): number {
+  let count = 0;
+  for (let left = mask; left !== 0; left &= left - 1) count++;
+  return count;
 }
 
 function needsSize(one: Occurrence, mask: number): boolean {

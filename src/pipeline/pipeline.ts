@@ -18,8 +18,10 @@ import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Attribution } from "./attribution.ts";
+import { Awake } from "./awake.ts";
 import { LineMaker } from "./lines.ts";
 import { Pace } from "./pace.ts";
+import type { Loss } from "./rescanning.ts";
 import type { WatchedPath } from "./watched-path.ts";
 import { Watching } from "./watching.ts";
 
@@ -35,6 +37,8 @@ export interface PipelineOptions {
   queueEvents: number;
   identification: IdentificationWay;
   logDir: string;
+  /** Whether the daemon itself writes a file. */
+  isOurs: (directory: string, name: string) => boolean;
   /** Gets a line for each raw event; null unless asked for. */
   debug: ((line: string) => void) | null;
   /** A fault that must end the daemon. */
@@ -68,6 +72,7 @@ export class Pipeline {
   private emptiedNs = monotonicNs();
   /** Batches in a row whose end was left to the next. */
   private carriedRounds = 0;
+  private readonly awake = new Awake(Date.now());
   private timer: ReturnType<typeof setTimeout> | null = null;
   private stopped = false;
 
@@ -76,17 +81,19 @@ export class Pipeline {
     this.streams = new ProcessStreams(options.identification);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
-    this.watching = new Watching(this.queues);
+    this.watching = new Watching(this.queues, () => this.tellFound());
     const { watching } = this;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid);
     this.lines = new LineMaker(
       (watch) => watching.byWatch(watch),
       this.attributing,
       options.logDir,
+      options.isOurs,
       (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
     );
     this.waiter = new Waiter((fd) => {
       if (fd === watching.mounts.fd) watching.mounts.noteChange();
+      this.awake.woke(Date.now());
       this.guarded(() => this.turn());
     });
     this.waiter.add(this.queues.shared.fd, EPOLLIN);
@@ -98,6 +105,22 @@ export class Pipeline {
   /** Until when everything that happened is in the logs, as far as is known. */
   get completeUntilMs(): number {
     return this.emptiedMs;
+  }
+
+  /**
+   * Once a second: where nothing waits to be read, everything up to now is in the logs. Without it, an hour of silence before a
+   * loss would count as lost.
+   */
+  tick(): void {
+    this.awake.beat(Date.now());
+    if (this.stopped || this.timer !== null || this.carriedRounds > 0 || this.queues.pendingEvents() > 0)
+      return;
+    if (this.watching.mounts.hasChanged()) return;
+    const beforeNs = monotonicNs();
+    // Asked once more: what came between the two looks may be older than the clock's reading.
+    if (this.queues.pendingEvents() > 0) return;
+    this.emptiedMs = this.now();
+    this.emptiedNs = beforeNs;
   }
 
   /** Begins to serve events. */
@@ -116,6 +139,12 @@ export class Pipeline {
     this.watching.filesystems.release();
     this.schedule(0);
     return watched;
+  }
+
+  /** A log has a gap before this moment: what can be found out about it is read from the disk, and told as found. */
+  rescan(watched: WatchedPath, loss: Loss): void {
+    this.watching.rescanning.begin(watched, loss);
+    this.schedule(0);
   }
 
   /** Takes a path out: what happened until now is still written, the very next operation is not. */
@@ -219,6 +248,7 @@ export class Pipeline {
       this.lookAtMounts();
     }
     const working = this.watching.workOnTrees();
+    this.tellFound();
     this.watching.filesystems.release();
     const unfinished = working || this.carriedRounds > 0;
     const delayMs = unfinished ? 0 : this.pace.next(events, emptied);
@@ -246,11 +276,12 @@ export class Pipeline {
     this.eventsRead += batch.count;
     this.eventsLogged += this.lines.make(occurrences, timeMs);
     this.lines.flush(timeMs);
-    if (this.resolver.overflowed) this.overflow(timeMs);
+    if (this.resolver.overflowed) this.eventsLost("queue_overflow", null, timeMs);
     const refused = this.resolver.limbo.takeRefused();
-    if (refused > 0) this.gapEverywhere("internal", this.emptiedMs, refused, timeMs);
+    if (refused > 0) this.eventsLost("internal", refused, timeMs);
     this.watching.attachMoved();
     if (settled) {
+      this.watching.rescanning.caughtUp(this.emptiedMs, timeMs);
       this.watching.filesystems.caughtUp();
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
@@ -271,10 +302,21 @@ export class Pipeline {
     return this.carriedRounds > 0;
   }
 
-  private overflow(timeMs: number): void {
-    // The kernel doesn't say which filesystem lost what, nor how much: every log is concerned.
-    this.gapEverywhere("queue_overflow", this.emptiedMs, null, timeMs);
-    this.watching.verify();
+  /** The kernel doesn't say which filesystem lost what, nor how much: every log is concerned. */
+  private eventsLost(reason: GapReason, lost: number | null, timeMs: number): void {
+    const fromMs = this.emptiedMs;
+    this.gapEverywhere(reason, fromMs, lost, timeMs);
+    this.watching.verify({ reason, fromMs, toMs: timeMs });
+  }
+
+  /** What reading directories showed goes the way of all lines. */
+  private tellFound(): void {
+    const { found } = this.watching.rescanning;
+    if (found.count === 0) return;
+    const timeMs = this.now();
+    this.eventsLogged += this.lines.make(found, timeMs);
+    this.lines.flush(timeMs);
+    found.clear();
   }
 
   private processRecordsLost(count: number | null, timeMs: number): void {
@@ -284,6 +326,7 @@ export class Pipeline {
 
   private lookAtMounts(): void {
     this.watching.lookAtMounts(
+      this.awake.look(Date.now()),
       (concerned) => {
         for (const watched of concerned) {
           watched.unmountedSinceMs ??= this.emptiedMs;

@@ -9,9 +9,10 @@ import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import { Filesystems } from "../resolve/filesystems/filesystems.ts";
 import { InodeScanner } from "../resolve/filesystems/inode-scanner.ts";
 import { MountWatch, mountOf } from "../resolve/filesystems/mounts.ts";
-import { beginVerification, TreeScanner } from "../resolve/filesystems/scanner.ts";
+import { TreeScanner } from "../resolve/filesystems/scanner.ts";
 import type { StructureListener } from "../resolve/structure.ts";
 import type { Watch } from "../resolve/watch.ts";
+import { type Loss, Rescanning } from "./rescanning.ts";
 import { WatchedPath } from "./watched-path.ts";
 
 /** Of work on the trees, between two looks at the events. */
@@ -21,16 +22,18 @@ export class Watching implements StructureListener {
   readonly paths = new Map<string, WatchedPath>();
   readonly filesystems: Filesystems;
   readonly mounts = new MountWatch();
+  readonly rescanning: Rescanning;
   private readonly byId = new Map<number, WatchedPath>();
   private readonly scanner = new TreeScanner();
   private readonly inodeScanner: InodeScanner;
   private readonly toAttach = new Set<WatchedPath>();
   private nextId = 0;
 
-  constructor(queues: EventQueues) {
+  constructor(queues: EventQueues, tellFound: () => void) {
     const wantedMask = (watch: Watch) => this.byId.get(watch.id)?.filter.askedMask ?? 0;
     this.filesystems = new Filesystems(queues, this.mounts, wantedMask);
     this.inodeScanner = new InodeScanner(this.filesystems);
+    this.rescanning = new Rescanning(this.filesystems, (id) => this.byId.get(id), tellFound);
   }
 
   /** Hot. The managed path behind a place; undefined once it was removed. */
@@ -79,7 +82,7 @@ export class Watching implements StructureListener {
 
   /** Scans what is unscanned and sweeps what is unneeded, for a few milliseconds; true when something is left. */
   workOnTrees(): boolean {
-    let left = this.filesystems.isBehind;
+    let left = this.filesystems.isBehind || this.rescanning.isUnderWay;
     const untilMs = performance.now() + SCAN_SLICE_MS;
     for (const fs of this.filesystems.all()) {
       if (fs.unscanned.length === 0) {
@@ -91,8 +94,9 @@ export class Watching implements StructureListener {
   }
 
   private scan(fs: Filesystem, untilMs: number): boolean {
-    if (fs.inodeMarks !== null) return this.inodeScanner.scanSlice(fs, untilMs);
-    const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs);
+    const { found } = this.rescanning;
+    if (fs.inodeMarks !== null) return this.inodeScanner.scanSlice(fs, untilMs, found);
+    const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs, found);
     const done = this.filesystems.withMount(fs, slice, null);
     if (done !== null) return done;
     // Not now, because mounts have changed and will be looked at first; or not any more, and nothing is to be scanned.
@@ -102,11 +106,13 @@ export class Watching implements StructureListener {
   }
 
   /** Compares every tree with the disk: events were lost. */
-  verify(): void {
-    for (const fs of this.filesystems.all()) {
-      fs.inodeMarks?.clear();
-      beginVerification(fs);
-    }
+  verify(loss: Loss): void {
+    this.rescanning.beginAll(this.paths.values(), loss, (watched) => {
+      this.detach(watched);
+      this.attach(watched);
+    });
+    this.filesystems.updateMarks();
+    this.filesystems.coverLater();
   }
 
   /** Looks at the disk for paths whose way there was moved into place by the last batch. */
@@ -124,14 +130,18 @@ export class Watching implements StructureListener {
    * Follows what was mounted and unmounted: what is managed may be elsewhere now, or gone with its mark, which the
    * kernel removes silently.
    *
+   * @param sinceMs when the mounts were the same as before for the last time
    * @param unmounted is told the managed paths that lost something by it
    * @param whole is told those that have it all again, once it is being watched
    */
   lookAtMounts(
+    sinceMs: number,
     unmounted: (concerned: Iterable<WatchedPath>) => void,
     whole: (watched: WatchedPath) => void,
   ): void {
     if (!this.mounts.changed()) return;
+    const { rescanning } = this;
+    const known = new Map([...this.paths.values()].map((one) => [one, rescanning.beginningKeys(one)]));
     const before = this.filesystems.mounts;
     const beginnings = this.beginnings();
     const { gone, vanished } = this.filesystems.refreshMounts();
@@ -147,6 +157,12 @@ export class Watching implements StructureListener {
     for (const watched of this.paths.values()) this.toAttach.add(watched);
     this.attachMoved();
     this.filesystems.coverLater();
+    const toMs = Date.now();
+    for (const [watched, before] of known) {
+      // What happened between the mounting and its mark sent no event.
+      const fromMs = watched.unmountedSinceMs ?? sinceMs;
+      rescanning.beginNew(watched, before, { reason: "unmounted", fromMs, toMs });
+    }
     for (const watched of this.paths.values()) {
       if (watched.unmountedSinceMs !== null && watched.unmounted.size === 0) whole(watched);
     }
@@ -198,6 +214,7 @@ export class Watching implements StructureListener {
 
   /** Detaches for good, or for other filters: what only this path needed leaves the trees bit by bit. */
   private forget(watched: WatchedPath): void {
+    this.rescanning.forget(watched);
     for (const fs of this.filesystems.all()) {
       if (!fs.watches().has(watched)) continue;
       fs.forgetScan(watched);

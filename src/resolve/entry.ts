@@ -17,7 +17,8 @@ export function entryPlaces(
   return places;
 }
 
-function wantsEntry(place: Place, bytes: Uint8Array, nameAt: number, nameBytes: number): boolean {
+/** Hot. Whether an entry of that name is managed from this place. */
+export function wantsEntry(place: Place, bytes: Uint8Array, nameAt: number, nameBytes: number): boolean {
   if (place.onlyName !== null) return sameBytes(place.onlyName, bytes, nameAt, nameBytes);
   return place.watch.recursive || place.depth === 0;
 }

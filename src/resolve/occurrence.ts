@@ -2,6 +2,7 @@
 // rename), from which the writer makes a line per type and managed path. Pooled: a batch of thousands
 // allocates none.
 import type { Filesystem } from "./filesystems/filesystem.ts";
+import type { Rescan } from "./filesystems/rescan.ts";
 import type { Place } from "./watch.ts";
 
 export class Occurrence {
@@ -29,6 +30,8 @@ export class Occurrence {
   otherEnd: Uint8Array | null = null;
   /** Found by reading a directory: nobody knows who did it, nor when. */
   found = false;
+  /** After which loss it was found; it bounds how much is told. */
+  rescan: Rescan | null = null;
   /** FS_ERROR: errno and count. */
   error = 0;
   errorCount = 0;
@@ -79,6 +82,7 @@ export class Occurrences {
     one.moved = false;
     one.otherEnd = null;
     one.found = false;
+    one.rescan = null;
     one.error = 0;
     one.filesystem = null;
     one.objectAt = -1;

@@ -179,8 +179,10 @@ export class RenameResolver {
     const node = fs.tree.put(bytes, objectAt, newNode, name);
     fs.verified?.add(node);
     fs.placesChanged();
-    // From outside, or from under an exclude pattern or a non-recursive path: its inside was never told.
-    if (known === NOT_FOUND || !wasInScope || !fs.followsChildren(before)) fs.unscanned.push(node);
+    // From outside, or from under an exclude pattern or a non-recursive path: its inside was never told. While the tree is compared
+    // with the disk, it may have left the part that is still to be read for the one that was.
+    const wasFollowed = known !== NOT_FOUND && wasInScope && fs.followsChildren(before);
+    if (!wasFollowed || fs.verified !== null) fs.unscanned.push(node);
     if (expected) directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { DecodeError } from "../../src/decode/error.ts";
-import { decodeScan } from "../../src/decode/scan.ts";
+import { decodeScan, ScanEntry } from "../../src/decode/scan.ts";
 import { Bytes } from "../support/bytes.ts";
 import { attempt, refusedOf } from "./damage.ts";
 import { handle, inode } from "./fan-bytes.ts";
@@ -9,24 +9,31 @@ interface Found {
   handle: Buffer;
   name: Buffer;
   mounted: boolean;
+  times?: number[];
+  regular?: boolean;
 }
 
 function decode(bytes: Buffer, length = bytes.length): Found[] {
   const found: Found[] = [];
-  decodeScan(bytes, length, (handleAt, handleBytes, nameAt, nameBytes, mounted) => {
+  const one = new ScanEntry();
+  decodeScan(bytes, length, one, () => {
+    const { handleAt, handleBytes, nameAt, nameBytes, mounted, regular } = one;
+    const times = [one.bornMs, one.writtenMs, one.changedMs, one.sizeBytes];
     found.push({
       handle: Buffer.from(bytes.subarray(handleAt, handleAt + handleBytes)),
       name: Buffer.from(bytes.subarray(nameAt, nameAt + nameBytes)),
       mounted,
+      ...(one.timed ? { times, regular } : {}),
     });
   });
   return found;
 }
 
-function entry(fileHandle: Uint8Array, name: string | Uint8Array, flags = 0): Buffer {
+function entry(fileHandle: Uint8Array, name: string | Uint8Array, flags = 0, times: number[] = []): Buffer {
   const bytes = new Bytes()
     .u32("record_len", 0)
     .u32("flags", flags)
+    .raw("times", new Uint8Array(Float64Array.from(times).buffer))
     .raw("handle", fileHandle)
     .raw("name", name)
     .u8("NUL", 0)
@@ -46,6 +53,17 @@ describe("decodeScan()", () => {
       { handle: inode(12), name: Buffer.from("a"), mounted: false },
       { handle: inode(13), name: Buffer.from("mounted"), mounted: true },
       { handle: handle(Array(32).fill(7), 0x4d), name: Buffer.alloc(255, 0xff), mounted: false },
+    ]);
+  });
+
+  test("reads times and size where a record has them", () => {
+    const times = [1.5e12, 1.6e12, 1.7e12, 4711];
+    const none = Buffer.alloc(8);
+    const timed = [entry(inode(12), "d", 4, times), entry(none, "f", 4 | 2 | 8, times), SAMPLES[0]!];
+    expect(decode(Buffer.concat(timed))).toEqual([
+      { handle: inode(12), name: Buffer.from("d"), mounted: false, times, regular: false },
+      { handle: none, name: Buffer.from("f"), mounted: false, times, regular: true },
+      { handle: inode(12), name: Buffer.from("a"), mounted: false },
     ]);
   });
 
@@ -96,7 +114,9 @@ describe("decodeScan()", () => {
 
   test("never throws anything else and never points out of the bytes, however they are damaged (seed 4)", () => {
     const refused = refusedOf(20_000, 4, Buffer.concat(SAMPLES), (bytes, length) => {
-      decodeScan(bytes, length, (handleAt, handleBytes, nameAt, nameBytes) => {
+      const one = new ScanEntry();
+      decodeScan(bytes, length, one, () => {
+        const { handleAt, handleBytes, nameAt, nameBytes } = one;
         if (handleAt + handleBytes > nameAt || nameAt + nameBytes >= length) throw new Error("out of bounds");
       });
     });

@@ -1,13 +1,13 @@
 // Where the kernel itself loses something the log says so, and is right again afterwards.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { command, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { hasMemoryGroups, MemoryLimit } from "../support/memory-limit.ts";
+import { TreeModel } from "../support/replay.ts";
 import { until } from "../support/wait.ts";
 
-/** cgroup v1's memory controller; a limit there bounds the kernel's queue too (src/daemon/queue-bound.ts). */
-const MEMORY_GROUPS = "/sys/fs/cgroup/memory";
 const LIMIT_BYTES = 128 << 20;
 
 describe.skipIf(captureObstacle !== null)("loss (needs root and mounts)", () => {
@@ -22,16 +22,18 @@ describe.skipIf(captureObstacle !== null)("loss (needs root and mounts)", () => 
     filesystem.unmount();
   });
 
-  test.skipIf(!existsSync(join(MEMORY_GROUPS, "memory.limit_in_bytes")))(
+  test.skipIf(!hasMemoryGroups)(
     "stopped in the middle of a storm under a memory limit it lives on, says GAP, and knows every directory again (needs cgroup v1 memory)",
     async () => {
       const root = join(filesystem.path, "storm");
       mkdirSync(root);
-      const group = join(MEMORY_GROUPS, `fsmon-test-${process.pid}`);
-      mkdirSync(group);
+      mkdirSync(join(root, "from/inside"), { recursive: true });
+      writeFileSync(join(root, "from/inside/f"), "");
+      writeFileSync(join(root, "kept"), "");
+      const before = TreeModel.of(root);
+      const limit = new MemoryLimit(LIMIT_BYTES);
       try {
-        writeFileSync(join(group, "memory.limit_in_bytes"), String(LIMIT_BYTES));
-        await daemon.start([], ["sh", "-c", `echo $$ > ${group}/cgroup.procs && exec "$@"`, "sh"]);
+        await daemon.start([], limit.wrapper);
         await daemon.add(root, "-r");
         mkdirSync(join(root, "vanishing"));
         await daemon.settle(root);
@@ -43,6 +45,8 @@ import os
 for i in range(100000):
     os.close(os.open('f', os.O_CREAT | os.O_WRONLY)); os.unlink('f')
 for d in '1234': os.rename('d' + d, 'e' + d); os.mkdir('e' + d + '/deep')
+os.rename('from', 'e1/to'); os.rename('e1/to/inside', 'e2/inside'); os.rmdir('e4/deep'); os.mkdir('fresh'); os.mkdir('fresh/er')
+open('fresh/er/f', 'w').write('123'); open('kept', 'a').write('1')
 "`;
         const done = await command(["sh", "-c", storm]);
         expect(done).toMatchObject({ code: 0, stderr: "" });
@@ -65,11 +69,30 @@ for d in '1234': os.rename('d' + d, 'e' + d); os.mkdir('e' + d + '/deep')
           join(root, "e3/deep/after"),
           join(root, "e3/deep/after"),
         ]);
+        // What the disk shows was told, and puts the tree right.
+        const found = daemon.events(root).filter((line) => line.origin === "scan");
+        const words = found.map((line) => `${line.event_type} ${line.path.slice(root.length + 1)}`);
+        for (const word of [
+          "MOVED_TO e1",
+          "CREATE e1/deep",
+          "MOVED_TO e1/to",
+          "MOVED_TO e2/inside",
+          "CREATE fresh",
+        ])
+          expect(words).toContain(word);
+        expect(words).toContain("CREATE fresh/er/f");
+        expect(words).toContain("CLOSE_WRITE kept");
+        expect(found.find((line) => line.path.endsWith("e2/inside"))?.from).toMatch(/\/inside$/);
+        expect(words).not.toContain("DELETE e4/deep");
+        expect(found.find((line) => line.path.endsWith("fresh/er/f"))?.file_size).toBe(3);
+        // But for the file of the storm, whose last removal nobody can know of.
+        const differences = before.replay(daemon.lines(root)).differences();
+        expect(differences.filter((text) => !text.endsWith("/storm/f"))).toEqual([]);
         expect(await daemon.stop()).toBe(0);
-        expect(readdirSync(root).sort()).toEqual(["e1", "e2", "e3", "e4"]);
+        expect(readdirSync(root).sort()).toEqual(["e1", "e2", "e3", "e4", "fresh", "kept"]);
       } finally {
         await daemon.destroy();
-        rmdirSync(group);
+        limit.remove();
       }
     },
     60_000,

@@ -65,7 +65,10 @@ describe("a helper function answers -errno to", () => {
     ];
     for (const [bytes, size] of sizes) {
       expect([size, c.fh_handle_path(0, bytes, size, out, out.length)]).toEqual([size, -EINVAL]);
-      expect([size, c.fh_scan(0, bytes, size, out, out.length, new Uint32Array(2))]).toEqual([size, -EINVAL]);
+      expect([size, c.fh_scan(0, bytes, size, 0, 0, out, out.length, new Uint32Array(2))]).toEqual([
+        size,
+        -EINVAL,
+      ]);
     }
   });
 

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeScan } from "../../src/decode/scan.ts";
+import { decodeScan, ScanEntry } from "../../src/decode/scan.ts";
 import { Failure } from "../../src/failure.ts";
 import { filesystemIdentity, handleOf, pathOfHandle } from "../../src/kernel/handles.ts";
 import { cPath } from "../../src/kernel/helper.ts";
@@ -171,24 +171,67 @@ describe("DirectoryScanner", () => {
       const bytes = Buffer.from(scanner.buffer.buffer);
       const found: string[] = [];
       let pieces = 0;
-      const result = onMount((fd) =>
-        scanner.scan(fd, handleAt(top), (length) => {
+      const entry = new ScanEntry();
+      onMount((fd) => {
+        scanner.startAt(null);
+        do {
+          const length = scanner.scan(fd, handleAt(top), null);
+          expect(length).toBeGreaterThanOrEqual(0);
           pieces++;
-          decodeScan(bytes, length, (handleFrom, handleBytes, nameAt, nameBytes, mounted) => {
+          decodeScan(bytes, length, entry, () => {
+            const { handleAt: from, handleBytes, nameAt, nameBytes } = entry;
             const name = bytes.toString("utf8", nameAt, nameAt + nameBytes);
             found.push(name);
-            expect(mounted).toBe(false);
+            expect([entry.mounted, entry.directory, entry.timed]).toEqual([false, true, false]);
             if (found.length % 100 === 0) {
               expect(Buffer.from(handleAt(join(top, name)))).toEqual(
-                Buffer.from(bytes.subarray(handleFrom, handleFrom + handleBytes)),
+                Buffer.from(bytes.subarray(from, from + handleBytes)),
               );
             }
           });
-        }),
-      );
-      expect(result).toBe(0);
+          // Another directory in between doesn't matter.
+          const next = scanner.next;
+          scanner.startAt(null);
+          scanner.scan(fd, handleAt(home), null);
+          scanner.startAt(next);
+        } while (scanner.next !== null);
+      });
       expect(pieces).toBeGreaterThan(1);
       expect(found.sort()).toEqual(names);
+    },
+  );
+
+  test.skipIf(!asRoot)(
+    "with a span, finds what was touched within it as well, and when (needs root)",
+    async () => {
+      const top = join(home, "touched");
+      mkdirSync(join(top, "before"), { recursive: true });
+      writeFileSync(join(top, "old"), "1");
+      writeFileSync(join(top, "changed"), "1");
+      await Bun.sleep(30);
+      const fromMs = Date.now() - 5;
+      await Bun.sleep(15);
+      writeFileSync(join(top, "new"), "123");
+      writeFileSync(join(top, "changed"), "12");
+      const toMs = Date.now() + 20;
+      const scanner = new DirectoryScanner();
+      const bytes = Buffer.from(scanner.buffer.buffer);
+      const entry = new ScanEntry();
+      const found = new Map<string, { born: boolean; written: boolean; size: number; regular: boolean }>();
+      const within = (ms: number) => ms >= fromMs && ms <= toMs;
+      onMount((fd) => {
+        const length = scanner.scan(fd, handleAt(top), { fromMs, toMs });
+        decodeScan(bytes, length, entry, () => {
+          expect(entry.timed).toBe(true);
+          const { bornMs, writtenMs, sizeBytes: size, regular } = entry;
+          const name = bytes.toString("utf8", entry.nameAt, entry.nameAt + entry.nameBytes);
+          found.set(name, { born: within(bornMs), written: within(writtenMs), size, regular });
+        });
+      });
+      expect([...found.keys()].sort()).toEqual(["before", "changed", "new"]);
+      expect(found.get("new")).toEqual({ born: true, written: true, size: 3, regular: true });
+      expect(found.get("changed")).toEqual({ born: false, written: true, size: 2, regular: true });
+      expect(found.get("before")).toMatchObject({ born: false, written: false, regular: false });
     },
   );
 
@@ -198,7 +241,7 @@ describe("DirectoryScanner", () => {
     const handle = handleAt(path);
     rmdirSync(path);
     const scanner = new DirectoryScanner();
-    expect(onMount((fd) => scanner.scan(fd, handle, () => {}))).toBe(-errnoOf("ESTALE"));
+    expect(onMount((fd) => scanner.scan(fd, handle, null))).toBe(-errnoOf("ESTALE"));
   });
 });
 

@@ -79,7 +79,13 @@ function add(
 
 function make(watches: readonly WatchedPath[], all: Occurrences, logDir = "/var/log/fsmon"): number {
   const byWatch = (watch: { id: number }) => watches.find((one) => one.id === watch.id);
-  const maker = new LineMaker(byWatch, new Attribution(table), logDir, (_fs, _work, otherwise) => otherwise);
+  const maker = new LineMaker(
+    byWatch,
+    new Attribution(table),
+    logDir,
+    () => false,
+    (_fs, _work, otherwise) => otherwise,
+  );
   const lines = maker.make(all, 0);
   maker.flush(0);
   return lines;

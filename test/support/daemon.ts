@@ -42,6 +42,8 @@ export interface LogLine {
   gap_from?: string;
   gap_to?: string;
   lost?: number | null;
+  untold?: number;
+  origin?: string;
   ppid?: number;
   exe?: string;
   error?: number;

@@ -8,6 +8,8 @@ import type { Anchor, Expectation, Place, Watch } from "../watch.ts";
 import { bytesKey, bytesOfKey } from "./handle-key.ts";
 import type { InodeMarks } from "./inode-marks.ts";
 import type { Mount } from "./mounts.ts";
+import { NodeSet } from "./node-set.ts";
+import type { Rescan } from "./rescan.ts";
 import { isSubvolume } from "./subvolume.ts";
 import { DirectoryTree, NOT_FOUND, NOWHERE } from "./tree.ts";
 
@@ -19,7 +21,7 @@ const CACHED_PATH_BYTES_MAX = 4 << 20;
 const SWEEP_STEP = 64;
 
 export class Filesystem {
-  readonly tree = new DirectoryTree();
+  tree = new DirectoryTree();
   /** Nodes at which a managed path (or a mount below one) begins. */
   readonly anchors = new Map<number, Anchor[]>();
   /** Nodes of directories above managed paths: entries to look out for. */
@@ -37,7 +39,15 @@ export class Filesystem {
    */
   readonly fresh = new Set<number>();
   /** While directories are compared with the disk after a loss: the nodes found again. */
-  verified: Set<number> | null = null;
+  verified: NodeSet | null = null;
+  /** Every directory in scope was known when the loss happened: one that isn't is new. */
+  wasWhole = false;
+  /** Managed paths that lost something, until all directories were read again. */
+  readonly rescans = new Map<Watch, Rescan>();
+  /** Directories that were read for these. */
+  readonly rescanned = new NodeSet();
+  /** Directories of which a part was read, and where to go on. */
+  readonly partlyScanned = new Map<number, Uint32Array>();
   /** Events the kernel's marks ask for now; 0 while unmarked. */
   markedMask = 0;
   /** Set where directories have to be marked one by one. */
@@ -177,9 +187,17 @@ export class Filesystem {
     this.expectations.delete(node);
     this.fresh.delete(node);
     this.inodeMarks?.forget(node);
+    this.partlyScanned.delete(node);
     for (const done of this.scannedFor.values()) done.delete(node);
     this.tree.remove(node);
     this.forgetPlaces(node);
+  }
+
+  /** It was mounted before, and this was known of it: whatever the first scan doesn't find any more has vanished. */
+  compareWith(tree: DirectoryTree): void {
+    this.tree = tree;
+    this.verified = new NodeSet();
+    this.wasWhole = true;
   }
 
   /** The directory was renamed to where nothing is known. */

@@ -13,6 +13,7 @@ import type { Filesystem } from "./filesystem.ts";
 import { markNew, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
 import { type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
+import { ParkedTrees } from "./parked-trees.ts";
 
 /**
  * What the tree itself lives on, whatever types a person chose. RENAME tells both ends at once, so MOVED_*
@@ -40,6 +41,7 @@ export class Filesystems {
   private nextId = 0;
   private lastFound: Filesystem | null = null;
   private readonly access: MountAccess;
+  private readonly parked = new ParkedTrees();
   mounts: Mount[] = readMounts();
 
   constructor(
@@ -81,6 +83,7 @@ export class Filesystems {
       gone.push(fs);
       this.forget(fs);
       this.departed.push(fs);
+      this.parked.park(fs);
     }
     const there = new Set(this.mounts.map(mountKey));
     return { gone, vanished: before.filter((mount) => !there.has(mountKey(mount))) };
@@ -141,6 +144,8 @@ export class Filesystems {
     if (typeof fs === "string") return fs;
     this.nextId++;
     fs.mounts = this.mountsOf(fs.device);
+    const tree = this.parked.take(fs);
+    if (tree !== null) fs.compareWith(tree);
     this.byFsid.set(fsidKey(fs.fsidLow, fs.fsidHigh), fs);
     this.byDevice.set(fs.device, fs);
     return fs;

@@ -5,6 +5,7 @@
 // Marking the layer below an overlay instead was weighed: one mark, no such race. But its events carry the layer's
 // names (copies under "#5", whiteouts, renames in the work directory), reads of a file that was never changed are in
 // another layer, and inside a container that layer can't be reached at all.
+import type { Place, Watch } from "../watch.ts";
 import { isTold, type Newborn } from "./newborn.ts";
 
 /** A directory that wasn't where the tree has it: renamed since, and the event still queued. */
@@ -14,6 +15,8 @@ export class InodeMarks {
   /** Directories whose beginning isn't settled yet, the older first, so that parents are told before children. */
   readonly newborns = new Map<number, Newborn>();
   private readonly missed = new Map<number, number>();
+  /** Managed paths with directories that can't be marked or read, and the first of these, in words. */
+  private readonly unmarked = new Map<Watch, string>();
 
   /** A directory was made: whatever is in it was made since. */
   born(node: number): void {
@@ -41,6 +44,20 @@ export class InodeMarks {
     if (attempts < ATTEMPTS_MAX) return true;
     this.forget(node);
     return false;
+  }
+
+  /** It is there and can't be marked, or not be read. */
+  lost(place: Place, code: string): void {
+    if (this.unmarked.has(place.watch)) return;
+    const path = Buffer.from(place.path).toString();
+    this.unmarked.set(place.watch, `${path} can't be watched (${code}), nor perhaps others`);
+  }
+
+  /** What was lost since this was asked last. */
+  takeLost(): Map<Watch, string> {
+    const lost = new Map(this.unmarked);
+    this.unmarked.clear();
+    return lost;
   }
 
   /** True when some wait for nothing but the end of the queue. */

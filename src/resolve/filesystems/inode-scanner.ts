@@ -1,27 +1,35 @@
 // Marks and reads directories one by one, where a filesystem allows no other way: by path, because handles there can't
 // be opened, each compared with its handle. A slice at a time, between batches of events.
 import { closeSync } from "node:fs";
-import { decodeScan } from "../../decode/scan.ts";
+import { decodeScan, ScanEntry } from "../../decode/scan.ts";
 import { DirectoryScanner } from "../../kernel/scan.ts";
+import { errnoName } from "../../kernel/syscall.ts";
+import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
+import { type Known, tellEntry, tellMove } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
+
+/** The directory isn't there any more, or not where the tree has it: its event is on the way. */
+const ELSEWHERE = new Set(["ENOENT", "ESTALE", "ENOTDIR", "ELOOP"]);
 
 export class InodeScanner {
   private readonly scanner = new DirectoryScanner();
   private readonly bytes = Buffer.from(this.scanner.buffer.buffer);
+  private readonly entry = new ScanEntry();
 
   constructor(private readonly filesystems: Filesystems) {}
 
   /**
    * @param untilMs on performance.now()'s clock
+   * @param found is told what came, changed or moved in the time that a rescan asks for
    * @returns true when nothing is left to mark and read
    */
-  scanSlice(fs: Filesystem, untilMs: number): boolean {
+  scanSlice(fs: Filesystem, untilMs: number, found: Occurrences): boolean {
     const again: number[] = [];
     while (fs.unscanned.length > 0) {
       const node = fs.unscanned.pop()!;
-      if (!this.scanDirectory(fs, node) && fs.inodeMarks!.miss(node)) again.push(node);
+      if (!this.scanDirectory(fs, node, found) && fs.inodeMarks!.miss(node)) again.push(node);
       if (performance.now() >= untilMs) break;
     }
     fs.unscanned.push(...again);
@@ -29,9 +37,8 @@ export class InodeScanner {
   }
 
   /** Returns false when the directory isn't where the tree has it. */
-  private scanDirectory(fs: Filesystem, node: number): boolean {
+  private scanDirectory(fs: Filesystem, node: number, found: Occurrences): boolean {
     const marks = fs.inodeMarks!;
-    const { tree } = fs;
     const places = fs.placesOf(node);
     const whole = places.find((place) => place.onlyName === null);
     // Excluded, moved out or removed since it was put on the list.
@@ -40,30 +47,67 @@ export class InodeScanner {
       return true;
     }
     const fd = this.filesystems.openDirectory(fs, whole.path, node);
-    if (fd < 0) return false;
+    if (fd < 0) {
+      const code = errnoName(-fd);
+      if (ELSEWHERE.has(code)) return false;
+      marks.lost(whole, code);
+      return true;
+    }
     const deeper = places.some((place) => place.onlyName === null && place.watch.recursive);
     const newborn = marks.newborns.has(node);
     // Marked first, read second: what is made in between is both an event and found, and told once.
-    fs.group.mark("inode", fd, fs.markedMask);
-    this.scanner.scanOpen(fd, (length) => {
-      decodeScan(this.bytes, length, (handleAt, _handleBytes, nameAt, nameBytes, mounted, directory) => {
-        if (mounted) return;
-        const name = this.bytes.subarray(nameAt, nameAt + nameBytes);
-        if (newborn) marks.found(node, Buffer.from(name).toString("latin1"), directory);
-        if (!directory) return;
-        let child = tree.find(this.bytes, handleAt);
-        if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
-          if (child !== NOT_FOUND) fs.placesChanged();
-          child = tree.put(this.bytes, handleAt, node, name);
-          fs.fresh.add(child);
-          if (newborn && deeper) marks.born(child);
-        }
-        fs.verified?.add(child);
-        if (deeper) fs.unscanned.push(child);
-      });
-    });
+    const refused = fs.group.mark("inode", fd, fs.markedMask);
+    if (refused < 0) marks.lost(whole, errnoName(-refused));
+    const telling = !newborn && fs.rescans.size > 0 && !fs.rescanned.has(node);
+    const each = () => this.meet(fs, node, deeper, newborn, telling, found);
+    this.scanner.startAt(null);
+    do {
+      const got = this.scanner.scanOpen(fd, telling);
+      if (got < 0) break;
+      decodeScan(this.bytes, got, this.entry, each);
+    } while (this.scanner.next !== null);
     closeSync(fd);
+    if (telling) fs.rescanned.add(node);
     marks.read(node);
     return true;
+  }
+
+  private meet(
+    fs: Filesystem,
+    node: number,
+    deeper: boolean,
+    newborn: boolean,
+    telling: boolean,
+    found: Occurrences,
+  ): void {
+    const { bytes, entry } = this;
+    const { tree } = fs;
+    const marks = fs.inodeMarks!;
+    if (entry.mounted) return;
+    const { handleAt, nameAt, nameBytes } = entry;
+    const name = bytes.subarray(nameAt, nameAt + nameBytes);
+    if (newborn) marks.found(node, Buffer.from(name).toString("latin1"), entry.directory);
+    if (!entry.directory) {
+      if (telling) tellEntry(fs, node, bytes, entry, "unknown", found);
+      return;
+    }
+    let child = tree.find(bytes, handleAt);
+    let known: Known = "here";
+    if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
+      if (child !== NOT_FOUND) fs.placesChanged();
+      else known = fs.wasWhole ? "unknown, and all others were known" : "unknown";
+      child = tree.put(bytes, handleAt, node, name);
+      fs.fresh.add(child);
+      if (newborn && deeper) marks.born(child);
+    } else if (fs.verified !== null) {
+      if (tree.parentOf(child) !== node || !tree.nameIs(child, name, 0, name.length)) {
+        tellMove(fs, child, node, name, found);
+        tree.move(child, node, name);
+        fs.placesChanged();
+      }
+    }
+    fs.verified?.add(child);
+    if (telling) tellEntry(fs, node, bytes, entry, known, found);
+    if (deeper) fs.unscanned.push(child);
   }
 }

@@ -2,85 +2,160 @@
 // while a million directories are read. A directory is opened by its handle; what the scan finds goes the
 // same way into the tree as what events tell.
 
-import { decodeScan } from "../../decode/scan.ts";
-import { DirectoryScanner } from "../../kernel/scan.ts";
+import { decodeScan, ScanEntry } from "../../decode/scan.ts";
+import { DirectoryScanner, type TimeSpan } from "../../kernel/scan.ts";
+import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
+import { NodeSet } from "./node-set.ts";
+import { type Known, spanOf, tellEntry, tellMove, tellVanished } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 export class TreeScanner {
   private readonly scanner = new DirectoryScanner();
   private readonly bytes = Buffer.from(this.scanner.buffer.buffer);
+  private readonly entry = new ScanEntry();
+  /** The longest handle record (HANDLE_RECORD_MAX_BYTES). */
+  private readonly handle = new Uint8Array(136);
 
   /**
    * Scans unscanned directories of one filesystem until none is left or the time is over.
    *
    * @param mountFd any directory on it, open for reading
    * @param untilMs on performance.now()'s clock
+   * @param found is told what came, changed or moved in the time that a rescan asks for
    * @returns true when nothing is left to scan
    */
-  scanSlice(fs: Filesystem, mountFd: number, untilMs: number): boolean {
+  scanSlice(fs: Filesystem, mountFd: number, untilMs: number, found: Occurrences): boolean {
+    const span = spanOf(fs);
     while (fs.unscanned.length > 0) {
-      this.scanDirectory(fs, mountFd, fs.unscanned.pop()!);
+      this.scanDirectory(fs, mountFd, fs.unscanned.pop()!, span, untilMs, found);
       if (performance.now() >= untilMs) break;
     }
     if (fs.unscanned.length > 0) return false;
     fs.settling = true;
-    if (fs.verified !== null) forgetUnverified(fs);
     return true;
   }
 
-  private scanDirectory(fs: Filesystem, mountFd: number, node: number): void {
-    const { tree } = fs;
+  private scanDirectory(
+    fs: Filesystem,
+    mountFd: number,
+    node: number,
+    span: TimeSpan | null,
+    untilMs: number,
+    found: Occurrences,
+  ): void {
+    const { scanner, bytes, entry } = this;
+    // Several managed paths lead to it: what it shows is told once.
+    const asked = span !== null && fs.rescanned.has(node) ? null : span;
     const places = fs.placesOf(node);
+    const begun = fs.partlyScanned.get(node) ?? null;
+    if (begun !== null) fs.partlyScanned.delete(node);
     // Excluded, moved out or removed since it was put on the list.
     if (!fs.followsChildren(places)) return;
     const deeper = places.some((place) => place.watch.recursive);
-    // A directory that is gone (ESTALE) is told by its DELETE event; one that can't be read is followed by
-    // events all the same.
-    this.scanner.scan(mountFd, tree.handleOf(node), (length) => {
-      decodeScan(this.bytes, length, (handleAt, _handleBytes, nameAt, nameBytes, mounted) => {
-        if (mounted) return;
-        const name = this.bytes.subarray(nameAt, nameAt + nameBytes);
-        let child = tree.find(this.bytes, handleAt);
-        if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
-          // Known without its place: a managed path begins there, seen through another mount.
-          if (child !== NOT_FOUND) fs.placesChanged();
-          child = tree.put(this.bytes, handleAt, node, name);
-          fs.fresh.add(child);
-          fs.verified?.add(child);
-        } else if (fs.verified !== null) {
-          this.verify(fs, child, node, name);
-        }
-        // Known ones too: another managed path may have known the directory and excluded what lies deeper.
-        if (deeper) fs.unscanned.push(child);
-      });
-    });
+    const each = () => this.meet(fs, node, deeper, asked !== null, found);
+    const handle = this.handle.subarray(0, fs.tree.copyHandle(node, this.handle));
+    scanner.startAt(begun);
+    do {
+      // A directory that is gone (ESTALE) is told by its DELETE event; one that can't be read is followed by
+      // events all the same.
+      const got = scanner.scan(mountFd, handle, asked);
+      if (got < 0) return;
+      decodeScan(bytes, got, entry, each);
+      if (scanner.next !== null && performance.now() >= untilMs) {
+        fs.partlyScanned.set(node, scanner.next);
+        fs.unscanned.push(node);
+        return;
+      }
+    } while (scanner.next !== null);
+    if (asked !== null) fs.rescanned.add(node);
+  }
+
+  /** An entry of a directory. Hot. */
+  private meet(fs: Filesystem, node: number, deeper: boolean, telling: boolean, found: Occurrences): void {
+    const { bytes, entry } = this;
+    const { tree } = fs;
+    if (entry.mounted) return;
+    if (!entry.directory) {
+      if (telling) tellEntry(fs, node, bytes, entry, "unknown", found);
+      return;
+    }
+    const { handleAt, nameAt, nameBytes } = entry;
+    let child = tree.find(bytes, handleAt);
+    let known: Known = "here";
+    if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
+      // Known without its place: a managed path begins there, seen through another mount.
+      if (child !== NOT_FOUND) fs.placesChanged();
+      else known = fs.wasWhole ? "unknown, and all others were known" : "unknown";
+      child = tree.putEntry(bytes, handleAt, node, nameAt, nameBytes);
+      fs.fresh.add(child);
+      fs.verified?.add(child);
+    } else if (fs.verified !== null) {
+      this.verify(fs, child, node, bytes.subarray(nameAt, nameAt + nameBytes), found);
+    }
+    if (telling) tellEntry(fs, node, bytes, entry, known, found);
+    // Known ones too: another managed path may have known the directory and excluded what lies deeper.
+    if (deeper) fs.unscanned.push(child);
   }
 
   /** After a loss the disk is right and the tree may not be. */
-  private verify(fs: Filesystem, child: number, parent: number, name: Uint8Array): void {
+  private verify(fs: Filesystem, child: number, parent: number, name: Uint8Array, found: Occurrences): void {
     fs.verified?.add(child);
     fs.fresh.add(child);
     if (fs.tree.parentOf(child) === parent && fs.tree.nameIs(child, name, 0, name.length)) return;
+    tellMove(fs, child, parent, name, found);
     fs.tree.move(child, parent, name);
     fs.placesChanged();
   }
 }
 
-/** Compares the tree with the disk: events were lost, so directories may have come, gone or moved unseen. */
-export function beginVerification(fs: Filesystem): void {
-  fs.verified = new Set();
+/**
+ * Compares the tree with the disk: events were lost, so directories may have come, gone or moved unseen.
+ *
+ * @param wasWhole false before the first scan was done: a directory that isn't known tells nothing then
+ */
+export function beginVerification(fs: Filesystem, wasWhole: boolean): void {
+  fs.wasWhole = wasWhole;
+  fs.inodeMarks?.clear();
+  fs.verified = new NodeSet();
+  fs.partlyScanned.clear();
   fs.unscanned.length = 0;
   for (const node of fs.anchors.keys()) fs.unscanned.push(node);
 }
 
-function forgetUnverified(fs: Filesystem): void {
-  const verified = fs.verified!;
+/** Occurrences between two calls of tell(). */
+const TOLD_AT_ONCE = 1024;
+
+/**
+ * All directories were read, and all events from before that are told: what wasn't met is gone.
+ *
+ * @param tell takes what was found, each time that some of it is there
+ */
+export function endVerification(fs: Filesystem, found: Occurrences, tell: () => void): void {
+  const { verified, tree } = fs;
+  if (verified === null) return;
   fs.verified = null;
-  fs.tree.forEach((node) => {
+  fs.wasWhole = false;
+  const gone: number[] = [];
+  tree.forEach((node) => {
     if (!verified.has(node) && !fs.fresh.has(node) && !fs.anchors.has(node) && !fs.expectations.has(node)) {
-      fs.tree.remove(node);
+      gone.push(node);
     }
   });
+  // What is inside before what it was in, as rm -rf does it.
+  const depths = new Map(gone.map((node) => [node, depthOf(fs, node)]));
+  gone.sort((a, b) => depths.get(b)! - depths.get(a)!);
+  for (const node of gone) {
+    tellVanished(fs, node, found);
+    if (found.count >= TOLD_AT_ONCE) tell();
+  }
+  if (found.count > 0) tell();
+  for (const node of gone) tree.remove(node);
   fs.placesChanged();
+}
+
+function depthOf(fs: Filesystem, node: number): number {
+  let depth = 0;
+  for (let at = node; at >= 0 && depth <= fs.tree.size; at = fs.tree.parentOf(at)) depth++;
+  return depth;
 }

@@ -55,10 +55,32 @@ export class DirectoryTree {
       this.move(known, parent, name);
       return known;
     }
+    return this.insert(bytes, at, parent, name, 0, name.length);
+  }
+
+  /** Hot. put() for an entry that was read: its name stands in the same bytes, and no view of it has to be made. */
+  putEntry(bytes: Uint8Array, at: number, parent: number, nameAt: number, nameBytes: number): number {
+    const known = this.find(bytes, at);
+    if (known !== NOT_FOUND) {
+      this.move(known, parent, bytes.subarray(nameAt, nameAt + nameBytes));
+      return known;
+    }
+    return this.insert(bytes, at, parent, bytes, nameAt, nameBytes);
+  }
+
+  private insert(
+    bytes: Uint8Array,
+    at: number,
+    parent: number,
+    name: Uint8Array,
+    nameAt: number,
+    nameBytes: number,
+  ): number {
     if ((this.size + 1) * 2 > this.slots.length) this.growSlots();
     const node = this.freed.pop() ?? this.newNode();
     const dataBytes = bytes[at]!;
-    this.records[node] = this.writeRecord(bytes, at + 8, dataBytes, bytes[at + 4]!, name);
+    const type = bytes[at + 4]!;
+    this.records[node] = this.writeRecord(bytes, at + 8, dataBytes, type, name, nameAt, nameBytes);
     this.setParent(node, parent);
     this.insertSlot(node, hash(bytes, at + 8, dataBytes));
     this.size++;
@@ -75,7 +97,7 @@ export class DirectoryTree {
     // The old record is read while the new one is written behind it: copy the handle out first, growth may
     // replace the blob.
     const data = Uint8Array.prototype.slice.call(this.blob, record, record + 2 + dataBytes);
-    this.records[node] = this.writeRecord(data, 2, dataBytes, data[1]!, name);
+    this.records[node] = this.writeRecord(data, 2, dataBytes, data[1]!, name, 0, name.length);
     this.compactWhenWasted();
   }
 
@@ -122,6 +144,18 @@ export class DirectoryTree {
     out[4] = this.blob[record + 1]!;
     out.set(this.blob.subarray(record + 2, record + 2 + dataBytes), 8);
     return out;
+  }
+
+  /** Hot. The same into bytes that are there already; returns its length. */
+  copyHandle(node: number, out: Uint8Array): number {
+    const { blob } = this;
+    const record = this.records[node]!;
+    const dataBytes = blob[record]!;
+    out.fill(0, 0, 8);
+    out[0] = dataBytes;
+    out[4] = blob[record + 1]!;
+    for (let i = 0; i < dataBytes; i++) out[8 + i] = blob[record + 2 + i]!;
+    return 8 + dataBytes;
   }
 
   nameIs(node: number, bytes: Uint8Array, at: number, length: number): boolean {
@@ -177,8 +211,10 @@ export class DirectoryTree {
     dataBytes: number,
     type: number,
     name: Uint8Array,
+    nameAt: number,
+    nameBytes: number,
   ): number {
-    const size = RECORD_OVERHEAD_BYTES + dataBytes + name.length;
+    const size = RECORD_OVERHEAD_BYTES + dataBytes + nameBytes;
     if (this.blobUsed + size > this.blob.length) {
       const blob = Buffer.allocUnsafe(grown(this.blob.length));
       blob.set(this.blob.subarray(0, this.blobUsed));
@@ -190,8 +226,8 @@ export class DirectoryTree {
     blob[at++] = dataBytes;
     blob[at++] = type;
     for (let i = 0; i < dataBytes; i++) blob[at++] = data[dataAt + i]!;
-    blob[at++] = name.length;
-    blob.set(name, at);
+    blob[at++] = nameBytes;
+    for (let i = 0; i < nameBytes; i++) blob[at++] = name[nameAt + i]!;
     this.blobUsed += size;
     return record;
   }

@@ -1,0 +1,218 @@
+// After a loss: what reading the directories shows of the time that nobody saw. What is there and was made, written or
+// changed in that time, and which directories came, went or have another place. Nobody knows who did it, nor when.
+// Never tells what an event that is still queued will tell, as far as times can show that.
+import type { ScanEntry } from "../../decode/scan.ts";
+import type { GapReason } from "../../event.ts";
+import * as abi from "../../kernel/abi.ts";
+import type { TimeSpan } from "../../kernel/scan.ts";
+import { wantsEntry } from "../entry.ts";
+import type { Occurrences } from "../occurrence.ts";
+import type { Place, Watch } from "../watch.ts";
+import type { Filesystem } from "./filesystem.ts";
+
+/** Lines that one rescan may write into one log: 20 MB of it at the most, a third of a segment. */
+const LINES_MAX = 100_000;
+/** The kernel stamps files with a clock that ticks 100 times a second on the slowest machines. */
+const TICK_MS = 10;
+
+const WRITTEN = abi.FAN_MODIFY | abi.FAN_CLOSE_WRITE;
+
+/** What one managed path lost, while its directories are read again; shared by its filesystems. */
+export class Rescan implements TimeSpan {
+  readonly fromMs: number;
+  private lines = 0;
+  /** Lines that there was no room for, since takeUntold(). */
+  private untold = 0;
+
+  constructor(
+    readonly reason: GapReason,
+    readonly gapFromMs: number,
+    readonly toMs: number,
+  ) {
+    this.fromMs = gapFromMs - TICK_MS;
+  }
+
+  /** One rescan for two losses, the second of which came while the first one's was under way. */
+  static joined(before: Rescan | undefined, now: Rescan): Rescan {
+    if (before === undefined) return now;
+    const both = new Rescan(now.reason, Math.min(before.gapFromMs, now.gapFromMs), now.toMs);
+    both.lines = before.lines;
+    both.untold = before.untold;
+    return both;
+  }
+
+  /** Room for so many lines; what doesn't fit is counted. */
+  take(lines: number): boolean {
+    if (this.lines + lines > LINES_MAX) {
+      this.untold += lines;
+      return false;
+    }
+    this.lines += lines;
+    return true;
+  }
+
+  /** Nothing is told any more, only counted. */
+  get isFull(): boolean {
+    return this.lines >= LINES_MAX;
+  }
+
+  takeUntold(): number {
+    const { untold } = this;
+    this.untold = 0;
+    return untold;
+  }
+
+  has(timeMs: number): boolean {
+    return timeMs >= this.fromMs && timeMs <= this.toMs;
+  }
+}
+
+/** The time that all rescans of a filesystem together ask for; null without one. */
+export function spanOf(fs: Filesystem): TimeSpan | null {
+  let span: TimeSpan | null = null;
+  for (const { fromMs, toMs } of fs.rescans.values()) {
+    if (span === null) span = { fromMs, toMs };
+    else span = { fromMs: Math.min(span.fromMs, fromMs), toMs: Math.max(span.toMs, toMs) };
+  }
+  return span;
+}
+
+/** How the tree had a directory that was read. */
+export type Known = "here" | "unknown" | "unknown, and all others were known";
+
+/** An entry that was read in a directory. The name is copied. */
+export function tellEntry(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  entry: ScanEntry,
+  known: Known,
+  out: Occurrences,
+): void {
+  let name: Uint8Array | null = null;
+  for (const place of fs.placesOf(node)) {
+    const rescan = fs.rescans.get(place.watch);
+    if (rescan === undefined || !wantsEntry(place, bytes, entry.nameAt, entry.nameBytes)) continue;
+    const mask = entry.directory ? directoryTypes(entry, rescan, known) : fileTypes(entry, rescan);
+    if (mask === 0) continue;
+    name ??= Uint8Array.from(bytes.subarray(entry.nameAt, entry.nameAt + entry.nameBytes));
+    add(mask, rescan, place, name, entry.directory, out);
+  }
+}
+
+/** What times tell of a file. */
+export function fileTypes(entry: FoundTimes & { regular: boolean }, rescan: Rescan): number {
+  const { bornMs, writtenMs, changedMs, sizeBytes, regular } = entry;
+  const made = rescan.has(bornMs);
+  let mask = made ? abi.FAN_CREATE : 0;
+  const written = rescan.has(writtenMs) && changedMs >= rescan.fromMs && (!made || sizeBytes > 0);
+  // Made within it and not empty: written too, whatever time it was given since (cp -p, tar).
+  if (regular && (written || (made && sizeBytes > 0))) mask |= WRITTEN;
+  return mask === 0 && rescan.has(changedMs) ? abi.FAN_ATTRIB : mask;
+}
+
+/** What they tell of a directory, whose time of writing says only that something came or went in it. */
+export function directoryTypes(entry: FoundTimes, rescan: Rescan, known: Known): number {
+  const { bornMs, writtenMs, changedMs } = entry;
+  const attributes = rescan.has(changedMs) && !rescan.has(writtenMs) ? abi.FAN_ATTRIB : 0;
+  if (known === "here") return attributes;
+  if (rescan.has(bornMs)) return abi.FAN_CREATE;
+  if (known === "unknown") return attributes;
+  // Born later: its event is still queued. Not changed since: it came along with the directory that it is in. A move
+  // changes what is moved, on every filesystem that fsmon knows.
+  if (bornMs > rescan.toMs || changedMs < rescan.fromMs) return 0;
+  return Number.isNaN(bornMs) ? abi.FAN_CREATE : abi.FAN_MOVED_TO;
+}
+
+export interface FoundTimes {
+  /** NaN where it isn't known. */
+  bornMs: number;
+  writtenMs: number;
+  changedMs: number;
+  sizeBytes: number;
+}
+
+/** A directory has another place than the tree had it at; call it before the tree is changed. */
+export function tellMove(
+  fs: Filesystem,
+  node: number,
+  newParent: number,
+  newName: Uint8Array,
+  out: Occurrences,
+): void {
+  const parent = fs.tree.parentOf(node);
+  if (fs.rescans.size === 0 || parent < 0) return;
+  const oldName = Uint8Array.from(fs.tree.nameOf(node));
+  const name = Uint8Array.from(newName);
+  const from = fs.placesOf(parent);
+  const to = fs.placesOf(newParent);
+  const end = (mask: number, places: readonly Place[], ownName: Uint8Array, other: Uint8Array | null) => {
+    for (const place of places) {
+      const rescan = fs.rescans.get(place.watch);
+      if (rescan === undefined || !wantsEntry(place, ownName, 0, ownName.length)) continue;
+      add(mask, rescan, place, ownName, true, out).otherEnd = other;
+    }
+  };
+  end(abi.FAN_MOVED_FROM, from, oldName, pathAt(to, name));
+  end(abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, to, name, pathAt(from, oldName));
+}
+
+/**
+ * A directory of the tree that the disk doesn't have any more; call it before the tree is changed.
+ *
+ * @param only the one managed path that lost it; null for all
+ */
+export function tellVanished(
+  fs: Filesystem,
+  node: number,
+  out: Occurrences,
+  only: Watch | null = null,
+): void {
+  const parent = fs.tree.parentOf(node);
+  if (parent < 0) return;
+  const name = Uint8Array.from(fs.tree.nameOf(node));
+  for (const place of fs.placesOf(parent)) {
+    const rescan = fs.rescans.get(place.watch);
+    // A managed path itself isn't one of those that a comparison tells of: it has a place of its own then.
+    if (rescan === undefined || (only === null ? place.onlyName !== null : place.watch !== only)) continue;
+    if (!wantsEntry(place, name, 0, name.length)) continue;
+    add(abi.FAN_DELETE, rescan, place, name, true, out);
+  }
+}
+
+/** The managed path itself. */
+export function tellItself(
+  watch: Watch,
+  mask: number,
+  rescan: Rescan,
+  directory: boolean,
+  out: Occurrences,
+): void {
+  if (mask === 0) return;
+  const slash = watch.path.lastIndexOf("/");
+  const path = Buffer.from(watch.path.slice(0, slash));
+  const name = Buffer.from(watch.path.slice(slash + 1));
+  // The name alone, as if its directory's one entry were managed: no exclude pattern is asked for the path itself.
+  add(mask, rescan, { watch, path, depth: -1, onlyName: name, cached: null }, name, directory, out);
+}
+
+function add(
+  mask: number,
+  rescan: Rescan,
+  place: Place,
+  name: Uint8Array,
+  directory: boolean,
+  out: Occurrences,
+) {
+  const one = out.add(mask, 0, [place], directory);
+  one.bytes = name;
+  one.nameBytes = name.length;
+  one.found = true;
+  one.rescan = rescan;
+  return one;
+}
+
+function pathAt(places: readonly Place[], name: Uint8Array): Uint8Array | null {
+  const place = places[0];
+  return place === undefined ? null : Buffer.concat([place.path, Uint8Array.of(0x2f), name]);
+}
