@@ -23,7 +23,14 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   query: ["kernel", "filter", "log", "config", "managed"],
   clean: ["kernel", "filter", "log", "config", "managed", "query"],
   health: ["kernel", "filter", "show", "log", "config", "control", "clean"],
+  doctor: [
+    ...["kernel", "filter", "show", "log", "config", "control"],
+    // What the daemon would do here is found out by the code that would do it.
+    ...["health/report", "decode/fan", "process/streams", "resolve/filesystems/mounts"],
+    ...["daemon/queue-bound", "daemon/anew"],
+  ],
   cli: [
+    "doctor",
     "health",
     "kernel",
     "filter",

@@ -21,6 +21,7 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   query: () => import("./query.ts"),
   clean: () => import("./clean.ts"),
   generate: () => import("./generate.ts"),
+  doctor: () => import("./doctor.ts"),
   health: () => import("./health.ts"),
   completions: () => import("./completions.ts"),
 };

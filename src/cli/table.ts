@@ -274,6 +274,26 @@ export const COMMANDS: readonly CommandDefinition[] = [
     ],
   },
   {
+    name: "doctor",
+    summary: "tell what can be recorded here, what can't, and what to do about it",
+    details: [
+      "Looks at the kernel, the rights, the filesystem of PATH (else of every managed path), the ways to know processes, the limits that are near, and the disk of the logs. Changes no setting.",
+      "With a PATH it makes a canary file there, removes it, and measures how long the running daemon takes to log it; as root also which types of event arrive. Without root it says what it can't see. Exit code 1: something is not, or would not be, recorded.",
+    ],
+    args: [{ name: "PATH", summary: "directory to look at", optional: true, complete: "directory" }],
+    options: [
+      { name: "json", summary: "one JSON object a finding, for programs" },
+      USER,
+      CONFIG,
+      LOG_DIR,
+      SOCKET,
+    ],
+    examples: [
+      { line: "fsmon doctor", meaning: "look at this machine" },
+      { line: "sudo fsmon doctor /srv/data", meaning: "try everything out in one directory" },
+    ],
+  },
+  {
     name: "completions",
     summary: "print the completion script for a shell",
     details: [

@@ -28,6 +28,7 @@ export function capabilityMask(capabilities: readonly Capability[]): bigint {
 export interface Capabilities {
   readonly inheritable: bigint;
   readonly permitted: bigint;
+  readonly effective: bigint;
   readonly bounding: bigint;
   readonly ambient: bigint;
 }
@@ -40,6 +41,7 @@ export function readCapabilities(file = "/proc/thread-self/status"): Capabilitie
   return {
     inheritable: set("CapInh"),
     permitted: set("CapPrm"),
+    effective: set("CapEff"),
     bounding: set("CapBnd"),
     ambient: set("CapAmb"),
   };

@@ -48,6 +48,18 @@ export class FanotifyGroup {
   }
 
   /**
+   * What fanotify_init(2) says to somebody without rights who asks for names and handles: 0, or an errno. EINVAL: this
+   * kernel doesn't report them together; EPERM: it lets only root ask.
+   */
+  static unprivilegedErrno(): number {
+    const flags = abi.FAN_CLASS_NOTIF | abi.FAN_CLOEXEC | abi.FAN_NONBLOCK | abi.FAN_REPORT_DFID_NAME_TARGET;
+    const fd = helper().fh_fan_init(flags, O_RDONLY | O_LARGEFILE);
+    if (fd < 0) return -fd;
+    closeSync(fd);
+    return 0;
+  }
+
+  /**
    * Adds events to the mark of a directory, or of the whole filesystem that holds it. Returns 0 or -errno: callers
    * know what each means there.
    */

@@ -47,6 +47,11 @@ export class PersonsDaemon extends TestDaemon {
     return command(argv, { env: this.environment, cwd: "/" });
   }
 
+  /** The client, run by the person through sudo. */
+  sudo(...args: string[]): Promise<Finished> {
+    return command([...this.wrapper, this.binary, ...args], { env: this.environment, cwd: "/" });
+  }
+
   /** A program as the person runs it. */
   run(argv: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
     return command([...asPerson(), ...argv], {
