@@ -77,15 +77,16 @@ export class PerfSideband {
    * Hot. Moves what the rings hold into buffer, ring after ring (records of one process may lie in several:
    * sort by time).
    *
-   * @param eachRing gets the bytes of one ring's whole records; called again for a ring that held more than
-   *   the buffer
+   * @param eachRing gets the bytes of one ring's whole records, and whether the ring had hardly any room left; called
+   *   again for a ring that held more than the buffer
    */
-  drain(buffer: Uint8Array, eachRing: (bytes: number) => void): void {
+  drain(buffer: Uint8Array, eachRing: (bytes: number, crowded: boolean) => void): void {
     for (const ring of this.rings) {
       for (;;) {
         const got = checked("perf ring", helper().fh_perf_drain(ring.map, buffer, buffer.length));
-        if (got > 0) eachRing(got);
-        if (got > RING_BYTES - CROWDED_BYTES) this.crowded = true;
+        const crowded = got > RING_BYTES - CROWDED_BYTES;
+        if (crowded) this.crowded = true;
+        if (got > 0) eachRing(got, crowded);
         // A record is at most 64 KiB, here under 100 bytes: less than that much room left means there may be
         // more.
         if (got < buffer.length - 256) break;

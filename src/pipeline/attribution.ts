@@ -2,8 +2,9 @@
 // executable, login and unit are read when the first line needs them.
 import { type ProcessFacts, type ProcessText, processText } from "../log/line.ts";
 import { type ControlGroup, readControlGroup } from "../process/cgroup.ts";
+import { isKnown, type Process, type Unknowable } from "../process/process.ts";
 import { readExe, readLogin } from "../process/procfs.ts";
-import type { Process, ProcessTable } from "../process/table.ts";
+import type { ProcessTable } from "../process/table.ts";
 import { UserNames } from "../process/users.ts";
 
 /** Texts of one process image. */
@@ -28,6 +29,7 @@ export class Attribution {
   private readonly users: UserNames;
   private generation = 0;
   private readonly unknown = new Map<number, ProcessText>();
+  private unknownReason: Unknowable = "gone_before_known";
   private batchSinceNs = 0;
   /** Events that were asked about, and those of them that no process is known for. */
   asked = 0;
@@ -51,11 +53,7 @@ export class Attribution {
    */
   beginBatch(sinceNs: number): void {
     this.batchSinceNs = sinceNs;
-  }
-
-  /** Hot. */
-  find(pid: number): Process | null {
-    return this.table.find(pid);
+    this.table.beginBatch(sinceNs);
   }
 
   /** Hot. The text for a line of this pid's. */
@@ -66,6 +64,7 @@ export class Attribution {
       this.unattributed++;
       return this.unknownText(pid);
     }
+    if (!isKnown(process.nameBy)) this.unattributed++;
     // It took another name or user while the batch was filling: what it did first bears the later one. Said, not hidden.
     const changed = process.changedNs > this.batchSinceNs && process.changedNs - process.forkedNs > LAUNCH_NS;
     const variant = (details ? 1 : 0) + (changed ? 2 : 0);
@@ -88,22 +87,30 @@ export class Attribution {
   /** For what was found by reading a directory: nobody saw who did it. */
   readonly unseen: ProcessText = processText({ ...NOBODY, whoReason: "scan" });
 
+  /** For the command filters: null where it isn't known. */
+  commOf(pid: number): string | null {
+    const process = this.table.find(pid);
+    return process !== null && isKnown(process.nameBy) ? process.comm : null;
+  }
+
   private describe(process: Process, details: boolean, changed: boolean): ProcessText {
     // A dead process's number may belong to another by now: what wasn't read while it lived stays unknown.
     if (process.exe === undefined) process.exe = process.exited ? null : readExe(process.pid);
     if (process.login === undefined) process.login = this.inherited(process, readLogin, (one) => one.login);
-    const user = this.users.nameOf(process.uid);
+    const { nameBy, userBy } = process;
+    const named = isKnown(nameBy);
+    const user = isKnown(userBy) ? this.users.nameOf(process.uid) : null;
     return processText({
       pid: process.pid,
-      comm: process.comm,
+      comm: named ? process.comm : null,
       user,
-      parentPid: process.parentPid,
-      exe: process.exe,
-      uid: user === String(process.uid) ? null : process.uid,
-      euid: process.euid === process.uid ? null : process.euid,
+      parentPid: process.parentPid === 0 ? null : process.parentPid,
+      exe: named ? process.exe : null,
+      uid: user === null || user === String(process.uid) ? null : process.uid,
+      euid: user === null || process.euid === process.uid ? null : process.euid,
       login: process.login === null ? null : this.users.nameOf(process.login),
-      who: changed ? "changed_meanwhile" : process.source,
-      whoReason: null,
+      who: changed ? "changed_meanwhile" : ((named ? nameBy : null) ?? (user !== null ? userBy : null)),
+      whoReason: named ? (user === null ? userBy : null) : nameBy,
       details: details ? { ...this.groupOf(process), ancestry: this.ancestryOf(process) } : null,
     });
   }
@@ -141,18 +148,27 @@ export class Attribution {
   }
 
   private unknownText(pid: number): ProcessText {
+    const { reason } = this.table;
+    if (reason !== this.unknownReason) {
+      this.unknown.clear();
+      this.unknownReason = reason;
+    }
     let text = this.unknown.get(pid);
     if (text === undefined) {
-      // pid 0: the process lives outside our pid namespace (fanotify(7)). Others were gone before anything
-      // told of them.
-      const why: Partial<ProcessFacts> =
-        pid === 0 ? { whoReason: "outside_pid_namespace" } : { pid, whoReason: "gone_before_known" };
-      text = processText({ ...NOBODY, ...why });
+      text = processText({ ...NOBODY, ...strangerFacts(pid, reason) });
       if (this.unknown.size >= UNKNOWN_MAX) this.unknown.clear();
       this.unknown.set(pid, text);
     }
     return text;
   }
+}
+
+function strangerFacts(pid: number, whoReason: Unknowable): Partial<ProcessFacts> {
+  // The process lives outside our pid namespace (fanotify(7)).
+  if (pid === 0) return { whoReason: "outside_pid_namespace" };
+  // An alias that was forgotten (process/table.ts): nobody can tell any more whose number that was.
+  if (pid < 0) return { whoReason: "pid_reused" };
+  return { pid, whoReason };
 }
 
 const NOBODY: ProcessFacts = {

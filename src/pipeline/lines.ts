@@ -122,7 +122,7 @@ export class LineMaker {
 
   private wantsCommand(one: Occurrence, { filter }: WatchedPath): boolean {
     if (!filter.hasCmdPatterns || one.error !== 0) return true;
-    return filter.wantsCommand(one.found ? null : (this.attribution.find(one.pid)?.comm ?? null));
+    return filter.wantsCommand(one.found ? null : this.attribution.commOf(one.pid));
   }
 
   /** Second pass: the lines. */

@@ -12,7 +12,7 @@ import { EPOLLIN, EPOLLPRI, Waiter } from "../kernel/waiter.ts";
 import { LogClock } from "../log/clock.ts";
 import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
-import { type IdentificationWay, ProcessStreams } from "../process/streams.ts";
+import { type IdentificationWay, ProcessStreams, type RecordLoss } from "../process/streams.ts";
 import { ProcessTable } from "../process/table.ts";
 import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
@@ -22,6 +22,7 @@ import { Awake } from "./awake.ts";
 import { LineMaker } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import type { Loss } from "./rescanning.ts";
+import { tellReusedApart } from "./reused.ts";
 import type { WatchedPath } from "./watched-path.ts";
 import { Watching } from "./watching.ts";
 
@@ -237,13 +238,16 @@ export class Pipeline {
     this.queueDepthMax = Math.max(this.queueDepthMax, this.queues.pendingEvents());
     let events = 0;
     let emptied = false;
+    let settled = false;
     for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
       const round = this.round();
       events += round.events;
       emptied = round.emptied;
+      settled = round.settled;
     }
+    // Not while events wait to be told with the next batch: their processes must be there still.
+    if (settled) this.table.sweep();
     if (emptied) {
-      this.table.sweep();
       this.attributing.refresh();
       this.lookAtMounts();
     }
@@ -257,16 +261,18 @@ export class Pipeline {
   }
 
   /** One batch through all the stages. */
-  private round(): { events: number; emptied: boolean } {
+  private round(): { events: number; emptied: boolean; settled: boolean } {
     const { batch, occurrences } = this;
     batch.clear();
     const beforeNs = monotonicNs();
     const emptied = this.queues.fill(batch);
     this.watching.filesystems.uncover();
+    const readNs = monotonicNs();
     const lost = this.streams.drain(this.records);
     this.table.apply(this.records);
     const timeMs = this.now();
-    if (lost !== null) this.processRecordsLost(lost.count, timeMs);
+    if (lost !== null) this.processRecordsLost(lost, timeMs);
+    if (this.table.hasReused) tellReusedApart(batch, this.table, this.emptiedNs, readNs);
     if (this.options.debug !== null) describeEvents(batch, this.options.debug);
     const settled = !this.carryIncomplete(emptied) && emptied;
     occurrences.clear();
@@ -286,7 +292,7 @@ export class Pipeline {
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
     }
-    return { events: batch.count, emptied };
+    return { events: batch.count, emptied, settled };
   }
 
   /**
@@ -319,9 +325,9 @@ export class Pipeline {
     found.clear();
   }
 
-  private processRecordsLost(count: number | null, timeMs: number): void {
+  private processRecordsLost({ count, sinceNs }: RecordLoss, timeMs: number): void {
     this.gapEverywhere("process_stream_lost", this.emptiedMs, count, timeMs);
-    this.table.repair();
+    this.table.repair(sinceNs, count);
   }
 
   private lookAtMounts(): void {

@@ -1,6 +1,7 @@
 // Readers of /proc/PID. Each answers null for a process that is gone: whoever asks late must expect it.
 // proc(5).
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { monotonicNs } from "../kernel/monotonic.ts";
 
 export interface ProcStatus {
   comm: string;
@@ -28,6 +29,36 @@ export function readStatus(pid: number): ProcStatus | null {
     return null;
   }
 }
+
+/** A clock tick of /proc: USER_HZ is 100 on every architecture that we run on. */
+const TICK_NS = 1e7;
+/** A start that readStartNs() tells can be that much earlier or later in truth: a tick, and one of /proc/uptime. */
+export const START_ACCURACY_NS = 2 * TICK_NS;
+
+/** When a process was forked, on CLOCK_MONOTONIC, to a clock tick (10 ms); null for one that is gone. */
+export function readStartNs(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name, in brackets, may hold anything; starttime is the 20th field behind it, in ticks since boot.
+    const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+    // Since boot counts suspended time as well.
+    const sinceBootNs = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1e9;
+    return ticks * TICK_NS - (sinceBootNs - monotonicNs());
+  } catch {
+    return null;
+  }
+}
+
+/** How many process numbers there are before they begin anew. */
+export function readPidMax(): number {
+  try {
+    return Number(readFileSync("/proc/sys/kernel/pid_max", "latin1"));
+  } catch {
+    return PID_MAX_DEFAULT;
+  }
+}
+
+const PID_MAX_DEFAULT = 32768;
 
 /**
  * Path of the executable's file, as bytes; " (deleted)" is cut off, for the name is what is asked for. Null

@@ -15,8 +15,18 @@ export type IdentificationWay = "auto" | "connector" | "proc";
 
 const ALL_PROCESS_EVENTS =
   abi.PROC_EVENT_FORK | abi.PROC_EVENT_EXEC | abi.PROC_EVENT_UID | abi.PROC_EVENT_COMM | abi.PROC_EVENT_EXIT;
+/** More than fit into what is left of a ring when it counts as crowded (kernel/perf.ts). */
+const CROWDED_RECORDS = 128;
 /** A full ring in one piece. */
 const BUFFER_BYTES = 1 << 20;
+
+/** Records that the kernel dropped. */
+export interface RecordLoss {
+  /** Null where the kernel doesn't say how many. */
+  count: number | null;
+  /** CLOCK_MONOTONIC until when nothing is missing. */
+  sinceNs: number;
+}
 
 export class ProcessStreams {
   private readonly buffer = Buffer.alloc(BUFFER_BYTES);
@@ -24,6 +34,8 @@ export class ProcessStreams {
   private readonly connector: ProcConnector | null;
   /** Records from after the beginning of the last drain. */
   private readonly tooNew: ProcessRecord[] = [];
+  /** When the last drain began. */
+  private drainedNs = 0;
   /** In words, for the start message, health and limits. */
   readonly way: string;
   /** What is missing and why, for the person who starts the daemon. */
@@ -63,14 +75,19 @@ export class ProcessStreams {
    * was read last: a fork on CPU 0, its child's exec on CPU 1. Records from after the beginning of the drain therefore wait for
    * the next one. Whoever has a file event in a batch that was read before executed its program before, too.
    *
-   * @returns what the kernel dropped since the last call, null when nothing; its count is null where the kernel
-   *   doesn't say how many
+   * @returns what the kernel dropped since the last call, null when nothing
    */
-  drain(records: ProcessRecord[]): { count: number | null } | null {
+  drain(records: ProcessRecord[]): RecordLoss | null {
     const beganNs = monotonicNs();
     const { perf, connector, tooNew } = this;
     records.length = 0;
-    perf?.drain(this.buffer, (bytes) => decodePerfRecords(this.buffer, bytes, records));
+    let wholeUntilNs = beganNs;
+    perf?.drain(this.buffer, (bytes, crowded) => {
+      const from = records.length;
+      decodePerfRecords(this.buffer, bytes, records);
+      // A short record may have found room behind one that didn't: the last ones are not believed to be all.
+      if (crowded) wholeUntilNs = Math.min(wholeUntilNs, timeBefore(records, from));
+    });
     let lost = perf?.takeLost() ?? 0;
     for (const record of records)
       if (record.kind === "lost" && perf?.countsLost === false) lost += record.count;
@@ -87,13 +104,22 @@ export class ProcessStreams {
     records.unshift(...tooNew.splice(0, tooNew.length));
     if (records.length > 1) records.sort(byTime);
     while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.unshift(records.pop()!);
-    return uncounted ? { count: null } : lost > 0 ? { count: lost } : null;
+    const drainedNs = this.drainedNs;
+    this.drainedNs = beganNs;
+    // The socket doesn't say from when on: from what was queued in one piece onwards nothing is certain.
+    if (uncounted) return { count: null, sinceNs: drainedNs };
+    return lost > 0 ? { count: lost, sinceNs: Math.max(drainedNs, wholeUntilNs) } : null;
   }
 
   close(): void {
     this.perf?.close();
     this.connector?.close();
   }
+}
+
+/** The time of a ring's record some way before its end. */
+function timeBefore(records: readonly ProcessRecord[], from: number): number {
+  return records[Math.max(from, records.length - CROWDED_RECORDS)]?.timeNs ?? 0;
 }
 
 function attempt<T>(open: () => T, what: string, notes: string[]): T | null {

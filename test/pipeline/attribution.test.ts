@@ -36,6 +36,8 @@ const exit = (pid: number): ProcessRecord => ({ kind: "exit", timeNs: 4, pid, ti
 function known(...records: ProcessRecord[]): { attribution: Attribution; table: ProcessTable } {
   const table = new ProcessTable();
   table.find(process.pid);
+  // From then on it is known exactly.
+  for (let i = 0; i < 2; i++) table.sweep();
   table.apply([
     fork(PARENT, process.pid),
     exec(PARENT, "make"),
@@ -83,7 +85,7 @@ describe("the keys of a line", () => {
   });
 
   test("read the executable of a process that lives", () => {
-    const { attribution } = known();
+    const attribution = new Attribution(new ProcessTable());
     expect(keysOf(attribution, process.pid)).toMatchObject({
       pid: process.pid,
       exe: process.execPath,
@@ -106,6 +108,23 @@ describe("the keys of a line", () => {
       who_reason: "outside_pid_namespace",
     });
     expect(attribution.unattributed).toBe(2);
+  });
+
+  test("say who did it where the name can't be known, and why it can't", () => {
+    const { attribution, table } = known({ kind: "exec", timeNs: 5, pid: CHILD });
+    const unnamed = { pid: CHILD, cmd: null, user: expect.any(String), who_reason: "gone_before_known" };
+    expect(keysOf(attribution, CHILD)).toMatchObject(unnamed);
+    expect(attribution.commOf(CHILD)).toBeNull();
+    expect(attribution.unattributed).toBe(1);
+    table.repair(1e18, 1);
+    expect(keysOf(attribution, CHILD)).toMatchObject({
+      cmd: null,
+      user: null,
+      who_reason: "process_stream_lost",
+    });
+    expect(keysOf(attribution, 10_000_099)).toMatchObject({ cmd: null, who_reason: "process_stream_lost" });
+    for (let i = 0; i < 2; i++) table.sweep();
+    expect(keysOf(attribution, 10_000_099)).toMatchObject({ who_reason: "gone_before_known" });
   });
 
   test("say that a process changed while the batch was filling, unless it was only being launched", () => {

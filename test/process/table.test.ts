@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { byTime, type ProcessRecord } from "../../src/decode/process.ts";
+import { DEAD_MAX } from "../../src/process/graveyard.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
 
 /** PID_MAX_LIMIT is 2^22 (linux/threads.h): nobody has these numbers, so /proc can't answer for them. */
@@ -78,7 +79,7 @@ describe("a process", () => {
       exe: shell.exe,
       login: 1000,
       exited: false,
-      source: shell.source,
+      nameBy: shell.nameBy,
     });
   });
 
@@ -88,7 +89,7 @@ describe("a process", () => {
     Object.assign(shell, { exe: Buffer.from("/bin/sh"), cached: "made before" });
     table.apply([fork(CHILD, SHELL), exec(CHILD, "rm")]);
     expect(who(table, CHILD)).toBe(`rm 1000/1000 of ${SHELL}`);
-    expect(table.find(CHILD)).toMatchObject({ source: null, exe: undefined, cached: null });
+    expect(table.find(CHILD)).toMatchObject({ nameBy: null, exe: undefined, cached: null });
     expect([shell.comm, shell.cached]).toEqual(["sh", "made before"]);
   });
 
@@ -182,7 +183,7 @@ describe("threads", () => {
     table.apply([fork(THREAD, INIT), fork(CHILD, THREAD)]);
     expect(table.find(CHILD)?.comm).toBe("init");
     table.apply([rename(INIT, THREAD + 1, "worker")]);
-    table.repair();
+    table.repair(1e18, 1);
     table.apply([fork(INIT, process.pid), exec(INIT, "init"), fork(CHILD, INIT, THREAD + 1)]);
     expect(table.find(CHILD)?.comm).toBe("init");
   });
@@ -254,12 +255,11 @@ describe("a dead process", () => {
   test("goes first when more died than are remembered between two looks at an empty queue", () => {
     const table = tableWithShell();
     const before = table.size;
-    // EXITED_MAX in src/process/table.ts.
-    const remembered = 65_536;
-    for (let i = 0; i < remembered + 10; i++) table.apply([fork(CHILD + i, SHELL), exit(CHILD + i)]);
-    expect(table.size).toBe(before + remembered);
-    expect(table.peek(CHILD + 9)).toBeNull();
-    expect(table.peek(CHILD + 10)).not.toBeNull();
+    for (let i = 0; i < DEAD_MAX + 10; i++) table.apply([fork(CHILD + i, SHELL), exit(CHILD + i)]);
+    // Half of them at once.
+    expect(table.size).toBe(before + DEAD_MAX / 2 + 10);
+    expect(table.peek(CHILD + DEAD_MAX / 2 - 1)).toBeNull();
+    expect(table.peek(CHILD + DEAD_MAX / 2)).not.toBeNull();
   });
 
   test("isn't counted twice for a second EXIT", () => {
@@ -304,21 +304,21 @@ describe("records", () => {
   test("of a fork from an unknown parent invent no name and no user", () => {
     const table = tableWithShell();
     table.apply([fork(CHILD, 10_000_999)]);
-    expect(table.find(CHILD)).toBeNull();
+    expect(table.find(CHILD)).toMatchObject({ nameBy: "gone_before_known", userBy: "gone_before_known" });
   });
 
   test("of a fork from an unknown parent leave the number to nobody who had it before", () => {
     const table = tableWithShell();
     table.apply([fork(CHILD, SHELL), exec(CHILD, "before"), exit(CHILD), fork(CHILD, 10_000_999)]);
-    expect(table.find(CHILD)).toBeNull();
+    expect(table.find(CHILD)).toMatchObject({ nameBy: "gone_before_known", userBy: "gone_before_known" });
   });
 
-  test("of an exec without a name say that the name is the parent's, where /proc is too late", () => {
+  test("of an exec without a name leave the process nameless where /proc is too late: the parent's would be wrong", () => {
     const table = tableWithShell();
     table.apply([fork(CHILD, SHELL), { kind: "exec", timeNs: nowNs++, pid: CHILD }]);
     expect(table.find(CHILD)).toMatchObject({
-      comm: "sh",
-      source: "inherited",
+      nameBy: "gone_before_known",
+      userBy: table.find(SHELL)!.userBy,
       exe: undefined,
       cached: null,
     });
@@ -332,7 +332,8 @@ describe("what /proc says", () => {
     expect(table.find(process.pid)).toMatchObject({
       pid: process.pid,
       parentPid: process.ppid,
-      source: "proc",
+      nameBy: "proc",
+      userBy: "proc",
     });
     expect(table.find(process.pid)?.uid).toBe(process.getuid!());
   });
@@ -341,7 +342,12 @@ describe("what /proc says", () => {
     const table = new ProcessTable();
     table.seed();
     expect(table.size).toBeGreaterThan(1);
-    expect(table.peek(process.pid)).toMatchObject({ parentPid: process.ppid, source: null, exited: false });
+    expect(table.peek(process.pid)).toMatchObject({
+      parentPid: process.ppid,
+      nameBy: null,
+      userBy: null,
+      exited: false,
+    });
   });
 
   test("is never asked for pids that are none", () => {
@@ -349,13 +355,146 @@ describe("what /proc says", () => {
     expect([0, -1].map((pid) => table.find(pid))).toEqual([null, null]);
   });
 
-  test("repairs the table after records were lost: the living are read anew, the others are dead", () => {
+  test("isn't believed of a process that nobody told of and that is younger than the batch: the number may be another's", () => {
+    const table = new ProcessTable();
+    table.beginBatch(1e6);
+    expect(table.find(process.pid)).toBeNull();
+    table.beginBatch(Number.MAX_VALUE);
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "proc" });
+  });
+});
+
+describe("after records were lost", () => {
+  const now = 1e18;
+  test("the living are read anew; whoever is gone may have been anybody", () => {
     const table = tableWithShell();
     table.apply([exec(process.pid, "wrong"), uid(process.pid, 4242)]);
-    table.repair();
-    expect(table.find(process.pid)).toMatchObject({ uid: process.getuid!(), source: "proc", exited: false });
+    table.repair(now, 5);
+    expect(table.find(process.pid)).toMatchObject({ uid: process.getuid!(), exited: false });
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "proc", userBy: "proc" });
     expect(table.find(process.pid)?.comm).not.toBe("wrong");
-    expect(table.peek(SHELL)).toMatchObject({ comm: "sh", exited: true });
-    expect(table.peek(process.ppid)).toMatchObject({ source: "proc" });
+    expect(table.find(SHELL)).toMatchObject({ nameBy: "process_stream_lost", userBy: "process_stream_lost" });
+    expect(table.peek(process.ppid)).toMatchObject({ nameBy: "proc" });
+    expect(table.reason).toBe("process_stream_lost");
+  });
+
+  test("whose name and user are what they were is said to be so", () => {
+    const table = new ProcessTable();
+    table.seed();
+    table.repair(now, null);
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "lost", userBy: "lost" });
+  });
+
+  test("whose number is another's by now isn't taken for it", () => {
+    const table = new ProcessTable();
+    table.apply([fork(process.pid, process.ppid), exec(process.pid, "before")]);
+    // We started long after that.
+    table.repair(1, 5);
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "process_stream_lost", exited: true });
+  });
+
+  test("those whose whole life was told before stay exact, unless so many were lost that numbers can have come again", () => {
+    const ended = () => {
+      const table = tableWithShell();
+      table.apply([fork(CHILD, SHELL), exec(CHILD, "rm"), exit(CHILD)]);
+      return table;
+    };
+    for (const [count, nameBy] of [
+      [100, null],
+      [1e7, "process_stream_lost"],
+      [null, "process_stream_lost"],
+    ] as const) {
+      const table = ended();
+      table.repair(now, count);
+      expect(table.find(CHILD)).toMatchObject({ nameBy });
+      expect(table.find(SHELL)).toMatchObject({ nameBy: "process_stream_lost" });
+    }
+  });
+
+  test("what /proc told is exact again once the queue was read to its end twice", () => {
+    const table = new ProcessTable();
+    table.seed();
+    table.repair(now, 1);
+    table.sweep();
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "lost" });
+    expect(table.reason).toBe("process_stream_lost");
+    table.sweep();
+    expect(table.find(process.pid)).toMatchObject({ nameBy: null, userBy: null });
+    expect(table.reason).toBe("gone_before_known");
+  });
+});
+
+describe("a number that was given away again", () => {
+  /** Three lives of one number: `first` until 2000, `second` from 2100 to 2900, `third` from 3000 on. */
+  function lives(...names: string[]): ProcessTable {
+    const table = tableWithShell();
+    names.forEach((name, i) => {
+      const from = 2000 + i * 1000;
+      table.apply([
+        { ...fork(CHILD, SHELL), timeNs: from },
+        { ...exec(CHILD, name), timeNs: from + 10 },
+        { ...exit(CHILD), timeNs: from + 900 },
+      ]);
+    });
+    return table;
+  }
+  const whoDid = (table: ProcessTable, sinceNs: number, untilNs: number) => {
+    const number = table.tellApart(CHILD, sinceNs, untilNs);
+    const one = table.find(number);
+    return one!.nameBy === null ? one!.comm : one!.nameBy;
+  };
+
+  test("is the one's who lived when it was done", () => {
+    const table = lives("first", "second", "third");
+    expect(table.hasReused).toBe(true);
+    expect(whoDid(table, 2000, 2999)).toBe("first");
+    expect(whoDid(table, 3001, 3999)).toBe("second");
+    expect(whoDid(table, 4001, 9000)).toBe("third");
+  });
+
+  test("is nobody's where it can't be known", () => {
+    const table = lives("first", "second", "third");
+    expect(whoDid(table, 2000, 9000)).toBe("pid_reused");
+    expect(whoDid(table, 2000, 3000)).toBe("pid_reused");
+    expect(table.find(table.tellApart(CHILD, 2000, 9000))?.pid).toBe(CHILD);
+    // EXIT comes before a process closes its files.
+    expect(whoDid(table, 3950, 9000)).toBe("pid_reused");
+  });
+
+  test("is named where all of them would be named alike, without the executable, which may differ", () => {
+    const table = lives("touch", "touch");
+    const one = table.find(table.tellApart(CHILD, 2000, 9000));
+    expect(one).toMatchObject({ comm: "touch", uid: 1000, exe: null, nameBy: null });
+  });
+
+  test("is the latest's alone once the queue was read to its end twice", () => {
+    const table = lives("first", "second");
+    table.sweep();
+    expect(whoDid(table, 2000, 2999)).toBe("first");
+    table.sweep();
+    table.sweep();
+    expect(table.hasReused).toBe(false);
+  });
+
+  test("keeps its alias for events that are held back, and then it is nobody's", () => {
+    const table = lives("first", "second");
+    const alias = table.tellApart(CHILD, 2000, 2999);
+    expect(alias).toBeLessThan(0);
+    table.sweep();
+    expect(table.find(alias)).toMatchObject({ comm: "first", pid: CHILD });
+    table.sweep();
+    expect(table.find(alias)).toBeNull();
+  });
+
+  test("isn't the second's for certain when there was no room to remember the first", () => {
+    const table = tableWithShell();
+    table.apply([fork(CHILD, SHELL), exec(CHILD, "first"), exit(CHILD)]);
+    for (let i = 1; i <= DEAD_MAX; i++) table.apply([fork(CHILD + i, SHELL), exit(CHILD + i)]);
+    expect(table.peek(CHILD)).toBeNull();
+    table.apply([{ ...fork(CHILD, SHELL), timeNs: 1e9 }, exec(CHILD, "second")]);
+    expect(whoDid(table, 0, 2e9)).toBe("pid_reused");
+    expect(whoDid(table, 1.5e9, 2e9)).toBe("second");
+    for (let i = 0; i < 3; i++) table.sweep();
+    expect(whoDid(table, 0, 2e9)).toBe("second");
   });
 });

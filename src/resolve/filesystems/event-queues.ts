@@ -15,7 +15,7 @@ const EVENT_MAX_BYTES = 4096;
  */
 const OWN_SHARE = 8;
 /** Upper half of ids of ours; no filesystem is known to use it. */
-const OWN_FSID_HIGH = 0x66736d6e;
+export const OWN_FSID_HIGH = 0x66736d6e;
 
 /** A group of its own, and the id that its events get. */
 export interface OwnQueue {

@@ -1,0 +1,88 @@
+// One process as the table knows it: what goes into a line, and for each part of it how it is known.
+import type { ControlGroup } from "./cgroup.ts";
+
+/**
+ * How a name or a user is known. null: exactly, the kernel told every change. proc: read from /proc. exit: told by
+ * the kernel when the process ended. lost: the same before and after records were lost. unread: nobody has asked yet;
+ * the rest: it can't be known, and why (docs/events.md).
+ */
+export type Provenance = null | "proc" | "exit" | "lost" | "unread" | Unknowable;
+export type Unknowable = "gone_before_known" | "process_stream_lost" | "pid_reused";
+
+export interface Process {
+  readonly pid: number;
+  parentPid: number;
+  /** latin1, one character a byte, at most 15. */
+  comm: string;
+  uid: number;
+  euid: number;
+  nameBy: Provenance;
+  userBy: Provenance;
+  /** Its first thread ended: may still be asked for until the fanotify queue was seen empty after its number was free. */
+  exited: boolean;
+  /** Sweeps (graveyard.ts) there had been when its number was found free, or taken by another; -1 before. */
+  goneAt: number;
+  /** The one that had its number before, as long as its events may still be in the queue. */
+  earlier: Process | null;
+  /** The negative number that stands for it in a batch, where the pid alone would mean a later one; 0 for none. */
+  alias: number;
+  /** What the log made of this process; emptied whenever something above changes. */
+  cached: unknown;
+  /** Path of the executable, read once per image; undefined while nobody asked. */
+  exe: Uint8Array | null | undefined;
+  /** Login user id; undefined while nobody asked. */
+  login: number | null | undefined;
+  /** Unit and container; undefined while nobody asked. */
+  group: ControlGroup | null | undefined;
+  /**
+   * CLOCK_MONOTONIC of the fork and of the last change of name or user, 0 for what was there before: tells
+   * which events of a batch can be older.
+   */
+  forkedNs: number;
+  changedNs: number;
+  /** CLOCK_MONOTONIC of its EXIT record, Infinity before. Its files may be closed after it (6.17 and later). */
+  exitedNs: number;
+}
+
+/** A process of which nothing is known but its number. */
+export function unknownProcess(pid: number, why: Provenance): Process {
+  return {
+    pid,
+    parentPid: 0,
+    comm: "",
+    uid: 0,
+    euid: 0,
+    nameBy: why,
+    userBy: why,
+    exited: false,
+    goneAt: -1,
+    earlier: null,
+    alias: 0,
+    cached: null,
+    exe: undefined,
+    login: undefined,
+    group: undefined,
+    forkedNs: 0,
+    changedNs: 0,
+    exitedNs: Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Whether a name or a user of this provenance may be shown. */
+export function isKnown(by: Provenance): by is null | "proc" | "exit" | "lost" {
+  return by === null || by === "proc" || by === "exit" || by === "lost";
+}
+
+/** For a person it is the same process: every key of a line that both would have is the same. */
+export function alike(a: Process, b: Process): boolean {
+  return (
+    isKnown(a.nameBy) &&
+    isKnown(a.userBy) &&
+    a.comm === b.comm &&
+    a.uid === b.uid &&
+    a.euid === b.euid &&
+    a.parentPid === b.parentPid &&
+    a.nameBy === b.nameBy &&
+    a.userBy === b.userBy
+  );
+}

@@ -1,0 +1,52 @@
+// After records of processes were lost: who is still the same, who isn't known any more. Never keeps a name that another
+// program or another process may have had in the meantime.
+import type { Process } from "./process.ts";
+import { readPidMax, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+
+/**
+ * Corrects the table.
+ *
+ * @param sinceNs what was told before is whole
+ * @param count of lost records; null when unknown
+ * @returns those that were changed: the living, and those that turn out to be dead
+ */
+export function repair(
+  processes: ReadonlyMap<number, Process>,
+  sinceNs: number,
+  count: number | null,
+): Process[] {
+  const changed: Process[] = [];
+  // A number that was free before comes again when all others have had their turn.
+  const wrapped = count === null || count >= readPidMax() / 2;
+  for (const process of processes.values()) {
+    // Of a number that was given away the earlier ones had ended before.
+    if (process.exitedNs < sinceNs) {
+      if (wrapped) for (let one: Process | null = process; one !== null; one = one.earlier) disown(one);
+      continue;
+    }
+    const status = readStatus(process.pid);
+    const startNs = readStartNs(process.pid);
+    const same =
+      status !== null &&
+      startNs !== null &&
+      startNs <= Math.max(sinceNs, process.forkedNs) + START_ACCURACY_NS;
+    if (!same) {
+      disown(process);
+      if (!process.exited) changed.push(process);
+      process.exited = true;
+      continue;
+    }
+    const { comm, uid, euid } = process;
+    Object.assign(process, status, { cached: null, exe: undefined });
+    process.nameBy = process.comm === comm ? "lost" : "proc";
+    process.userBy = process.uid === uid && process.euid === euid ? "lost" : "proc";
+    changed.push(process);
+  }
+  return changed;
+}
+
+/** It may have been another program by then, or its number another's. */
+function disown(process: Process): void {
+  process.nameBy = process.userBy = "process_stream_lost";
+  process.cached = null;
+}
