@@ -74,7 +74,7 @@ export class Daemon {
         onFault: (error) => this.fail(error),
       });
       this.reporter = new StatusReporter(this.pipeline, options.version, startedMs);
-      for (const note of this.pipeline.streams.notes) this.note(note);
+      for (const note of this.pipeline.processes.streams.notes) this.note(note);
       for (const managed of stored.paths) this.watchStored(managed);
     } catch (error) {
       this.lifetime.abandon();
@@ -116,7 +116,7 @@ export class Daemon {
     await this.openControl();
     this.options.say(
       `${this.watchingText()} for ${this.options.owner.name}; ` +
-        `processes by ${this.pipeline.streams.way}; logs in ${this.config.logDir}`,
+        `processes by ${this.pipeline.processes.streams.way}; logs in ${this.config.logDir}`,
     );
     this.service.ready(this.watchingText());
     const code = this.stop(await ended);

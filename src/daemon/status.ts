@@ -35,7 +35,7 @@ export class StatusReporter {
         const { directories, scanning } = extents.get(watched) ?? { directories: 0, scanning: false };
         return watched.status(directories, scanning);
       }),
-      identification: pipeline.streams.way,
+      identification: pipeline.processes.streams.way,
       notes,
       queueDepth: pipeline.queues.pendingEvents(),
       queueDepthMax: pipeline.queueDepthMax,

@@ -5,24 +5,21 @@
 // round would not be safe.
 import { describeEvents } from "../decode/describe.ts";
 import { EventBatch } from "../decode/fan.ts";
-import type { ProcessRecord } from "../decode/process.ts";
 import type { GapReason, ManagedPath } from "../event.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
 import { EPOLLIN, EPOLLPRI, Waiter } from "../kernel/waiter.ts";
 import { LogClock } from "../log/clock.ts";
 import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
-import { type IdentificationWay, ProcessStreams, type RecordLoss } from "../process/streams.ts";
-import { ProcessTable } from "../process/table.ts";
+import type { IdentificationWay } from "../process/streams.ts";
 import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
 import { Resolver } from "../resolve/resolver.ts";
-import { Attribution } from "./attribution.ts";
 import { Awake } from "./awake.ts";
 import { LineMaker } from "./lines.ts";
 import { Pace } from "./pace.ts";
+import { Processes } from "./processes.ts";
 import type { Loss } from "./rescanning.ts";
-import { tellReusedApart } from "./reused.ts";
 import type { WatchedPath } from "./watched-path.ts";
 import { Watching } from "./watching.ts";
 
@@ -48,7 +45,7 @@ export interface PipelineOptions {
 
 export class Pipeline {
   readonly queues: EventQueues;
-  readonly streams: ProcessStreams;
+  readonly processes: Processes;
   readonly watching: Watching;
   /** GAP lines written, by reason, and when the last one of each was. */
   readonly gaps: Partial<Record<GapReason, number>> = {};
@@ -58,13 +55,10 @@ export class Pipeline {
   queueDepthMax = 0;
 
   private readonly clock = new LogClock();
-  private readonly table = new ProcessTable();
-  private readonly attributing = new Attribution(this.table);
   private readonly resolver: Resolver;
   private readonly lines: LineMaker;
   private readonly batch = new EventBatch(BATCH_BYTES);
   private readonly occurrences = new Occurrences();
-  private readonly records: ProcessRecord[] = [];
   private readonly pace = new Pace();
   private readonly waiter: Waiter;
   /** When the queue was last seen empty: everything before is complete. */
@@ -79,15 +73,13 @@ export class Pipeline {
 
   constructor(private readonly options: PipelineOptions) {
     this.queues = new EventQueues(options.queueEvents);
-    this.streams = new ProcessStreams(options.identification);
-    // After the streams were opened: whoever is forked from now on is told by them.
-    this.table.seed();
+    this.processes = new Processes(options.identification);
     this.watching = new Watching(this.queues, () => this.tellFound());
     const { watching } = this;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid);
     this.lines = new LineMaker(
       (watch) => watching.byWatch(watch),
-      this.attributing,
+      this.processes.attribution,
       options.logDir,
       options.isOurs,
       (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
@@ -100,7 +92,7 @@ export class Pipeline {
     this.waiter.add(this.queues.shared.fd, EPOLLIN);
     this.queues.onOpen = (fd) => this.waiter.add(fd, EPOLLIN);
     this.waiter.add(watching.mounts.fd, EPOLLPRI);
-    for (const fd of this.streams.fds) this.waiter.add(fd, EPOLLIN);
+    for (const fd of this.processes.streams.fds) this.waiter.add(fd, EPOLLIN);
   }
 
   /** Until when everything that happened is in the logs, as far as is known. */
@@ -195,7 +187,7 @@ export class Pipeline {
 
   /** Events that a process was looked for, and those of them that none was found for. */
   get attribution(): { asked: number; unattributed: number } {
-    return this.attributing;
+    return this.processes.attribution;
   }
 
   /** Everything the kernel has queued by now is written when this returns. */
@@ -213,7 +205,7 @@ export class Pipeline {
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.drain();
-    this.streams.close();
+    this.processes.close();
     this.queues.close();
     this.watching.mounts.close();
   }
@@ -246,9 +238,9 @@ export class Pipeline {
       settled = round.settled;
     }
     // Not while events wait to be told with the next batch: their processes must be there still.
-    if (settled) this.table.sweep();
+    if (settled) this.processes.caughtUp();
     if (emptied) {
-      this.attributing.refresh();
+      this.processes.attribution.refresh();
       this.lookAtMounts();
     }
     const working = this.watching.workOnTrees();
@@ -267,18 +259,14 @@ export class Pipeline {
     const beforeNs = monotonicNs();
     const emptied = this.queues.fill(batch);
     this.watching.filesystems.uncover();
-    const readNs = monotonicNs();
-    const lost = this.streams.drain(this.records);
-    this.table.apply(this.records);
-    const timeMs = this.now();
-    if (lost !== null) this.processRecordsLost(lost, timeMs);
-    if (this.table.hasReused) tellReusedApart(batch, this.table, this.emptiedNs, readNs);
     if (this.options.debug !== null) describeEvents(batch, this.options.debug);
+    const lost = this.processes.follow(batch, this.emptiedNs);
+    const timeMs = this.now();
+    if (lost !== null) this.gapEverywhere("process_stream_lost", this.emptiedMs, lost.count, timeMs);
     const settled = !this.carryIncomplete(emptied) && emptied;
     occurrences.clear();
     this.resolver.resolve(batch, occurrences, settled);
     if (settled) this.resolver.caughtUp(occurrences);
-    this.attributing.beginBatch(this.emptiedNs);
     this.eventsRead += batch.count;
     this.eventsLogged += this.lines.make(occurrences, timeMs);
     this.lines.flush(timeMs);
@@ -323,11 +311,6 @@ export class Pipeline {
     this.eventsLogged += this.lines.make(found, timeMs);
     this.lines.flush(timeMs);
     found.clear();
-  }
-
-  private processRecordsLost({ count, sinceNs }: RecordLoss, timeMs: number): void {
-    this.gapEverywhere("process_stream_lost", this.emptiedMs, count, timeMs);
-    this.table.repair(sinceNs, count);
   }
 
   private lookAtMounts(): void {

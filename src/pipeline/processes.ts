@@ -1,0 +1,48 @@
+// Everything about processes that a batch needs, in the one order that is safe: the streams are drained when the batch has
+// been read, then the numbers in it are told apart.
+import type { EventBatch } from "../decode/fan.ts";
+import type { ProcessRecord } from "../decode/process.ts";
+import { monotonicNs } from "../kernel/monotonic.ts";
+import { type IdentificationWay, ProcessStreams, type RecordLoss } from "../process/streams.ts";
+import { ProcessTable } from "../process/table.ts";
+import { Attribution } from "./attribution.ts";
+import { tellReusedApart } from "./reused.ts";
+
+export class Processes {
+  readonly streams: ProcessStreams;
+  private readonly table = new ProcessTable();
+  readonly attribution = new Attribution(this.table);
+  private readonly records: ProcessRecord[] = [];
+
+  constructor(identification: IdentificationWay) {
+    this.streams = new ProcessStreams(identification);
+    // After the streams were opened: whoever is forked from now on is told by them.
+    this.table.seed();
+  }
+
+  /**
+   * Right after a batch was read.
+   *
+   * @param sinceNs CLOCK_MONOTONIC of when the queue was last seen empty
+   * @returns what the kernel dropped, null when nothing
+   */
+  follow(batch: EventBatch, sinceNs: number): RecordLoss | null {
+    const { streams, table, records } = this;
+    const readNs = monotonicNs();
+    const lost = streams.drain(records);
+    table.apply(records);
+    if (lost !== null) table.repair(lost.sinceNs, lost.count);
+    if (table.hasReused) tellReusedApart(batch, table, sinceNs, readNs);
+    this.attribution.beginBatch(sinceNs);
+    return lost;
+  }
+
+  /** The queue was read to its end, and nothing of it waits for the next batch. */
+  caughtUp(): void {
+    this.table.sweep();
+  }
+
+  close(): void {
+    this.streams.close();
+  }
+}
