@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { until } from "../test/support/wait.ts";
 import { type Contender, Fallen, type Found, type Running, shortName, Tally } from "./contender.ts";
 

@@ -28,6 +28,9 @@ interface PlaceText {
   serial: number;
 }
 
+/** One write a batch and log, unless the lines take more room than this: larger writes are no faster, and the room stays taken. */
+const WRITE_BYTES = 256 * 1024;
+
 /** Columns of a job: an occurrence as one managed path wants it. */
 const JOB_OCCURRENCE = 0;
 const JOB_PLACE = 1;
@@ -71,13 +74,16 @@ export class LineMaker {
 
   /** One write a log. */
   flush(timeMs: number): void {
-    for (const watched of this.dirty) {
-      const { lines } = watched;
-      watched.log.append(lines.bytes, lines.used, lines.lines, timeMs);
-      watched.eventsLogged += lines.lines;
-      lines.clear();
-    }
+    for (const watched of this.dirty) this.write(watched, timeMs);
     this.dirty.clear();
+  }
+
+  private write(watched: WatchedPath, timeMs: number): void {
+    const { lines } = watched;
+    if (lines.lines === 0) return;
+    watched.log.append(lines.bytes, lines.used, lines.lines, timeMs);
+    watched.eventsLogged += lines.lines;
+    lines.clear();
   }
 
   /** First pass: which managed paths want it, and whether its size matters. */
@@ -170,8 +176,10 @@ export class LineMaker {
         extra,
       );
     }
-    this.dirty.add(watched);
-    return lines.lines - before;
+    const made = lines.lines - before;
+    if (lines.used >= WRITE_BYTES) this.write(watched, timeMs);
+    else this.dirty.add(watched);
+    return made;
   }
 
   private countFiltered(watched: WatchedPath): void {

@@ -152,7 +152,7 @@ export class Resolver {
     let gone = false;
     if (isDirectory) types |= this.endings.takeDying(mask, objectKey(fs, batch, i));
     else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE && node !== NOT_FOUND) {
-      gone = this.nameless.removeLater(fs, batch, i, node);
+      gone = this.nameless.removeLater(batch, i, node);
       const later = !gone && !this.complete && batch === this.live;
       if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, false);
       if (gone || later) types &= ~abi.FAN_DELETE;
@@ -162,7 +162,7 @@ export class Resolver {
     one.bytes = batch.bytes;
     one.nameAt = nameAt;
     one.nameBytes = nameBytes;
-    one.gone = gone;
+    one.gone = gone || (!isDirectory && this.nameless.diesInBatch(batch, i));
     one.filesystem = fs;
     one.objectAt = batch.get(i, fan.OBJECT_AT);
     one.objectBytes = batch.get(i, fan.OBJECT_BYTES);

@@ -6,24 +6,19 @@ import { entryPlaces } from "../entry.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 import { NOT_FOUND } from "../filesystems/tree.ts";
 import { handleKey, objectKey } from "../keys.ts";
-import { NO_PLACES, type Occurrences } from "../occurrence.ts";
+import { NO_PLACES, type Occurrence, type Occurrences } from "../occurrence.ts";
 import { LINE_BITS } from "../order.ts";
 import type { Place } from "../watch.ts";
+import { Deaths } from "./deaths.ts";
 import type { Graves } from "./graves.ts";
-import { findDeath, findMate, isFileRename, previousOfProcess } from "./orphans.ts";
+import { findMate, isFileRename, previousOfProcess } from "./orphans.ts";
 
 type Batch = fan.EventBatch;
 
 /** Where a mate nearly always is: other CPUs' events come in between, a few within one system call. */
 const NEAR = 16;
-/** A file that was made and removed within one event: the removal is told where the queue has the death. */
-interface LateRemoval {
-  fs: Filesystem;
-  /** Directory that held it: where that is by then. */
-  parent: number;
-  name: Uint8Array;
-  pid: number;
-}
+/** Rows of a batch that late removals have room for at the start. */
+const START_ROWS = 1024;
 
 /** An orphan whose mate can only be in the next batch. */
 interface Held {
@@ -45,8 +40,13 @@ export class Nameless {
   private held: Held[] = [];
   /** Of each process the rename that was its last event in the batch before. */
   private lastTargets = new Map<number, Target>();
-  /** By the row of the death. */
-  private readonly lateRemovals = new Map<number, LateRemoval>();
+  private readonly deaths = new Deaths();
+  /**
+   * Files that were made and removed within one event: the removal is told where the queue has the death. By the row of the death:
+   * the row of that event + 1, 0 for none, and the node of the directory that held it.
+   */
+  private removalRow = new Int32Array(START_ROWS);
+  private removalParent = new Int32Array(START_ROWS);
   /** Renames of this batch whose overwritten file was found. */
   private readonly spent = new Set<number>();
 
@@ -59,7 +59,11 @@ export class Nameless {
     const { held } = this;
     this.held = [];
     this.spent.clear();
-    this.lateRemovals.clear();
+    this.deaths.begin(batch);
+    if (batch.count > this.removalRow.length) {
+      this.removalRow = new Int32Array(batch.count * 2);
+      this.removalParent = new Int32Array(batch.count * 2);
+    } else this.removalRow.fill(0);
     // What finds no mate here either was unlinked before it was watched: its name can't be known.
     for (const { types, fs, handle } of held) {
       const mate = findMate(batch, 0, batch.count, fs, handle, 0, handle.length);
@@ -73,9 +77,9 @@ export class Nameless {
     const length = batch.get(i, fan.OBJECT_BYTES);
     const types = batch.get(i, fan.MASK) & LINE_BITS;
     if (at < 0 || types === 0) return;
-    const removal = this.lateRemovals.get(i);
-    if (removal !== undefined) {
-      this.tellRemoval(batch, i, removal, out);
+    const removal = this.removalRow[i]! - 1;
+    if (removal >= 0) {
+      this.tellRemoval(fs, batch, i, removal, out);
       return;
     }
     const near = findMate(batch, i + 1, i + 1 + NEAR, fs, batch.bytes, at, length);
@@ -92,6 +96,11 @@ export class Nameless {
     }
   }
 
+  /** Hot. Whether the object of this event has died by the end of the batch: nothing can be asked about it any more. */
+  diesInBatch(batch: Batch, i: number): boolean {
+    return this.deaths.of(batch, i) > i;
+  }
+
   /**
    * Leaves the removal of a file that was made and removed within one event to the row of its death: the merged event stands at
    * the place of the making, and the directory may have been renamed in between.
@@ -99,19 +108,20 @@ export class Nameless {
    * @param parent the node of the directory
    * @returns false when the batch doesn't hold the death
    */
-  removeLater(fs: Filesystem, batch: Batch, i: number, parent: number): boolean {
-    const death = findDeath(batch, i + 1, fs, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES));
-    if (death < 0) return false;
-    const at = batch.get(i, fan.NAME_AT);
-    const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
-    this.lateRemovals.set(death, { fs, parent, name, pid: batch.get(i, fan.PID) });
+  removeLater(batch: Batch, i: number, parent: number): boolean {
+    const death = this.deaths.of(batch, i);
+    if (death <= i) return false;
+    this.removalRow[death] = i + 1;
+    this.removalParent[death] = parent;
     return true;
   }
 
-  private tellRemoval(batch: Batch, i: number, removal: LateRemoval, out: Occurrences): void {
-    const { fs, parent, name, pid } = removal;
+  private tellRemoval(fs: Filesystem, batch: Batch, i: number, removal: number, out: Occurrences): void {
     const types = (batch.get(i, fan.MASK) & LINE_BITS) | abi.FAN_DELETE;
-    this.tell(pid, types, entryPlaces(fs.placesOf(parent), name, 0, name.length), name, out);
+    const nameAt = batch.get(removal, fan.NAME_AT);
+    const nameBytes = batch.get(removal, fan.NAME_BYTES);
+    const places = entryPlaces(fs.placesOf(this.removalParent[i]!), batch.bytes, nameAt, nameBytes);
+    this.tell(batch.get(removal, fan.PID), types, places, batch.bytes, nameAt, nameBytes, out);
   }
 
   /** Remembers the renames at the end of the batch: the file that one overwrote may be told in the next. */
@@ -135,7 +145,8 @@ export class Nameless {
     if (grave === undefined || grave.directory) return false;
     if ((types & abi.FAN_DELETE_SELF) !== 0) this.graves.forget(key);
     const pid = batch.get(i, fan.PID);
-    this.tell(pid === this.selfPid ? grave.pid : pid, types, grave.places, grave.name, out);
+    const { places, name } = grave;
+    this.tell(pid === this.selfPid ? grave.pid : pid, types, places, name, 0, name.length, out);
     return true;
   }
 
@@ -164,7 +175,7 @@ export class Nameless {
       this.spent.add(before);
     }
     if (target === undefined || target.fs !== fs || target.moved === objectKey(fs, batch, i)) return false;
-    const one = this.tell(pid, types, target.places, target.name, out);
+    const one = this.tell(pid, types, target.places, target.name, 0, target.name.length, out);
     if (one !== null && !adjacent) one.merged = true;
     if (one !== null && (types & abi.FAN_DELETE_SELF) === 0) {
       // It has other names, or is held open.
@@ -178,11 +189,20 @@ export class Nameless {
     return isFileRename(batch, i) && !this.spent.has(i);
   }
 
-  private tell(pid: number, types: number, places: readonly Place[], name: Uint8Array, out: Occurrences) {
+  private tell(
+    pid: number,
+    types: number,
+    places: readonly Place[],
+    bytes: Uint8Array,
+    nameAt: number,
+    nameBytes: number,
+    out: Occurrences,
+  ): Occurrence | null {
     if (places.length === 0 || pid === this.selfPid) return null;
     const one = out.add(types, pid, places, false);
-    one.bytes = name;
-    one.nameBytes = name.length;
+    one.bytes = bytes;
+    one.nameAt = nameAt;
+    one.nameBytes = nameBytes;
     one.gone = true;
     return one;
   }

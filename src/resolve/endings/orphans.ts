@@ -3,7 +3,6 @@
 // rename that overwrote the file (vfs_rename). Searches in a batch only; nameless.ts decides.
 
 import {
-  DIR_AT,
   type EventBatch,
   FSID_HIGH,
   FSID_LOW,
@@ -12,7 +11,7 @@ import {
   OBJECT_BYTES,
   PID,
 } from "../../decode/fan.ts";
-import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF, FAN_ONDIR, FAN_RENAME } from "../../kernel/abi.ts";
+import { FAN_CREATE, FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../../kernel/abi.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 
 /**
@@ -35,27 +34,6 @@ export function findMate(
     if ((mask & (FAN_CREATE | FAN_DELETE)) === 0 || (mask & FAN_ONDIR) !== 0) continue;
     if (batch.get(i, OBJECT_BYTES) !== objectBytes || !isOn(fs, batch, i)) continue;
     if (sameHandle(batch.bytes, batch.get(i, OBJECT_AT), bytes, objectAt, objectBytes)) return i;
-  }
-  return -1;
-}
-
-/**
- * The orphan at or behind `from` that tells of the death of the object at objectAt: it stands behind its mate where the kernel
- * merged the unlinking into an older event of the same name.
- *
- * @returns its index, or -1
- */
-export function findDeath(
-  batch: EventBatch,
-  from: number,
-  fs: Filesystem,
-  objectAt: number,
-  objectBytes: number,
-): number {
-  for (let i = from; i < batch.count; i++) {
-    if ((batch.get(i, MASK) & FAN_DELETE_SELF) === 0 || batch.get(i, DIR_AT) >= 0) continue;
-    if (batch.get(i, OBJECT_BYTES) !== objectBytes || !isOn(fs, batch, i)) continue;
-    if (sameHandle(batch.bytes, batch.get(i, OBJECT_AT), batch.bytes, objectAt, objectBytes)) return i;
   }
   return -1;
 }

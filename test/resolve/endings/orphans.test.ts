@@ -1,13 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../../../src/decode/fan.ts";
 import * as abi from "../../../src/kernel/abi.ts";
-import {
-  findDeath,
-  findMate,
-  isFileRename,
-  isOn,
-  previousOfProcess,
-} from "../../../src/resolve/endings/orphans.ts";
+import { findMate, isFileRename, isOn, previousOfProcess } from "../../../src/resolve/endings/orphans.ts";
 import { at, batchOf, event, FSID, from, handle, inode, object, to } from "../../decode/fan-bytes.ts";
 import { filesystemWith } from "../watches.ts";
 
@@ -26,8 +20,6 @@ const CLONE = { low: FSID.low, high: FSID.high + 1 };
 
 const mateOf = (batch: EventBatch, i: number, end = batch.count) =>
   findMate(batch, i + 1, end, fs, batch.bytes, batch.get(i, OBJECT_AT), batch.get(i, OBJECT_BYTES));
-const deathOf = (batch: EventBatch, i: number) =>
-  findDeath(batch, i + 1, fs, batch.get(i, OBJECT_AT), batch.get(i, OBJECT_BYTES));
 
 describe("findMate()", () => {
   test("finds the DELETE behind an unlinked file's DELETE_SELF", () => {
@@ -67,27 +59,6 @@ describe("findMate()", () => {
   test("takes a handle from other bytes than the batch's: of an orphan from the batch before", () => {
     const kept = Uint8Array.from(FILE);
     expect(findMate(batchOf(...unrelated(1), remove()), 0, 2, fs, kept, 0, kept.length)).toBe(1);
-  });
-});
-
-describe("findDeath()", () => {
-  const madeAndRemoved = event(abi.FAN_CREATE | abi.FAN_DELETE, 1, at(TOP, "a"), object(FILE));
-
-  test("finds the DELETE_SELF behind a file that was made and removed within one event", () => {
-    expect(deathOf(batchOf(madeAndRemoved, ...unrelated(3), orphan(abi.FAN_DELETE_SELF)), 0)).toBe(4);
-  });
-
-  test("takes only a nameless event of that object", () => {
-    expect(deathOf(batchOf(madeAndRemoved, orphan(abi.FAN_DELETE_SELF, OTHER)), 0)).toBe(-1);
-    expect(deathOf(batchOf(madeAndRemoved, orphan(abi.FAN_ATTRIB)), 0)).toBe(-1);
-    const named = event(abi.FAN_DELETE_SELF, 1, at(TOP, "a"), object(FILE));
-    expect(deathOf(batchOf(madeAndRemoved, named), 0)).toBe(-1);
-  });
-
-  test("takes none of another filesystem, though its handle is the same", () => {
-    const there = event(abi.FAN_DELETE_SELF, 1, object(FILE, CLONE));
-    expect(deathOf(batchOf(madeAndRemoved, there), 0)).toBe(-1);
-    expect(deathOf(batchOf(madeAndRemoved, there, orphan(abi.FAN_DELETE_SELF)), 0)).toBe(2);
   });
 });
 
