@@ -58,6 +58,8 @@ __asm__(".symver pthread_create,pthread_create@GLIBC_2.17");
 
 /* Arguments, or variables, that fh_exec_self() hands on: a command line of fsmon has a dozen. */
 #define EXEC_STRINGS_MAX 1024
+/* MADV_PAGEOUT of linux/mman.h; older C libraries lack it. */
+#define MADVISE_PAGEOUT 21
 
 /* The kernel's struct file_handle with room for the largest handle (fcntl.h leaves the array open). */
 struct handle {
@@ -154,6 +156,12 @@ EXPORT double fh_monotonic(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* Gives the pages of a mapping back to the kernel (Linux 5.4). Of a file's mapping they are read again when they are touched. */
+EXPORT int32_t fh_page_out(double address, double bytes)
+{
+	return madvise((void *)(uintptr_t)address, (size_t)bytes, MADVISE_PAGEOUT) < 0 ? -errno : 0;
 }
 
 /* 0 while a process of that number exists, a zombie included. */

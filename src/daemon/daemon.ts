@@ -17,6 +17,7 @@ import { Pipeline } from "../pipeline/pipeline.ts";
 import type { WatchedPath } from "../pipeline/watched-path.ts";
 import { Handler } from "./handler.ts";
 import { openLog, segmentSizeOf } from "./logs.ts";
+import { MemoryCare } from "./memory.ts";
 import type { DaemonOptions } from "./options.ts";
 import { isOwnFile } from "./own-files.ts";
 import { queueBound } from "./queue-bound.ts";
@@ -36,6 +37,7 @@ export class Daemon {
   private controlProblem: string | null = null;
   private readonly upkeep: Upkeep;
   private readonly reporter: StatusReporter;
+  private readonly memory = new MemoryCare();
   private readonly service = new Service(process.env);
   private faulty = false;
   /** The config, where this daemon wrote the default one. */
@@ -89,6 +91,7 @@ export class Daemon {
       () => {
         this.reporter.sample();
         this.pipeline.tick();
+        this.memory.tick(this.pipeline.eventsRead);
         void this.openControl();
       },
     );

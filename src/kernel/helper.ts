@@ -29,6 +29,7 @@ const SYMBOLS = {
   fh_read: { args: ["i32" /* fd */, "ptr" /* buffer */, "u32" /* size */], returns: "f64" },
   fh_pending: { args: ["i32" /* fd */], returns: "i32" },
   fh_monotonic: { args: [], returns: "f64" },
+  fh_page_out: { args: ["f64" /* address */, "f64" /* bytes */], returns: "i32" },
   fh_alive: { args: ["i32" /* pid */], returns: "i32" },
   fh_sizes: {
     args: ["ptr" /* paths */, "u32" /* size */, "u32" /* count */, "ptr" /* out */],
