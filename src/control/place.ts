@@ -34,7 +34,7 @@ export async function inspectPlace(path: string, owner: Identity): Promise<Place
   if (stat.uid !== owner.uid && stat.uid !== 0) {
     return { kind: "taken", reason: `"${path}" is a socket of another user (uid ${stat.uid})` };
   }
-  if (await answers(path)) return { kind: "taken", reason: `Another program answers at "${path}"` };
+  if (await answers(path, owner)) return { kind: "taken", reason: `Another program answers at "${path}"` };
   return { kind: "stale", inode: stat };
 }
 
@@ -63,10 +63,15 @@ export function inodeAt(path: string, owner: Identity, inode: Inode): boolean {
   }
 }
 
-/** True when a program listens there, even one that is too busy to take the connection. */
-export async function answers(path: string): Promise<boolean> {
+/**
+ * True when a program listens there, even one that is too busy to take the connection.
+ *
+ * @param owner whose socket it would be: root without CAP_DAC_OVERRIDE may not connect to it (EACCES), dead or alive
+ */
+export async function answers(path: string, owner: Identity): Promise<boolean> {
   try {
-    const socket = await Bun.connect({ unix: path, socket: { data() {} } });
+    // The system call is made before this returns, so the bracket holds it.
+    const socket = await asOwner(owner, () => Bun.connect({ unix: path, socket: { data() {} } }));
     socket.terminate();
     return true;
   } catch (error) {
