@@ -133,6 +133,16 @@ EXPORT int32_t fh_poll(int32_t fd, int32_t events, int32_t timeout_ms)
 	return rc == 0 ? 0 : one.revents;
 }
 
+/* Columns of the terminal behind fd; 0 when it doesn't know. */
+EXPORT int32_t fh_columns(int32_t fd)
+{
+	struct winsize size = {0};
+
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0)
+		return -errno;
+	return size.ws_col;
+}
+
 /* read(2). */
 EXPORT double fh_read(int32_t fd, void *buffer, uint32_t size)
 {

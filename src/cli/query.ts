@@ -1,16 +1,20 @@
 // `fsmon query`: options into a request, lines to stdout, remarks to stderr. With --file it needs neither config nor store.
 
 import { isatty } from "node:tty";
-import { type ExitCode, Failure, UsageFailure } from "../failure.ts";
+import { type ExitCode, UsageFailure } from "../failure.ts";
 import { parseTime } from "../filter/units.ts";
-import { loadStore } from "../managed/store.ts";
 import { type ByteSink, type QueryRequest, runQuery } from "../query/query.ts";
-import { type Context, loadContext } from "./context.ts";
+import { coloursFor } from "../show/colour.ts";
+import { LineCutter } from "../show/lines.ts";
+import { EventRows } from "../show/rows.ts";
+import { loadContext } from "./context.ts";
 import { logDirInUse } from "./log-dir.ts";
 import { StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
+import { storedEntries } from "./stored.ts";
+import { stdoutColumns } from "./terminal.ts";
 import { absolutePath } from "./working-directory.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
@@ -22,6 +26,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
       "exchange the two",
     );
   }
+  const format = formatOption(args);
   const request = { ...(await sources(args)), ...range, paths: args.all("path").map(absolutePath) };
   const progress = new ProgressLine();
   const note = (sentence: string) => {
@@ -30,11 +35,52 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   };
   try {
     const onProgress = (readBytes: number, totalBytes: number | null) => progress.show(readBytes, totalBytes);
-    const { exitCode } = await runQuery(request, stdoutBeside(progress), note, onProgress);
+    const stdout = stdoutBeside(progress);
+    if (format === "jsonl") return (await runQuery(request, stdout, note, onProgress)).exitCode;
+    const text = await textOf(stdout, args.has("no-color"));
+    const { exitCode } = await runQuery(request, text, note, onProgress);
+    text.end();
     return exitCode;
   } finally {
     progress.clear();
   }
+}
+
+const FORMATS = ["jsonl", "text"] as const;
+
+function formatOption(args: ParsedArguments): (typeof FORMATS)[number] {
+  const typed = args.last("format") ?? "jsonl";
+  const format = FORMATS.find((one) => one === typed.toLowerCase());
+  if (format !== undefined) return format;
+  throw new UsageFailure(
+    `Cannot print in the format ${JSON.stringify(typed)}`,
+    `accepted: ${FORMATS.join(", ")}`,
+  );
+}
+
+/** Turns lines into rows for a person, on their way to stdout. */
+async function textOf(stdout: ByteSink, colourless: boolean): Promise<ByteSink & { end(): void }> {
+  const colours = await coloursFor(1, colourless);
+  const rows = new EventRows({ colours, columns: stdoutColumns, dated: true, onlyPath: null });
+  let text = "";
+  const lines = new LineCutter((keys, timeMs) => {
+    text += rows.row(keys, timeMs);
+  });
+  const flush = () => {
+    const bytes = Buffer.from(text, "utf8");
+    text = "";
+    return bytes.length === 0 || stdout.write(bytes);
+  };
+  return {
+    write(bytes) {
+      lines.write(bytes);
+      return flush();
+    },
+    end() {
+      lines.end();
+      flush();
+    },
+  };
 }
 
 /** stdout; a reader that has gone ends the query quietly. */
@@ -67,16 +113,5 @@ async function sources(args: ParsedArguments): Promise<Sources> {
   const context = loadContext(args);
   const { owner } = context;
   const logDir = await logDirInUse(context, args);
-  return { logDir, files: null, managedPaths: storedPaths(context), owner };
-}
-
-/** The store only helps to find the logs of a path: a query works without it. */
-function storedPaths({ config, owner }: Context): string[] {
-  try {
-    return loadStore(config.managedFile, owner).paths.map(({ path }) => path);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    remark(error.message);
-    return [];
-  }
+  return { logDir, files: null, managedPaths: storedEntries(context).map(({ path }) => path), owner };
 }

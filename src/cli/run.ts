@@ -19,6 +19,7 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   remove: () => import("./remove.ts"),
   managed: () => import("./managed.ts"),
   query: () => import("./query.ts"),
+  who: () => import("./who.ts"),
   clean: () => import("./clean.ts"),
   generate: () => import("./generate.ts"),
   doctor: () => import("./doctor.ts"),

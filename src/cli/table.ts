@@ -1,11 +1,11 @@
 // Every command with its arguments, options and examples: the one table behind parsing, help, completions and man page.
 // Text and names only; what a command does is in the file of its name. To add a command: an entry here, a file, a line in run.ts.
 
-import { DEFAULT_TYPES, EVENT_TYPES } from "../event.ts";
-import { SIZE_FORMS, TIME_FORMS } from "../filter/units.ts";
+import { DEFAULT_TYPES } from "../event.ts";
+import { SIZE_FORMS } from "../filter/units.ts";
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
-
-const PATTERNS = "globs separated by commas or |, or one re:REGEX";
+import { CONFIG, FILTERS, LOG_DIR, MANAGED_FILE, SOCKET, TYPES, USER } from "./options.ts";
+import { QUERY, WHO } from "./viewing.ts";
 
 /** Shells that there is a completion script for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -16,42 +16,6 @@ export const GLOBAL_OPTIONS: readonly OptionDefinition[] = [
   { name: "version", short: "V", summary: "show the version" },
   { name: "no-color", summary: "no colours (so does the environment variable NO_COLOR)" },
 ];
-
-const CONFIG: OptionDefinition = {
-  name: "config",
-  value: "FILE",
-  summary: "read this config file",
-  complete: "file",
-  default: "~/.config/fsmon/config.toml",
-};
-const SOCKET: OptionDefinition = {
-  name: "socket",
-  value: "PATH",
-  summary: "control socket of the daemon",
-  complete: "file",
-  default: "[socket] path of the config, /tmp/fsmon-<UID>.sock",
-};
-const LOG_DIR: OptionDefinition = {
-  name: "log-dir",
-  value: "DIR",
-  summary: "directory of the logs",
-  complete: "directory",
-  default: "[logging] dir of the config, ~/.local/state/fsmon",
-};
-const MANAGED_FILE: OptionDefinition = {
-  name: "managed-file",
-  value: "FILE",
-  summary: "store of the managed paths",
-  complete: "file",
-  default: "[managed] file of the config, ~/.local/share/fsmon/managed.jsonl",
-};
-
-const USER: OptionDefinition = {
-  name: "user",
-  value: "NAME",
-  summary: "whose daemon is meant",
-  default: "who called sudo, else yourself",
-};
 
 export const COMMANDS: readonly CommandDefinition[] = [
   {
@@ -86,46 +50,9 @@ export const COMMANDS: readonly CommandDefinition[] = [
     args: [{ name: "PATH", summary: "directory or file to watch", complete: "file" }],
     options: [
       { name: "recursive", short: "r", summary: "the whole tree, subdirectories made later included" },
-      {
-        name: "types",
-        short: "t",
-        value: "A,B",
-        repeatable: true,
-        summary: "only these event types, in any letter case",
-        default: DEFAULT_TYPES.join(", "),
-        accepted: EVENT_TYPES.join(", "),
-        complete: EVENT_TYPES,
-      },
+      { ...TYPES, default: DEFAULT_TYPES.join(", ") },
       { name: "all-events", summary: "all 14 event types" },
-      {
-        name: "exclude",
-        short: "e",
-        value: "PATTERN",
-        repeatable: true,
-        summary: "paths to leave out",
-        accepted: PATTERNS,
-      },
-      {
-        name: "min-size",
-        short: "m",
-        value: "SIZE",
-        summary: "only events whose file has at least this size",
-        accepted: SIZE_FORMS,
-      },
-      {
-        name: "exclude-cmd",
-        value: "PATTERN",
-        repeatable: true,
-        summary: "leave out these program names",
-        accepted: PATTERNS,
-      },
-      {
-        name: "only-cmd",
-        value: "PATTERN",
-        repeatable: true,
-        summary: "keep only these program names",
-        accepted: PATTERNS,
-      },
+      ...FILTERS,
       { name: "details", summary: "add systemd unit, container and ancestry to each line" },
       CONFIG,
       SOCKET,
@@ -160,50 +87,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
     ],
     examples: [{ line: "fsmon managed", meaning: "what is being recorded" }],
   },
-  {
-    name: "query",
-    summary: "print recorded events as JSON lines, in time order",
-    details: [
-      "Prints what lies in since ≤ time < until. Works without a daemon, and while one is writing. Nothing found is no error.",
-    ],
-    args: [],
-    options: [
-      {
-        name: "path",
-        short: "p",
-        value: "PATH",
-        repeatable: true,
-        summary: "only this managed path, or what happened at or below this path",
-        default: "every log",
-        complete: "managed",
-      },
-      {
-        name: "since",
-        value: "TIME",
-        summary: "from this time on",
-        default: "the beginning",
-        accepted: TIME_FORMS,
-      },
-      { name: "until", value: "TIME", summary: "before this time", default: "the end", accepted: TIME_FORMS },
-      {
-        name: "file",
-        short: "f",
-        value: "FILE",
-        repeatable: true,
-        summary: "read this file instead of the logs; - is the standard input",
-        complete: "file",
-      },
-      CONFIG,
-      LOG_DIR,
-    ],
-    examples: [
-      { line: "fsmon query --since 1h", meaning: "the last hour" },
-      {
-        line: `fsmon query -p /var/www --since 1d | jq 'select(.event_type == "DELETE")'`,
-        meaning: "who deleted what",
-      },
-    ],
-  },
+  QUERY,
+  WHO,
   {
     name: "clean",
     summary: "trim the logs by age and size",

@@ -26,6 +26,7 @@ const SYMBOLS = {
   fh_flock: { args: ["i32" /* fd */, "i32" /* operation */], returns: "i32" },
   fh_peer: { args: ["i32" /* fd */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_poll: { args: ["i32" /* fd */, "i32" /* events */, "i32" /* timeout_ms */], returns: "i32" },
+  fh_columns: { args: ["i32" /* fd */], returns: "i32" },
   fh_read: { args: ["i32" /* fd */, "ptr" /* buffer */, "u32" /* size */], returns: "f64" },
   fh_pending: { args: ["i32" /* fd */], returns: "i32" },
   fh_monotonic: { args: [], returns: "f64" },

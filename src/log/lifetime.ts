@@ -196,6 +196,27 @@ export function withoutDaemon<T>(logDir: string, owner: Identity, work: () => T)
   }
 }
 
+/**
+ * Until when the daemon that had the directory last was recording, for whoever reads its logs.
+ *
+ * @returns null while one is running, and when none has ever been
+ */
+export function recordedUntil(logDir: string, owner: Identity): number | null {
+  return withoutDaemon(logDir, owner, () => {
+    try {
+      const fd = asOwner(owner, () => openSync(join(logDir, LOCK_NAME), LOOK_ONLY));
+      try {
+        const { size, mtimeMs } = fstatSync(fd);
+        return readPrevious(readRange(fd, 0, Math.min(size, CONTENT_MAX_BYTES)), mtimeMs).endedMs;
+      } finally {
+        closeQuietly(fd);
+      }
+    } catch {
+      return null;
+    }
+  });
+}
+
 /** Some network filesystems know no locks: one daemon a directory is then the administrator's promise. */
 function locked(fd: number, waitMs: number): boolean {
   try {

@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { EXIT, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
-import { listLogs, logHash, type Packing } from "../log/names.ts";
+import { listLogs, type Packing } from "../log/names.ts";
 import { errorCode } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
 import { runsInAnyOrder } from "./any-order.ts";
@@ -13,11 +13,12 @@ import { chooseLogs } from "./choose.ts";
 import type { ByteInput } from "./input.ts";
 import { mergeRuns } from "./merge.ts";
 import { type ByteSink, LineOutput } from "./output.ts";
-import { PackedInput, packedHead, packingOf } from "./packed.ts";
+import { PackedInput, packingOf } from "./packed.ts";
 import { Progress, type ProgressListener } from "./progress.ts";
+import { forgottenPaths } from "./recorded-paths.ts";
 import type { LineRun, RunOptions } from "./run.ts";
-import { type SnapshotFile, takeSnapshot } from "./snapshot.ts";
-import { monitoredPathIn, runsOfFiles } from "./sorted-files.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import { runsOfFiles } from "./sorted-files.ts";
 import { type Stored, spoolInput, spoolStream, storedFile } from "./spool.ts";
 import { PathFilter, type TimeRange } from "./wanted.ts";
 
@@ -100,8 +101,8 @@ class Query {
   logRuns(): LineRun[] {
     const { logDir, paths, managedPaths, owner = OWN_RIGHTS } = this.#request;
     const hashes = new Set(listLogs(logDir, owner).keys());
-    const forgottenPaths = () => this.#forgottenPaths(hashes, owner);
-    const choice = chooseLogs(paths, { hashes, managedPaths, forgottenPaths });
+    const forgotten = () => forgottenPaths(logDir, hashes, managedPaths, owner);
+    const choice = chooseLogs(paths, { hashes, managedPaths, forgottenPaths: forgotten });
     const snapshot = takeSnapshot(logDir, new Set(choice.keys()), owner);
     this.#toClose.push(() => snapshot.close());
     for (const problem of snapshot.problems) this.#fail(problem);
@@ -169,26 +170,6 @@ class Query {
     this.#note(problem);
   }
 
-  /** For logs that no stored path belongs to, the path that their first line names. */
-  #forgottenPaths(hashes: ReadonlySet<string>, owner: Identity): string[] {
-    const { logDir, managedPaths } = this.#request;
-    const known = new Set(managedPaths.map(logHash));
-    const unknown = new Set([...hashes].filter((hash) => !known.has(hash)));
-    const snapshot = takeSnapshot(logDir, unknown, owner);
-    const paths = new Map<string, string>();
-    try {
-      for (const file of snapshot.files) {
-        if (paths.has(file.hash)) continue;
-        const path = monitoredPathIn(headOf(file));
-        // Only the path that the log is named after; a copy under a wrong name answers for nothing.
-        if (path !== null && logHash(path) === file.hash) paths.set(file.hash, path);
-      }
-    } finally {
-      snapshot.close();
-    }
-    return [...paths.values()];
-  }
-
   async #store(name: string): Promise<Stored> {
     const fd = name === "-" ? 0 : openAny(name);
     const isFile = fstatSync(fd).isFile();
@@ -229,17 +210,6 @@ async function copyInput(input: ByteInput, sink: ByteSink): Promise<void> {
   } finally {
     input.close();
   }
-}
-
-/** Enough for the first line of a log. */
-const HEAD_BYTES = 64 * 1024;
-
-function headOf(file: SnapshotFile): Buffer {
-  const fd = file.fd();
-  if (fd === null) return Buffer.alloc(0);
-  return file.packing === null
-    ? readRange(fd, 0, Math.min(file.end, HEAD_BYTES))
-    : packedHead(fd, file.packing);
 }
 
 function openAny(name: string): number {

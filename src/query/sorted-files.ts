@@ -124,7 +124,8 @@ function lastTimeOf(fd: number, end: number): number {
   return Number.NaN;
 }
 
-function headOf(file: SnapshotFile): Head {
+/** What the beginning of a log file tells, packed or not. */
+export function headOf(file: SnapshotFile): Head {
   const fd = file.fd();
   if (fd === null) return { timeMs: Number.NaN, afterSetBack: false, whole: false };
   if (file.packing !== null) return headIn(packedHead(fd, file.packing));

@@ -1,0 +1,135 @@
+// The commands that show what was recorded, for the table of commands. Text and names only.
+
+import { TIME_FORMS } from "../filter/units.ts";
+import type { CommandDefinition } from "./definition.ts";
+import { CONFIG, FILTERS, LOG_DIR, TYPES } from "./options.ts";
+
+export const QUERY: CommandDefinition = {
+  name: "query",
+  summary: "print recorded events as JSON lines, in time order",
+  details: [
+    "Prints what lies in since ≤ time < until. Works without a daemon, and while one is writing. Nothing found is no error.",
+  ],
+  args: [],
+  options: [
+    {
+      name: "path",
+      short: "p",
+      value: "PATH",
+      repeatable: true,
+      summary: "only this managed path, or what happened at or below this path",
+      default: "every log",
+      complete: "managed",
+    },
+    {
+      name: "since",
+      value: "TIME",
+      summary: "from this time on",
+      default: "the beginning",
+      accepted: TIME_FORMS,
+    },
+    { name: "until", value: "TIME", summary: "before this time", default: "the end", accepted: TIME_FORMS },
+    {
+      name: "file",
+      short: "f",
+      value: "FILE",
+      repeatable: true,
+      summary: "read this file instead of the logs; - is the standard input",
+      complete: "file",
+    },
+    {
+      name: "format",
+      value: "FORMAT",
+      summary: "JSON lines for programs, or aligned rows in local time for people",
+      default: "jsonl",
+      accepted: "jsonl, text",
+    },
+    CONFIG,
+    LOG_DIR,
+  ],
+  examples: [
+    { line: "fsmon query --since 1h", meaning: "the last hour" },
+    { line: "fsmon query --since 1h --format text", meaning: "the same to read rather than to process" },
+    {
+      line: `fsmon query -p /var/www --since 1d | jq 'select(.event_type == "DELETE")'`,
+      meaning: "who deleted what",
+    },
+  ],
+};
+
+export const WHO: CommandDefinition = {
+  name: "who",
+  summary: "who changed a file: one line a change, newest first",
+  details: [
+    "Follows the file back across renames, saves by rename and renamed directories; it may be gone by now. What was deleted and made again under the name belongs to the answer.",
+    "A user in brackets is who logged in: root (alice) is alice behind sudo. Lines beginning with ! say when changes may be missing. Works without a daemon.",
+  ],
+  args: [{ name: "FILE", summary: "a file below a managed path, or with -r a directory", complete: "file" }],
+  options: [
+    { name: "recursive", short: "r", summary: "what changed below a directory" },
+    {
+      name: "number",
+      short: "n",
+      value: "N",
+      summary: "so many changes",
+      default: "20",
+      accepted: "a whole number from 1 on, or all",
+    },
+    {
+      name: "since",
+      value: "TIME",
+      summary: "from this time on",
+      default: "the beginning",
+      accepted: TIME_FORMS,
+    },
+    { ...TYPES, summary: "what counts as a change", default: "what changes something" },
+    { name: "json", summary: "the log's own lines of these changes and gaps, for programs" },
+    CONFIG,
+    LOG_DIR,
+  ],
+  examples: [
+    { line: "fsmon who /etc/passwd", meaning: "who changed it, the last 20 times" },
+    { line: "fsmon who -r /var/www --since 1d -n all", meaning: "what changed in a tree since yesterday" },
+    { line: "fsmon who -t OPEN,ACCESS /etc/shadow", meaning: "who read it (add --all-events records that)" },
+  ],
+};
+
+export const WATCH: CommandDefinition = {
+  name: "watch",
+  summary: "show events live, one line each",
+  details: [
+    "Follows the logs of the running daemon, needs no root and never holds the daemon up. Ends with Ctrl-C. On a terminal, events that come faster than a person reads are folded, with their number.",
+    "The filters choose among what is recorded; see fsmon add for what they mean.",
+  ],
+  args: [
+    {
+      name: "PATH",
+      summary: "only what happens at or below it (default: everything)",
+      optional: true,
+      repeatable: true,
+      complete: "managed",
+    },
+  ],
+  options: [
+    {
+      name: "since",
+      value: "TIME",
+      summary: "begin with what happened from this time on",
+      default: "now",
+      accepted: TIME_FORMS,
+    },
+    { ...TYPES, default: "all that are recorded" },
+    ...FILTERS,
+    { name: "json", summary: "the log's own lines, for programs" },
+    CONFIG,
+    LOG_DIR,
+  ],
+  examples: [
+    { line: "fsmon watch", meaning: "everything that is being recorded" },
+    { line: "fsmon watch /var/www --since 10m -e '*.swp'", meaning: "a tree, beginning ten minutes ago" },
+    {
+      line: "fsmon watch --json --types DELETE | jq -r .path",
+      meaning: "follow deletions in a program of your own",
+    },
+  ],
+};
