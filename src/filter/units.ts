@@ -44,6 +44,19 @@ export function formatSizeExactly(sizeBytes: number): string {
   return String(sizeBytes);
 }
 
+/**
+ * Adds what a second's decimals say below the millisecond, so that times with more digits than ours compare right: exactly with
+ * times of whole milliseconds, and to a quarter of a microsecond (what a double can tell at present) with each other.
+ *
+ * @param decimals all of them, the first three included
+ */
+export function withFiner(timeMs: number, decimals: string): number {
+  const fraction = Number(`0.${decimals.slice(3)}`);
+  if (!(fraction > 0)) return timeMs;
+  const step = 2 ** (Math.floor(Math.log2(Math.max(1, Math.abs(timeMs)))) - 52);
+  return timeMs + Math.max(fraction, step);
+}
+
 const AGO_MS: Readonly<Record<string, number>> = {
   s: 1000,
   m: 60_000,
@@ -61,10 +74,10 @@ const LATEST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /**
  * Reads a time: `now`, an age (`45s`, `30m`, `1h`, `7d`, `2w`, all of them ago), RFC 3339 with its offset, or a
- * date with or without a time of day in local time. Digits below the millisecond are cut off.
+ * date with or without a time of day in local time.
  *
  * @param nowMs what `now` and ages count from, in milliseconds since the epoch
- * @returns milliseconds since the epoch
+ * @returns milliseconds since the epoch, with a fraction where finer digits were typed
  * @throws {UsageFailure} quoting the text: no such form, no such date (2026-02-30), a year beyond four digits
  */
 export function parseTime(text: string, nowMs: number): number {
@@ -104,7 +117,7 @@ function parseCalendar(typed: string): number | null {
   }
   // RFC 3339 has a second 60 for leap seconds, which are only ever put in before midnight UTC.
   if (second === 60 && Math.floor(date.getTime() / 1000) % 86_400 !== 0) return null;
-  return date.getTime();
+  return withFiner(date.getTime(), match[7] ?? "");
 }
 
 /** "Z" or "+02:00" → minutes east of UTC; null when there is no such offset. */

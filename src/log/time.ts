@@ -1,5 +1,6 @@
 // The times in a log line: `2026-05-07T10:00:01.482+00:00`, UTC, always 29 characters, always at the same place.
 // Milliseconds since the epoch on one side, text or bytes on the other. Reading bytes is hot: query does it for every line.
+import { withFiner } from "../filter/units.ts";
 
 /** What each of our lines begins with; the time follows at once. */
 export const TIME_KEY = new TextEncoder().encode('{"time":"');
@@ -11,10 +12,15 @@ export function formatTime(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 23)}+00:00`;
 }
 
-/** Any time that RFC 3339 allows, to the millisecond (finer digits are cut off); NaN for everything else. */
+/**
+ * Any time that RFC 3339 allows; NaN for everything else.
+ *
+ * @returns milliseconds, with a fraction where there are digits below them
+ */
 export function parseTime(text: string): number {
-  if (!/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(text)) return Number.NaN;
-  return Date.parse(text.replace(" ", "T").toUpperCase());
+  const match = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.(\d+))?(?:[Zz]|[+-]\d\d:\d\d)$/.exec(text);
+  if (match === null) return Number.NaN;
+  return withFiner(Date.parse(text.replace(" ", "T").toUpperCase()), match[1] ?? "");
 }
 
 let knownDayKey = -1;

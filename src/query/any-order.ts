@@ -5,6 +5,7 @@ import { LineRun, type LineVisitor, type RunOptions } from "./run.ts";
 import { SortChunk } from "./sort-chunk.ts";
 import { Spool, type Stored } from "./spool.ts";
 
+const NEWLINE = 10;
 /** More sorted stretches than this and reading to and fro between them costs more than sorting. */
 const STRETCHES_MAX = 64;
 /** Sorted in memory at a time. */
@@ -18,7 +19,9 @@ interface Stretch {
 
 export interface AnyOrder {
   runs: LineRun[];
-  /** The whole answer, as it stands in one piece and in order; null when it isn't so simple. */
+  /**
+   * The whole answer, as it stands in one piece and in order, but perhaps for the last newline; null when it isn't so simple.
+   */
   verbatim: (() => ByteInput) | null;
   close(): void;
 }
@@ -44,7 +47,7 @@ export async function runsInAnyOrder(stored: Stored, order: number, options: Run
   const inOnePiece = only !== undefined && second === undefined && end - only.from === wantedBytes;
   return {
     runs: asRuns(stretches, order, options, (from, to) => stored.input(from, to)),
-    verbatim: inOnePiece ? () => stored.input(only.from, end) : null,
+    verbatim: inOnePiece ? () => stored.input(only.from, Math.min(end, stored.sizeBytes)) : null,
     close: () => {},
   };
 }
@@ -63,9 +66,9 @@ function asRuns(
 
 interface SortedStretches {
   stretches: Stretch[];
-  /** Of the wanted lines, their newlines included. */
+  /** Of the wanted lines, their newlines included; NaN when they don't stand there as they are to be printed. */
   wantedBytes: number;
-  /** Behind the last wanted line. */
+  /** Behind the last wanted line; one behind the input's end when that line lacks its newline. */
   end: number;
 }
 
@@ -75,14 +78,15 @@ async function sortedStretches(stored: Stored, options: RunOptions): Promise<Sor
   let lastMs = Number.POSITIVE_INFINITY;
   let wantedBytes = 0;
   let end = 0;
-  await eachLine(stored, options, (_bytes, from, to, offset, timeMs) => {
+  await eachLine(stored, options, (bytes, from, to, offset, timeMs) => {
     if (timeMs < lastMs) {
       const last = stretches.at(-1);
       if (last !== undefined) last.to = offset;
       stretches.push({ headMs: timeMs, from: offset, to: stored.sizeBytes });
     }
     lastMs = timeMs;
-    wantedBytes += to - from + 1;
+    // White space or zeros before the newline are not printed, so what stands there is not the answer.
+    wantedBytes += bytes[to] === NEWLINE ? to - from + 1 : Number.NaN;
     end = offset + (to - from) + 1;
     return stretches.length <= STRETCHES_MAX;
   });

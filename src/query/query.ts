@@ -49,6 +49,7 @@ export interface QueryResult {
   exitCode: 0 | 1;
 }
 
+const NEWLINE = 10;
 /** Beyond this neither read(2) nor write(2) gets faster. */
 const COPY_BLOCK_BYTES = 256 * 1024;
 const OWN_RIGHTS: Identity = { uid: 0, gid: 0, groups: [] };
@@ -201,12 +202,16 @@ class Query {
   }
 }
 
+/** Whole lines; the last may lack its newline and gets it. */
 async function copyInput(input: ByteInput, sink: ByteSink): Promise<void> {
   const block = Buffer.allocUnsafeSlow(COPY_BLOCK_BYTES);
+  let last = NEWLINE;
   try {
     for (let got = await input.read(block, 0); got > 0; got = await input.read(block, 0)) {
       if (!sink.write(block.subarray(0, got))) return;
+      last = block[got - 1]!;
     }
+    if (last !== NEWLINE) sink.write(Uint8Array.of(NEWLINE));
   } finally {
     input.close();
   }

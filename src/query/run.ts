@@ -43,6 +43,7 @@ export class LineRun {
   #wholeEnd = 0;
   #scanned = 0;
   #skipping = false;
+  #exhausted = false;
   #next = 0;
   #ended = false;
 
@@ -97,6 +98,7 @@ export class LineRun {
   }
 
   #read(into: Uint8Array): number | Promise<number> {
+    if (this.#exhausted) return 0;
     try {
       return this.#input?.read(into, this.#have) ?? 0;
     } catch (error) {
@@ -107,8 +109,7 @@ export class LineRun {
 
   #add(count: number): void {
     if (count === 0) {
-      // What has no newline yet is being written, or was torn: no fault.
-      this.close();
+      if (!this.#endLastLine()) this.close();
       return;
     }
     this.#options.progress.read(count);
@@ -130,6 +131,22 @@ export class LineRun {
     const newline = added.lastIndexOf(NEWLINE);
     if (newline >= 0) this.#wholeEnd = this.#have + newline + 1;
     this.#have += count;
+  }
+
+  /**
+   * At the end of the input: a last line that lacks nothing but its newline gets it. What is not a whole event is being written, or
+   * was torn: no fault.
+   *
+   * @returns false when there is no such line
+   */
+  #endLastLine(): boolean {
+    const { bytes } = this.#block!;
+    if (this.#exhausted || readOddLine(bytes, this.#scanned, this.#have).kind !== "event") return false;
+    this.#exhausted = true;
+    // There is room: makeRoom() was called before the read that found the end.
+    bytes[this.#have++] = NEWLINE;
+    this.#wholeEnd = this.#have;
+    return true;
   }
 
   /** Scans what is there; false when there is no wanted line among the whole ones. */

@@ -18,6 +18,8 @@ export class SnapshotFile {
   readonly packing: Packing | null;
   /** Where the last whole line ended when it was opened; for a packed file its size. */
   readonly end: number;
+  /** Where what follows the last whole line ended: a line that lacks its newline at least. */
+  readonly sizeBytes: number;
   readonly #dev: number;
   readonly #ino: number;
   readonly #who: Identity;
@@ -34,6 +36,7 @@ export class SnapshotFile {
     this.#dev = stat.dev;
     this.#ino = stat.ino;
     // Anything but a regular file holds no lines, and must not be waited for.
+    this.sizeBytes = stat.isFile() ? stat.size : 0;
     if (!stat.isFile()) this.end = 0;
     else this.end = packing === null ? wholeLinesEnd(this.#fd, stat.size) : stat.size;
   }

@@ -3,7 +3,7 @@
 import type { Spool } from "./spool.ts";
 
 const NEWLINE = 10;
-/** Time and place share one number, so that the engine's own number sort can be used: 2^16 lines, and 2^37 ms (four years). */
+/** Time and place share one number, so that the engine's own number sort can be used: 2^16 lines, and 2^37 ms (four years) of whole milliseconds. */
 const PLACES = 2 ** 16;
 const SPAN_MAX_MS = 2 ** 37;
 
@@ -54,13 +54,15 @@ export class SortChunk {
   #order(): Uint32Array {
     const timesMs = this.#timesMs.subarray(0, this.#count);
     let [low, high] = [timesMs[0]!, timesMs[0]!];
-    for (let i = 1; i < timesMs.length; i++) {
+    let whole = true;
+    for (let i = 0; i < timesMs.length; i++) {
       const timeMs = timesMs[i]!;
+      if (!Number.isInteger(timeMs)) whole = false;
       if (timeMs < low) low = timeMs;
       if (timeMs > high) high = timeMs;
     }
     const order = this.#places.subarray(0, timesMs.length);
-    if (high - low < SPAN_MAX_MS) {
+    if (whole && high - low < SPAN_MAX_MS) {
       const keys = this.#keys.subarray(0, timesMs.length);
       for (let i = 0; i < keys.length; i++) keys[i] = (timesMs[i]! - low) * PLACES + i;
       keys.sort();

@@ -5,7 +5,7 @@ import { lineTimeBytes } from "../log/time.ts";
 import { firstLineAt, LineProbe } from "./bisect.ts";
 import { type FoundLine, findGaps } from "./gap-search.ts";
 import { FileInput, MemoryInput } from "./input.ts";
-import { parseKeys, readOddLine } from "./odd-line.ts";
+import { LINE_MAX_BYTES, parseKeys, readOddLine } from "./odd-line.ts";
 import { PackedInput, packedHead } from "./packed.ts";
 import { LineRun, type RunOptions } from "./run.ts";
 import type { SnapshotFile } from "./snapshot.ts";
@@ -59,7 +59,9 @@ export function runsOfFiles(
 function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head, options: RunOptions): void {
   const { range } = options;
   const fd = file.fd();
-  if (fd === null || file.end === 0) return;
+  if (fd === null) return;
+  addUnfinished(runs, order, file, fd, options);
+  if (file.end === 0) return;
   const gaps: FoundLine[] = [];
   const part = partOf(fd, file.end, head, range.sinceMs, range.untilMs);
   // The one GAP that speaks of times after its own stands at the head.
@@ -75,6 +77,24 @@ function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head
     // Half a step behind the file's own lines of the same time.
     runs.push(new LineRun(order + 0.5, gaps[0]!.timeMs, () => new MemoryInput(bytes), options));
   }
+}
+
+/** A last line that lacks nothing but its newline is an event all the same: a run of its own, behind the file's other lines. */
+function addUnfinished(
+  runs: LineRun[],
+  order: number,
+  file: SnapshotFile,
+  fd: number,
+  options: RunOptions,
+): void {
+  const { end, sizeBytes } = file;
+  if (sizeBytes === end || sizeBytes - end > LINE_MAX_BYTES) return;
+  // A torn line may be long; one that is whole shows at its end.
+  const tail = readRange(fd, Math.max(end, sizeBytes - HEAD_BYTES), sizeBytes);
+  if (!/\}[\0 \t\r]*$/.test(tail.toString("latin1"))) return;
+  const rest = readRange(fd, end, sizeBytes);
+  if (readOddLine(rest, 0, rest.length).kind !== "event") return;
+  runs.push(new LineRun(order + 0.25, Number.NEGATIVE_INFINITY, () => new MemoryInput(rest), options));
 }
 
 function plainInput(file: SnapshotFile, from: number, to: number): FileInput | null {

@@ -26,7 +26,7 @@ async function ask(request: {
 }
 
 function randomRange(random: Random): { sinceMs: number | null; untilMs: number | null } {
-  const moment = () => T0 - 5000 + random.below(120_000);
+  const moment = () => T0 - 5000 + random.below(120_000) + random.pick([0, 0, 0.25, 0.5]);
   return { sinceMs: random.chance(0.3) ? null : moment(), untilMs: random.chance(0.3) ? null : moment() };
 }
 
@@ -66,8 +66,8 @@ for (let from = 0; from < CASES; from += 100) {
       }
       // The same, out of one file in any order.
       const mixed = texts
-        .map((text) => text.slice(0, text.lastIndexOf("\n") + 1))
-        .sort(() => random.next() - 0.5);
+        .sort(() => random.next() - 0.5)
+        .map((text, n) => (n === texts.length - 1 ? text : text.slice(0, text.lastIndexOf("\n") + 1)));
       const file = join(logDir, "mixed");
       const text = random.chance(0.2)
         ? mixed

@@ -1,86 +1,12 @@
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../../src/failure.ts";
 import { liveName, logHash, segmentName } from "../../src/log/names.ts";
 import { formatTime } from "../../src/log/time.ts";
-import { type QueryRequest, type QueryResult, runQuery } from "../../src/query/query.ts";
-
-const T0 = Date.UTC(2026, 4, 7, 10);
-
-class Logs {
-  readonly path = mkdtempSync(join(tmpdir(), "fsmon-query-"));
-
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
-  }
-
-  live(managedPath: string, ...lines: string[]): string {
-    return this.file(liveName(logHash(managedPath)), lines.map((line) => `${line}\n`).join(""));
-  }
-
-  segment(managedPath: string, number: number, ...lines: string[]): string {
-    return this.file(segmentName(logHash(managedPath), number), lines.map((line) => `${line}\n`).join(""));
-  }
-
-  file(name: string, text: string): string {
-    const path = join(this.path, name);
-    writeFileSync(path, text);
-    return path;
-  }
-
-  async ask(
-    request: Partial<QueryRequest> = {},
-  ): Promise<QueryResult & { text: string; lines: string[]; notes: string[] }> {
-    const parts: Buffer[] = [];
-    const notes: string[] = [];
-    const sink = { write: (bytes: Uint8Array) => parts.push(Buffer.from(bytes)) > 0 };
-    const all = {
-      logDir: this.path,
-      paths: [],
-      sinceMs: null,
-      untilMs: null,
-      files: null,
-      managedPaths: [],
-      ...request,
-    };
-    const result = await runQuery(all, sink, (note) => notes.push(note));
-    const text = Buffer.concat(parts).toString();
-    return { ...result, text, lines: text.split("\n").slice(0, -1), notes };
-  }
-}
-
-const event = (ms: number, path: string, more: object = {}) =>
-  JSON.stringify({
-    time: formatTime(T0 + ms),
-    event_type: "CREATE",
-    path,
-    pid: 1,
-    cmd: "sh",
-    user: "root",
-    file_size: 0,
-    monitored_path: `/${path.split("/")[1]}`,
-    ...more,
-  });
-const gap = (ms: number, from: number, to: number, more: object = {}) =>
-  event(ms, "/m", {
-    event_type: "GAP",
-    reason: "daemon_stopped",
-    gap_from: formatTime(T0 + from),
-    gap_to: formatTime(T0 + to),
-    ...more,
-  });
-const watch = (ms: number, state: string) => event(ms, "/m", { event_type: "WATCH", state });
+import { runQuery } from "../../src/query/query.ts";
+import { event, gap, Logs, T0, watch } from "./logs.ts";
 
 test("runQuery() prints since ≤ time < until, to the millisecond", async () => {
   using logs = new Logs();

@@ -79,7 +79,7 @@ function gapLine(random: Random, timeMs: number, root: string): string {
 function oddLine(random: Random, timeMs: number, root: string): string {
   const line = eventLine(random, timeMs, root);
   const value = JSON.parse(line) as Record<string, unknown>;
-  switch (random.below(14)) {
+  switch (random.below(15)) {
     case 0:
       return "";
     case 1:
@@ -117,6 +117,10 @@ function oddLine(random: Random, timeMs: number, root: string): string {
       return "\0".repeat(100) + line.slice(random.below(line.length));
     case 12:
       return `  ${line}\t`;
+    case 13: {
+      const finer = `${random.below(10)}${random.pick(["", "5", "00001"])}`;
+      return line.replace(/\+00:00"/, `${finer}+00:00"`);
+    }
     default:
       return `${line.slice(0, 60)}\0\0\0\0${line.slice(70)}`;
   }
@@ -134,11 +138,15 @@ export function randomRun(
   let text = "";
   for (let i = 0; i < lineCount; i++) {
     if (random.chance(0.7)) timeMs += random.below(random.chance(0.05) ? 30_000 : 50);
-    if (random.chance(oddShare)) text += `${oddLine(random, timeMs, root)}\n`;
+    // An odd line may be a fraction of a millisecond late, and the next must not be earlier.
+    if (random.chance(oddShare)) text += `${oddLine(random, timeMs++, root)}\n`;
     else if (random.chance(0.02)) text += `${gapLine(random, timeMs, root)}\n`;
     else text += `${eventLine(random, timeMs, root)}\n`;
   }
+  // Torn, or lacking nothing but the newline.
   if (random.chance(0.2)) text += eventLine(random, timeMs, root).slice(0, 1 + random.below(60));
+  else if (random.chance(0.1)) text += eventLine(random, timeMs, root);
+  else if (random.chance(0.05)) text += oddLine(random, timeMs, root);
   return { text, lastMs: timeMs };
 }
 
@@ -160,7 +168,9 @@ export function plainLines(
 ): { lines: PlainLine[]; bad: number } {
   const lines: PlainLine[] = [];
   let bad = 0;
-  for (const raw of text.split("\n").slice(0, -1)) {
+  const raws = text.split("\n");
+  for (const [i, raw] of raws.entries()) {
+    const unfinished = i === raws.length - 1;
     const line = raw.replace(/^[\0 \t\r]+|[\0 \t\r]+$/g, "");
     if (line === "") continue;
     let value: unknown = null;
@@ -175,7 +185,7 @@ export function plainLines(
     const timeMs = typeof keys.time === "string" ? parseTime(keys.time) : Number.NaN;
     if (Number.isNaN(timeMs)) {
       // What a punched hole left of a line is nobody's fault.
-      if (!raw.includes("\0")) bad++;
+      if (!raw.includes("\0") && !unfinished) bad++;
       continue;
     }
     if ((timeMs >= sinceMs && timeMs < untilMs) || isGapTouching(keys, sinceMs, untilMs))
