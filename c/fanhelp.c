@@ -9,7 +9,7 @@
  * name_to_handle_at, open_by_handle_at (2.6.39), getdents64, statx (4.11), statfs, open_tree, fsopen, fsconfig,
  * fsmount (5.2), netlink connector (2.6.14,
  * event filter 6.6), perf_event_open (software dummy event 3.12, lost counter 6.0),
- * setfsuid/setfsgid/setgroups, flock, SO_PEERCRED, epoll, prctl(PR_CAPBSET_*), capset, execve. */
+ * setfsuid/setfsgid/setgroups, flock, splice (2.6.17), copy_file_range (4.5), F_SETPIPE_SZ (2.6.35), SO_PEERCRED, epoll, prctl(PR_CAPBSET_*), capset, execve. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -147,6 +147,24 @@ EXPORT int32_t fh_columns(int32_t fd)
 EXPORT double fh_read(int32_t fd, void *buffer, uint32_t size)
 {
 	return (double)result(read(fd, buffer, size));
+}
+
+/* Moves [at, at + size) of a file into a pipe by reference (splice, 2.6.17), or into another regular file without a
+ * detour through this process (copy_file_range, 4.5). Returns how much the kernel moved; 0 at the file's end. */
+EXPORT double fh_move(int32_t in, double at, int32_t out, double size, int32_t to_pipe)
+{
+	int64_t from = (int64_t)at;
+
+	/* copy_file_range as the system call it is: glibc has a function for it only from 2.27 on. */
+	if (to_pipe)
+		return (double)result(splice(in, &from, out, NULL, (size_t)size, SPLICE_F_MORE));
+	return (double)result(syscall(SYS_copy_file_range, in, &from, out, NULL, (size_t)size, 0u));
+}
+
+/* Asks for a larger pipe (F_SETPIPE_SZ, 2.6.35); returns what it holds now. */
+EXPORT int32_t fh_pipe_size(int32_t fd, int32_t bytes)
+{
+	return (int32_t)result(fcntl(fd, F_SETPIPE_SZ, bytes));
 }
 
 /* Bytes that a read would find: for a fanotify group 24 times the number of queued events. */

@@ -1,8 +1,9 @@
-// The only place that writes to stdout and stderr. stdout is data, stderr is talk.
+// The only place that writes to stdout, and to stderr but for a query's progress (progress-line.ts). stdout is data, stderr is talk.
 // Never touches process.stdout: that alone makes a pipe non-blocking for everybody who shares it, and what doesn't fit
 // into the pipe at the end is lost.
 
 import { writeSync } from "node:fs";
+import { MoveTarget } from "../kernel/move.ts";
 import { waitWritable } from "../kernel/poll.ts";
 
 const STDOUT = 1;
@@ -26,6 +27,24 @@ export function writeOut(data: string | Uint8Array): void {
   const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
   try {
     writeWhole(STDOUT, bytes);
+  } catch (error) {
+    if (hasCode(error, "EPIPE")) throw new StdoutClosed();
+    throw error;
+  }
+}
+
+let target: MoveTarget | undefined;
+
+/**
+ * Moves bytes of a file that never changes to stdout, where the kernel can do that by itself.
+ *
+ * @returns how many; writeOut() is for the rest
+ * @throws {StdoutClosed} when nobody reads any more
+ */
+export function moveOut(fd: number, at: number, sizeBytes: number): number {
+  target ??= new MoveTarget(STDOUT);
+  try {
+    return target.move(fd, at, sizeBytes);
   } catch (error) {
     if (hasCode(error, "EPIPE")) throw new StdoutClosed();
     throw error;

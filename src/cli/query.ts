@@ -9,7 +9,7 @@ import { LineCutter } from "../show/lines.ts";
 import { EventRows } from "../show/rows.ts";
 import { loadContext } from "./context.ts";
 import { logDirInUse } from "./log-dir.ts";
-import { StdoutClosed, writeOut } from "./output.ts";
+import { moveOut, StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
@@ -86,17 +86,24 @@ async function textOf(stdout: ByteSink, colourless: boolean): Promise<ByteSink &
 /** stdout; a reader that has gone ends the query quietly. */
 function stdoutBeside(progress: ProgressLine): ByteSink {
   const sharesTerminal = isatty(1);
+  const unlessClosed = <T>(work: () => T, closed: T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof StdoutClosed) return closed;
+      throw error;
+    }
+  };
   return {
     write(bytes) {
       if (sharesTerminal) progress.clear();
-      try {
+      return unlessClosed(() => {
         writeOut(bytes);
         return true;
-      } catch (error) {
-        if (error instanceof StdoutClosed) return false;
-        throw error;
-      }
+      }, false);
     },
+    // A terminal takes nothing this way, so there is no progress to clear.
+    take: (fd, at, sizeBytes) => unlessClosed(() => moveOut(fd, at, sizeBytes), -1),
   };
 }
 

@@ -28,6 +28,11 @@ const SYMBOLS = {
   fh_poll: { args: ["i32" /* fd */, "i32" /* events */, "i32" /* timeout_ms */], returns: "i32" },
   fh_columns: { args: ["i32" /* fd */], returns: "i32" },
   fh_read: { args: ["i32" /* fd */, "ptr" /* buffer */, "u32" /* size */], returns: "f64" },
+  fh_move: {
+    args: ["i32" /* in */, "f64" /* at */, "i32" /* out */, "f64" /* size */, "i32" /* to_pipe */],
+    returns: "f64",
+  },
+  fh_pipe_size: { args: ["i32" /* fd */, "i32" /* bytes */], returns: "i32" },
   fh_pending: { args: ["i32" /* fd */], returns: "i32" },
   fh_monotonic: { args: [], returns: "f64" },
   fh_page_out: { args: ["f64" /* address */, "f64" /* bytes */], returns: "i32" },

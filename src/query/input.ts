@@ -6,6 +6,8 @@ export interface ByteInput {
   /** Fills `into` from `at` on with at least one byte; 0 at the end. Only unpacking needs a promise. */
   read(into: Uint8Array, at: number): number | Promise<number>;
   close(): void;
+  /** Where these bytes stand for good: `from` is the offset of the first. Null where they may still change, or are in no file. */
+  readonly lasting: { fd: number; from: number } | null;
 }
 
 /** The bytes [from, to) of an open file. Ends early when the file has been cut. */
@@ -14,10 +16,15 @@ export class FileInput implements ByteInput {
   #at: number;
   readonly #to: number;
   readonly #onClose: () => void;
+  readonly lasting: { fd: number; from: number } | null;
 
-  /** @param onClose told once, so that whoever opened the descriptor may close it */
-  constructor(fd: number, from: number, to: number, onClose: () => void) {
+  /**
+   * @param lasting the file is never written to again
+   * @param onClose told once, so that whoever opened the descriptor may close it
+   */
+  constructor(fd: number, from: number, to: number, lasting: boolean, onClose: () => void) {
     this.#fd = fd;
+    this.lasting = lasting ? { fd, from } : null;
     this.#at = from;
     this.#to = to;
     this.#onClose = onClose;
@@ -37,6 +44,7 @@ export class FileInput implements ByteInput {
 }
 
 export class MemoryInput implements ByteInput {
+  readonly lasting = null;
   readonly #bytes: Uint8Array;
   #at: number;
   readonly #to: number;

@@ -39,6 +39,7 @@ export function packedHead(fd: number, packing: Packing): Buffer {
 
 /** The plain bytes of a packed file, read from its beginning. */
 export class PackedInput implements ByteInput {
+  readonly lasting = null;
   readonly #plain: AsyncIterator<Uint8Array>;
   readonly #onClose: () => void;
   #chunk: Uint8Array = new Uint8Array(0);

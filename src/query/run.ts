@@ -250,6 +250,7 @@ export class LineRun {
   emit(limitMs: number, inclusive: boolean, output: LineOutput): boolean {
     const { bytes, table } = this.#block!;
     const { starts, ends, timesMs, count } = table;
+    const lasting = this.#lasting();
     let i = this.#next;
     while (i < count && (timesMs[i]! < limitMs || (inclusive && timesMs[i]! === limitMs))) {
       const start = starts[i]!;
@@ -267,13 +268,20 @@ export class LineRun {
       // A line out of a hole ends before its newline.
       const open =
         bytes[end] === NEWLINE
-          ? output.write(bytes, start, end + 1)
-          : output.write(bytes, start, end) && output.newline();
+          ? output.write(bytes, start, end + 1, lasting)
+          : output.write(bytes, start, end, lasting) && output.newline();
       if (!open) return false;
     }
     this.#next = i;
     if (i < count) this.headMs = timesMs[i]!;
     return true;
+  }
+
+  /** Where the block's bytes stand for good. A newline that was put behind the last line doesn't. */
+  #lasting(): { fd: number; from: number } | null {
+    const lasting = this.#input?.lasting ?? null;
+    if (lasting === null || this.#exhausted) return null;
+    return { fd: lasting.fd, from: lasting.from + this.#base };
   }
 
   /** Hands the waiting lines to `visit` instead. Hot. */

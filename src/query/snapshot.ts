@@ -3,7 +3,7 @@
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { type LogFiles, listLogs, type Packing } from "../log/names.ts";
+import { type LogFiles, listLogs, type Packing, type SegmentFile } from "../log/names.ts";
 import { errorCode } from "../log/open.ts";
 import { wholeLinesEnd } from "../log/tail.ts";
 
@@ -16,6 +16,8 @@ export class SnapshotFile {
   readonly hash: string;
   readonly path: string;
   readonly packing: Packing | null;
+  /** It will never be written to again. */
+  readonly sealed: boolean;
   /** Where the last whole line ended when it was opened; for a packed file its size. */
   readonly end: number;
   /** Where what follows the last whole line ended: a line that lacks its newline at least. */
@@ -26,10 +28,11 @@ export class SnapshotFile {
   #fd: number;
   #held = true;
 
-  constructor(hash: string, path: string, packing: Packing | null, who: Identity) {
+  constructor(hash: string, path: string, { number, packing }: SegmentFile, who: Identity) {
     this.hash = hash;
     this.path = path;
     this.packing = packing;
+    this.sealed = number !== null;
     this.#who = who;
     this.#fd = this.#open();
     const stat = fstatSync(this.#fd);
@@ -118,17 +121,17 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
   const problems: string[] = [];
   const known = new Set<string>();
   for (const { hash, segments } of logs) {
-    for (const { name, packing, number } of segments) {
-      const path = join(logDir, name);
+    for (const segment of segments) {
+      const path = join(logDir, segment.name);
       try {
-        const file = new SnapshotFile(hash, path, packing, who);
+        const file = new SnapshotFile(hash, path, segment, who);
         if (known.has(file.identity)) {
           file.close();
           continue;
         }
         known.add(file.identity);
         // The live file's name will be another's as soon as it is sealed: its descriptor is kept in any case.
-        if (files.length >= HELD_MAX && number !== null) file.letGo();
+        if (files.length >= HELD_MAX && file.sealed) file.letGo();
         files.push(file);
       } catch (error) {
         if (errorCode(error) !== "ENOENT") problems.push(`Cannot read "${path}" (${errorCode(error)})`);

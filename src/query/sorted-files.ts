@@ -99,7 +99,7 @@ function addUnfinished(
 
 function plainInput(file: SnapshotFile, from: number, to: number): FileInput | null {
   const fd = file.fd();
-  return fd === null ? null : new FileInput(fd, from, to, () => file.release());
+  return fd === null ? null : new FileInput(fd, from, to, file.sealed, () => file.release());
 }
 
 function addPacked(

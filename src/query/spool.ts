@@ -23,7 +23,7 @@ export interface Stored {
 export function storedFile(fd: number, sizeBytes: number): Stored {
   return {
     sizeBytes,
-    input: (from, to) => new FileInput(fd, from, to, () => {}),
+    input: (from, to) => new FileInput(fd, from, to, false, () => {}),
     close: () => closeSync(fd),
   };
 }
@@ -68,7 +68,7 @@ export class Spool implements Stored {
 
   input(from: number, to: number): ByteInput {
     if (this.#fd < 0) return new MemoryInput(this.#memory, from, to);
-    return new FileInput(this.#fd, from, to, () => {});
+    return new FileInput(this.#fd, from, to, false, () => {});
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { logHash } from "../../src/log/names.ts";
 import { type Home, MAIN, temporaryHome } from "./fsmon.ts";
@@ -81,6 +81,45 @@ describe("query", () => {
     expect(await new Response(child.stdout).text()).toBe(line(1, "x"));
     expect(await new Response(child.stderr).text()).toBe("ended with 0\n");
   });
+
+  const ways: [what: string, script: string][] = [
+    ["a pipe", '"$0" "$1" query | cat > out'],
+    ["a pipe with a slow reader", '"$0" "$1" query | { sleep 0.3; cat; } > out'],
+    [
+      "a pipe that another program has made non-blocking",
+      '{ "$0" -e "process.stdout.isTTY"; "$0" "$1" query; } | { sleep 0.3; cat; } > out',
+    ],
+    ["a file", '"$0" "$1" query > out'],
+    ["a file that has something in it already", 'cp empty out; "$0" "$1" query >> out'],
+    ["a file on another filesystem", '"$0" "$1" query > "$2"; mv "$2" out'],
+    ["a socket", '"$0" -e "$3" "$0" "$1" > out'],
+  ];
+  for (const [what, script] of ways) {
+    test(`prints the same into ${what}`, async () => {
+      using home = temporaryHome();
+      mkdirSync(home.logDir, { recursive: true });
+      let whole = "";
+      for (let number = 1; number <= 4; number++) {
+        let text = "";
+        for (let i = 0; i < 5000; i++) text += line(number * 10_000_000 + i, `${number}-${i}`);
+        // A line that isn't printed, between spans of hundreds of kilobytes.
+        const name =
+          number === 4 ? `${logHash("/srv")}_log.jsonl` : `${logHash("/srv")}.00000${number}_log.jsonl`;
+        writeFileSync(join(home.logDir, name), `\n${text}   \n${line(number * 10_000_000 + 9000, "last")}`);
+        whole += text + line(number * 10_000_000 + 9000, "last");
+      }
+      writeFileSync(join(home.dir, "empty"), "");
+      const elsewhere = join("/dev/shm", `fsmon-test-${process.pid}`);
+      // Bun gives its children a socket where their stdout is to be read.
+      const reading = `await Bun.write(Bun.stdout, await new Response(Bun.spawn([process.argv[1], process.argv[2], "query"]).stdout).text())`;
+      const child = Bun.spawnSync(["sh", "-c", script, process.execPath, MAIN, elsewhere, reading], {
+        cwd: home.dir,
+        env: { HOME: home.dir, PATH: process.env.PATH ?? "" },
+      });
+      expect(child.stderr.toString()).toBe("");
+      expect(readFileSync(join(home.dir, "out"), "utf8") === whole).toBe(true);
+    });
+  }
 
   const wrong: [args: string[], message: string][] = [
     [["--since", "-1h"], '"-1h"'],
