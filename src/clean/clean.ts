@@ -11,7 +11,7 @@ import { takeCleanLock } from "./clean-lock.ts";
 import { countLinesBefore } from "./count.ts";
 import { type Decision, decide, type Limits } from "./decide.ts";
 import { lastTimeOf, type SurveyedLog, surveyLog } from "./survey.ts";
-import { dropFile, removeLeftovers, trimFile } from "./trim.ts";
+import { dropFile, freed, removeLeftovers, trimFile } from "./trim.ts";
 
 export interface CleanRequest {
   logDir: string;
@@ -87,6 +87,7 @@ export async function applyClean(request: CleanRequest, callbacks: CleanCallback
     removeLeftovers(logDir, owner);
     const done: LogCleaning[] = [];
     for (const hash of hashes) done.push(await cleanLog(request, hash, callbacks));
+    await freed();
     return done;
   } finally {
     release();

@@ -8,7 +8,7 @@ import { errorCode } from "../log/open.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { decide, type Limits } from "./decide.ts";
 import { type SurveyedFile, type SurveyedLog, surveyLog } from "./survey.ts";
-import { dropFile, removeLeftovers, trimFile } from "./trim.ts";
+import { dropFile, isFreeing, removeLeftovers, trimFile } from "./trim.ts";
 
 export interface RetentionLimits {
   keepDays: number | null;
@@ -157,6 +157,8 @@ export class Retention {
       files.push(...surveyLog(logDir, log, owner).files);
       yield;
     }
+    // What was dropped a moment ago must not cost further files.
+    while (isFreeing()) yield;
     let totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const oldestFirst = files
       .filter((file) => file.number !== null)
@@ -164,7 +166,8 @@ export class Retention {
     for (const file of oldestFirst) {
       if (!this.#breaksTotal(totalBytes) && !this.#spaceIsShort()) break;
       if (dropFile(file, owner)) totalBytes -= file.sizeBytes;
-      yield;
+      do yield;
+      while (isFreeing());
     }
     this.#hold = this.#breaksTotal(totalBytes) || this.#spaceIsShort();
     if (this.#hold) this.#tell(`No space may be used for the logs in "${logDir}" any more: recording stops`);
