@@ -55,7 +55,8 @@ export function openLog(
     const fromMs = before.lastStateTimeMs ?? before.lastTimeMs;
     return { log, gap: { reason: "daemon_stopped", fromMs, toMs: Math.max(nowMs, fromMs), lost: null } };
   }
-  // The heartbeat says until when it lived; lines written after the last beat say so too.
+  // The heartbeat says until when everything was written; lines that are there after it say so too. A clean stop is believed only
+  // by its own line: where that is missing the machine went down before it was on the disk, or somebody has cut the log.
   const fromMs = Math.max(before.lastTimeMs, previousRun.endedMs ?? before.lastTimeMs);
   return { log, gap: { reason, fromMs: Math.min(fromMs, nowMs), toMs: nowMs, lost: null } };
 }

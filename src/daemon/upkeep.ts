@@ -75,8 +75,13 @@ export class Upkeep {
 
   private tick(): void {
     const nowMs = Date.now();
-    this.lifetime.beat(nowMs);
-    for (const log of this.logs()) log.tick(nowMs);
+    let complete = true;
+    for (const log of this.logs()) {
+      log.tick(nowMs);
+      complete &&= log.complete;
+    }
+    // What waits for a disk dies with the daemon: then the GAP has to begin before it.
+    if (complete) this.lifetime.beat(nowMs);
     if (this.stepper === null) this.step();
     this.onTick();
   }

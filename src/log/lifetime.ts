@@ -1,7 +1,16 @@
 // One daemon to a log directory, and how long it lived: a lock file whose mtime is the daemon's heartbeat, so that after a
 // crash the GAP begins when the recording really ended, and a clean stop is told from a crash.
 // The file is the owner's; root trusts nothing in it but times, which at worst make a GAP too long or too short.
-import { closeSync, constants, fstatSync, ftruncateSync, futimesSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
@@ -14,13 +23,22 @@ import { formatTime, parseTime } from "./time.ts";
 
 export interface PreviousRun {
   kind: "none" | "stopped" | "crashed";
-  /** Until when everything was recorded; null for `none`. After a crash at most HEARTBEAT_MS too early. */
+  /**
+   * Until when everything was recorded and is on the disk; null for `none`. At most HEARTBEAT_MS too early after a crash of the
+   * daemon, and WRITEBACK_MS more where the machine went down with it.
+   */
   endedMs: number | null;
 }
 
 export const LOCK_NAME = "daemon.lock";
 /** How far `gap_from` may lie before the real end of a crashed daemon; a touch of an inode every 10 s costs nothing. */
 const HEARTBEAT_MS = 10_000;
+/**
+ * What the kernel may have had in memory when the machine went down: lines of the last 30 s (vm.dirty_expire_centisecs), and time to
+ * write them. The lock file's times reach the disk sooner than the lines of the logs do.
+ */
+export const WRITEBACK_MS = 60_000;
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 /** `fsmon clean` without a daemon holds the lock while it renames a few files. */
 const TAKE_WAIT_MS = 3000;
 const LOOK_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -75,7 +93,7 @@ export class Lifetime {
     return this.#previous;
   }
 
-  /** Says that everything up to now was recorded. Call it as often as you like; it acts every ten seconds. Never throws. */
+  /** Says that everything up to now was recorded and written. Call it as often as you like; it acts every ten seconds. Never throws. */
   beat(nowMs: number): void {
     // The clock may have been set back: then the old beat lies in the future and would hold off the new ones.
     if (Math.abs(nowMs - this.#beatAtMs) < HEARTBEAT_MS) return;
@@ -95,6 +113,8 @@ export class Lifetime {
     this.#uncontrollable = uncontrollable;
     try {
       this.#write(null);
+      // Writing is no heartbeat.
+      futimesSync(this.#fd, this.#beatAtMs / 1000, this.#beatAtMs / 1000);
     } catch {
       // A read-only or broken disk: the daemon has said it on stderr too.
     }
@@ -135,6 +155,7 @@ export class Lifetime {
       clean_stop: cleanStopMs === null ? null : formatTime(cleanStopMs),
       uncontrollable:
         cleanStopMs === null ? (this.#uncontrollable?.slice(0, REASON_MAX_CHARACTERS) ?? null) : null,
+      boot: bootId(),
     };
     const bytes = Buffer.from(`${stringifySafely(content).padEnd(PADDED_BYTES - 1)}\n`);
     writeSync(this.#fd, bytes, 0, bytes.length, 0);
@@ -229,9 +250,21 @@ function locked(fd: number, waitMs: number): boolean {
 
 function readPrevious(content: Buffer, mtimeMs: number): PreviousRun {
   if (content.length === 0) return { kind: "none", endedMs: null };
-  const cleanStopMs = parseTime(String(fieldsOf(content).clean_stop));
-  if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs };
-  return { kind: "crashed", endedMs: Math.floor(mtimeMs) };
+  const { clean_stop, boot } = fieldsOf(content);
+  // Without an id on either side the machine may have gone down: better a GAP that is too long.
+  const unwrittenMs = boot === bootId() && boot !== null ? 0 : WRITEBACK_MS;
+  const cleanStopMs = parseTime(String(clean_stop));
+  if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs - unwrittenMs };
+  return { kind: "crashed", endedMs: Math.floor(mtimeMs) - unwrittenMs };
+}
+
+/** Another one after each start of the machine; null where it can't be read. */
+function bootId(): string | null {
+  try {
+    return readFileSync(BOOT_ID, "latin1").trim();
+  } catch {
+    return null;
+  }
 }
 
 function fieldsOf(content: Buffer): Record<string, unknown> {

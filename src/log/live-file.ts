@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { CarryOver } from "./carry-over.ts";
 import { resumeOffset } from "./copy-match.ts";
+import { WRITEBACK_MS } from "./lifetime.ts";
 import { liveName } from "./names.ts";
 import { closeQuietly, errorCode, isSameFile, lookAt, makeLogDir, openForAppend } from "./open.ts";
 import { PutFailed, passingOn } from "./put-failed.ts";
@@ -33,8 +34,6 @@ export interface LiveFileOptions {
 const SETTLED_MS = 200;
 /** … but no longer than this: then it is taken as it is. */
 const SETTLE_AT_MOST_MS = 2000;
-/** What a filesystem may have had in memory when it died: vm.dirty_expire_centisecs (30 s), and time to write it. */
-const WRITEBACK_MS = 60_000;
 /** Where the last time in a file that others wrote to is looked for. */
 const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 

@@ -174,6 +174,11 @@ export class LogWriter {
     return this.#outage?.gapFromMs ?? null;
   }
 
+  /** Nothing waits in memory, or in a file that has lost its name. */
+  get complete(): boolean {
+    return this.#outage === null && !this.#file.unsettled;
+  }
+
   /** Events that could not be kept, of the outage that lasts. */
   get lost(): number {
     return this.#outage?.lost ?? 0;

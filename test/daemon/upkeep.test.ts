@@ -1,13 +1,14 @@
-import { afterEach, beforeEach, test } from "bun:test";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../../src/config/config.ts";
 import { findOwner } from "../../src/config/owner.ts";
 import { Upkeep } from "../../src/daemon/upkeep.ts";
 import { lockFile } from "../../src/kernel/lock.ts";
-import { Lifetime } from "../../src/log/lifetime.ts";
+import { Lifetime, LOCK_NAME } from "../../src/log/lifetime.ts";
 import { liveName, logHash } from "../../src/log/names.ts";
+import { LogWriter } from "../../src/log/writer.ts";
 import { until } from "../support/wait.ts";
 
 let logDir: string;
@@ -47,6 +48,45 @@ test("other settings in the middle of a cleaning let it end: the lock for cleani
     await until("the cleaning has ended", isFree, 10_000);
   } finally {
     upkeep.stop();
+    lifetime.stop(Date.now());
+  }
+});
+
+test("no heartbeat while lines wait for the disk: a crash then has a GAP from before they came", async () => {
+  const env = { HOME: logDir };
+  const owner = findOwner({ env });
+  const config: Config = { ...loadConfig({ owner, env }), logDir };
+  const startedMs = Date.now() - 60_000;
+  const lifetime = new Lifetime(logDir, owner, startedMs);
+  const log = new LogWriter({
+    logDir,
+    managedPath: "/srv",
+    owner,
+    segmentSizeBytes: 1e6,
+    describe: () => ({ filters: "", host: "", version: "" }),
+    onTrouble: () => {},
+  });
+  log.open();
+  log.hold(Date.now());
+  let ticks = 0;
+  const upkeep = new Upkeep(
+    owner,
+    config,
+    lifetime,
+    () => [log],
+    () => {},
+    () => ticks++,
+  );
+  const beatMs = () => statSync(join(logDir, LOCK_NAME)).mtimeMs;
+  upkeep.start();
+  try {
+    await until("it has ticked", () => ticks > 0);
+    expect(beatMs()).toBeCloseTo(startedMs, -1);
+    log.release(Date.now());
+    await until("it beats again", () => beatMs() > startedMs + 30_000);
+  } finally {
+    upkeep.stop();
+    log.close();
     lifetime.stop(Date.now());
   }
 });

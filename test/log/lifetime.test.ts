@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Lifetime, LOCK_NAME, runningDaemon, withoutDaemon } from "../../src/log/lifetime.ts";
 import { LogDir, OWNER } from "./log-dir.ts";
@@ -31,6 +31,30 @@ test("Lifetime.beat() makes the end of a crashed life true to ten seconds", asyn
   next.beat(end + 10_000);
   expect(statSync(join(storm.dir.path, LOCK_NAME)).mtimeMs).toBeCloseTo(end + 10_000, -1);
   next.stop(end);
+});
+
+test("Lifetime counts a minute less where the machine went down: lines reach the disk later than the heartbeat", () => {
+  using dir = new LogDir();
+  new Lifetime(dir.path, OWNER, T0).beat(T0 + 300_000);
+  const lock = join(dir.path, LOCK_NAME);
+  const { mtimeMs } = statSync(lock);
+  const content = readFileSync(lock, "utf8");
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  expect(content).toContain(bootId);
+  for (const [text, endedMs] of [
+    [content, T0 + 300_000],
+    [content.replace(bootId, "f2f3f4f5-0000-4000-8000-000000000000"), T0 + 240_000],
+    [content.replace(/,"boot":"[^"]*"/, ""), T0 + 240_000],
+  ] as const) {
+    using other = new LogDir();
+    const path = join(other.path, LOCK_NAME);
+    writeFileSync(path, text, { mode: 0o600 });
+    utimesSync(path, mtimeMs / 1000, mtimeMs / 1000);
+    expect(new Lifetime(other.path, OWNER, T0 + 400_000).previousLife()).toEqual({
+      kind: "crashed",
+      endedMs,
+    });
+  }
 });
 
 test("Lifetime.abandon() leaves the run before as it was told, a clean stop as well as a crash", () => {
