@@ -3,12 +3,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -21,6 +23,7 @@ import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
 import { giveTo, PERSON_UID, PersonsDaemon } from "../support/person.ts";
 import { parseLine } from "../support/schema.ts";
 import { until } from "../support/wait.ts";
+import { Workload } from "../support/workload.ts";
 import { settled } from "./settled.ts";
 
 describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs root and mounts)", () => {
@@ -87,6 +90,62 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     expect(await daemon.stop()).toBe(0);
   }, 30_000);
 
+  test("a full disk: what doesn't fit into memory is counted exactly, is one stretch of time, and no line is torn", async () => {
+    run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "fsmon-test", daemon.logDir]);
+    await start("");
+    const workload = new Workload("storm");
+    try {
+      // 10 MB of lines: 2 fit onto the disk, 4 into memory.
+      await workload.start("files", root, 1, 40_000);
+      await until("the daemon says so", () => daemon.stderr.includes("(ENOSPC)"));
+      // One more event that can't be written: everything before it has been read.
+      const witness = join(root, "last");
+      writeFileSync(witness, "");
+      await Bun.sleep(1000);
+      run(["mount", "-o", "remount,size=64m", daemon.logDir]);
+      await until("the daemon writes again", () => daemon.stderr.includes("can be written again"));
+      make(0, 10);
+      await settled(daemon, root);
+      expect(made()).toEqual(range(0, 10));
+      const [gap, ...more] = linesOf("GAP");
+      expect(more).toEqual([]);
+      expect(gap?.reason).toBe("disk_full");
+      const numbers = linesOf("CREATE")
+        .map(({ path }) => /\/0-(\d+)$/.exec(path)?.[1])
+        .filter((number) => number !== undefined)
+        .map(Number);
+      expect(numbers).toEqual(range(0, numbers.length));
+      expect(numbers.length).toBeGreaterThan(20_000);
+      // Lost are the storm's last files, and the one after them.
+      expect(gap?.lost).toBe(40_000 - numbers.length + 1);
+      const lastKept = linesOf("CREATE").find(({ path }) => path.endsWith(`/0-${numbers.length - 1}`));
+      expect(Date.parse(gap?.gap_from ?? "")).toBeGreaterThanOrEqual(Date.parse(lastKept?.time ?? ""));
+      expect(await daemon.stop()).toBe(0);
+    } finally {
+      workload.remove();
+    }
+  }, 60_000);
+
+  test.skipIf(Bun.which("bindfs") === null)(
+    "a filesystem without owners: one warning for all its logs, and everything is recorded (needs bindfs)",
+    async () => {
+      const under = join(images, "under");
+      mkdirSync(under, { mode: 0o777 });
+      chownSync(under, 4999, 4999);
+      run(["bindfs", "--force-user=4999", "--create-for-user=4999", "--perms=a+rwX", under, daemon.logDir]);
+      await start(`[logging]\nsegment_size = "64KB"\n`);
+      const second = join(filesystem.path, "second");
+      mkdirSync(second);
+      await daemon.add(second);
+      make(0, 500);
+      await settled(daemon, root);
+      expect(made()).toEqual(range(0, 500));
+      expect(daemon.stderr.split("keeps no owners").length - 1).toBe(1);
+      expect(await daemon.stop()).toBe(0);
+    },
+    30_000,
+  );
+
   for (const [limit, room] of [
     [`min_free = "8MB"`, 4],
     [`max_total = "64KB"`, 0],
@@ -112,6 +171,36 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       expect(linesOf("GAP")).toMatchObject([{ reason: "disk_full", lost: 0 }]);
     }, 30_000);
   }
+
+  test("max_total: the oldest segments of all logs go first, and recording goes on without a GAP", async () => {
+    const line = (second: number) =>
+      `{"time":"2026-05-07T10:00:0${second}.000+00:00","event_type":"CREATE","path":"/old/x","pid":1,"cmd":"a","user":"b","file_size":0,"monitored_path":"/old"}\n`;
+    for (let number = 1; number <= 4; number++)
+      writeFileSync(
+        join(daemon.logDir, `${logHash("/old")}.00000${number}_log.jsonl`),
+        line(number).repeat(1000),
+      );
+    await start(`[logging]\nmax_total = "600KB"\nkeep_days = 10000\nmax_size = "100MB"\n`);
+    const sizes = () =>
+      readdirSync(daemon.logDir)
+        .filter((name) => name.endsWith("_log.jsonl"))
+        .map((name) => statSync(join(daemon.logDir, name), { throwIfNoEntry: false })?.size ?? 0);
+    const total = () => sizes().reduce((sum, size) => sum + size, 0);
+    make(0, 1500);
+    await settled(daemon, root);
+    await until("the logs are within max_total", () => total() <= 600 * 1024);
+    const old = readdirSync(daemon.logDir).filter((name) => name.startsWith(logHash("/old")));
+    // Of the foreign log the newest stay, as far as there is room; of ours nothing had to go while older ones were there.
+    expect(old).toEqual([3, 4].slice(2 - old.length).map((n) => `${logHash("/old")}.00000${n}_log.jsonl`));
+    if (old.length > 0) expect(made()).toEqual(range(0, 1500));
+    make(1500, 6000);
+    await settled(daemon, root);
+    await until("the logs are within max_total", () => total() <= 600 * 1024);
+    const kept = made();
+    expect(kept.length).toBeGreaterThan(1000);
+    expect(kept).toEqual(range(kept[0]!, 6000));
+    expect(linesOf("GAP")).toEqual([]);
+  }, 30_000);
 
   test("segments that somebody packs are read by query, from the log directory and as files", async () => {
     await start(`[logging]\nsegment_size = "64KB"\n`);

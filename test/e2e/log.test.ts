@@ -100,6 +100,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
   /** Does something again and again, some milliseconds apart, while a storm rages; everything is logged when it returns. */
   async function duringStorm(work: (round: number) => unknown): Promise<number> {
     let raging = true;
+    const startedMs = performance.now();
     const storm = async () => {
       for (let gust = 0; gust < GUSTS; gust++) {
         await workload.start("files", join(root, String(gust)), PROCESSES, FILES);
@@ -116,6 +117,9 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     }
     await ended;
     await settled(daemon, root);
+    const events = GUSTS * PROCESSES * FILES * TYPES.length;
+    if (process.env.FSMON_TEST_RATES)
+      console.log(`${Math.round((events / (performance.now() - startedMs)) * 1000)} events/s`);
     return rounds;
   }
 
