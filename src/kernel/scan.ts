@@ -13,17 +13,22 @@ export class DirectoryScanner {
   /** One piece's worth; 64 KiB hold at least 200 of the longest names. */
   readonly buffer = new Uint8Array(65536);
   /** Where in its directory the next piece begins: the two halves of a number that means something to the kernel only. */
-  private readonly position = new Uint32Array(2);
+  private readonly at = new Uint32Array(2);
 
-  /** Where the piece after the last one begins; all 0 when that was the last. A copy. */
-  get next(): Uint32Array | null {
-    return this.position[0] === 0 && this.position[1] === 0 ? null : Uint32Array.from(this.position);
+  /** True when the last piece was the directory's end. */
+  get isDone(): boolean {
+    return this.at[0] === 0 && this.at[1] === 0;
+  }
+
+  /** Where the piece after the last one begins; a copy. */
+  position(): Uint32Array {
+    return Uint32Array.from(this.at);
   }
 
   /** Begins a directory, or goes on in one. */
   startAt(position: Uint32Array | null): void {
-    if (position === null) this.position.fill(0);
-    else this.position.set(position);
+    if (position === null) this.at.fill(0);
+    else this.at.set(position);
   }
 
   /**
@@ -33,15 +38,15 @@ export class DirectoryScanner {
    * @returns bytes in `buffer`, or -errno: ESTALE when the directory is gone, EACCES …
    */
   scan(mountFd: number, handle: Uint8Array, span: TimeSpan | null): number {
-    const { buffer, position } = this;
+    const { buffer, at } = this;
     const from = span === null ? 0 : span.fromMs;
     const to = span === null ? 0 : span.toMs;
-    return helper().fh_scan(mountFd, handle, handle.length, from, to, buffer, buffer.length, position);
+    return helper().fh_scan(mountFd, handle, handle.length, from, to, buffer, buffer.length, at);
   }
 
   /** The next piece of all entries of an open directory, what is no directory included. The same result. */
   scanOpen(directoryFd: number, withTimes: boolean): number {
-    const { buffer, position } = this;
-    return helper().fh_scan_open(directoryFd, withTimes ? 1 : 0, buffer, buffer.length, position);
+    const { buffer, at } = this;
+    return helper().fh_scan_open(directoryFd, withTimes ? 1 : 0, buffer, buffer.length, at);
   }
 }

@@ -68,7 +68,8 @@ export class Pipeline {
   /** Batches in a row whose end was left to the next. */
   private carriedRounds = 0;
   private readonly awake = new Awake(Date.now());
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  /** Ends the waiting for the next turn; null while none is waited for. */
+  private cancelTurn: (() => void) | null = null;
   private stopped = false;
 
   constructor(private readonly options: PipelineOptions) {
@@ -106,7 +107,7 @@ export class Pipeline {
    */
   tick(): void {
     this.awake.beat(Date.now());
-    if (this.stopped || this.timer !== null || this.carriedRounds > 0 || this.queues.pendingEvents() > 0)
+    if (this.stopped || this.cancelTurn !== null || this.carriedRounds > 0 || this.queues.pendingEvents() > 0)
       return;
     if (this.watching.mounts.hasChanged()) return;
     const beforeNs = monotonicNs();
@@ -203,7 +204,7 @@ export class Pipeline {
 
   stop(): void {
     this.stopped = true;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.cancelTurn?.();
     this.drain();
     this.processes.close();
     this.queues.close();
@@ -211,8 +212,16 @@ export class Pipeline {
   }
 
   private schedule(delayMs: number): void {
-    if (this.stopped || this.timer !== null) return;
-    this.timer = setTimeout(() => this.guarded(() => this.turn()), delayMs);
+    if (this.stopped || this.cancelTurn !== null) return;
+    const timer = setTimeout(() => this.guarded(() => this.turn()), delayMs);
+    this.cancelTurn = () => clearTimeout(timer);
+  }
+
+  /** The next turn comes as soon as the event loop has looked at everything else: a timer of 0 takes a millisecond. */
+  private goOn(): void {
+    if (this.stopped || this.cancelTurn !== null) return;
+    const immediate = setImmediate(() => this.guarded(() => this.turn()));
+    this.cancelTurn = () => clearImmediate(immediate);
   }
 
   private guarded(work: () => void): void {
@@ -225,8 +234,8 @@ export class Pipeline {
   }
 
   private turn(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    this.cancelTurn?.();
+    this.cancelTurn = null;
     this.queueDepthMax = Math.max(this.queueDepthMax, this.queues.pendingEvents());
     let events = 0;
     let emptied = false;
@@ -246,9 +255,10 @@ export class Pipeline {
     const working = this.watching.workOnTrees();
     this.tellFound();
     this.watching.filesystems.release();
-    const unfinished = working || this.carriedRounds > 0;
-    const delayMs = unfinished ? 0 : this.pace.next(events, emptied);
-    if (delayMs === null) this.waiter.arm();
+    // The other half of what was left to the next batch needs a moment to be queued.
+    const delayMs = this.carriedRounds > 0 ? 0 : this.pace.next(events, emptied);
+    if (working && this.carriedRounds === 0) this.goOn();
+    else if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
   }
 

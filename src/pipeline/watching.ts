@@ -17,6 +17,8 @@ import { WatchedPath } from "./watched-path.ts";
 
 /** Of work on the trees, between two looks at the events. */
 const SCAN_SLICE_MS = 3;
+/** Directories that were read in one go from which on there is garbage worth a collection, which takes some 5 ms. */
+const GARBAGE_DIRECTORIES = 20_000;
 
 export class Watching implements StructureListener {
   readonly paths = new Map<string, WatchedPath>();
@@ -28,6 +30,8 @@ export class Watching implements StructureListener {
   private readonly inodeScanner: InodeScanner;
   private readonly toAttach = new Set<WatchedPath>();
   private nextId = 0;
+  /** Directories that were known when the scan that is under way began; null without one. */
+  private knownBefore: number | null = null;
 
   constructor(queues: EventQueues, tellFound: () => void) {
     const wantedMask = (watch: Watch) => this.byId.get(watch.id)?.filter.askedMask ?? 0;
@@ -90,7 +94,20 @@ export class Watching implements StructureListener {
       } else if (!this.scan(fs, untilMs)) left = true;
       if (fs.inodeMarks?.hasUnsettled) left = true;
     }
+    this.cleanUpAfterScan(left);
     return left;
+  }
+
+  /** What a large scan leaves behind would stay in memory until the engine finds the time to look, minutes later. */
+  private cleanUpAfterScan(left: boolean): void {
+    if (left ? this.knownBefore !== null : this.knownBefore === null) return;
+    let known = 0;
+    for (const fs of this.filesystems.all()) known += fs.tree.size;
+    if (left) this.knownBefore = known;
+    else {
+      if (known - this.knownBefore! >= GARBAGE_DIRECTORIES) Bun.gc(true);
+      this.knownBefore = null;
+    }
   }
 
   private scan(fs: Filesystem, untilMs: number): boolean {

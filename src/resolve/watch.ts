@@ -6,6 +6,8 @@ export interface Watch {
   /** Absolute, no trailing slash; "/" for the root. */
   readonly path: string;
   readonly recursive: boolean;
+  /** False when excludesDirectory() is never true, so that no path has to be made for it. */
+  readonly hasExcludes: boolean;
   /**
    * True when an exclude pattern covers this directory: nothing in it is resolved then. Takes the path as
    * text.

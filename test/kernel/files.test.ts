@@ -190,11 +190,11 @@ describe("DirectoryScanner", () => {
             }
           });
           // Another directory in between doesn't matter.
-          const next = scanner.next;
+          const next = scanner.position();
           scanner.startAt(null);
           scanner.scan(fd, handleAt(home), null);
           scanner.startAt(next);
-        } while (scanner.next !== null);
+        } while (!scanner.isDone);
       });
       expect(pieces).toBeGreaterThan(1);
       expect(found.sort()).toEqual(names);

@@ -20,6 +20,7 @@ export function watch(
     id: watches++,
     path,
     recursive,
+    hasExcludes: excludes.length > 0,
     excludesDirectory: (directory) =>
       excludes.some((one) => directory === one || directory.startsWith(`${one}/`)),
   };

@@ -226,6 +226,36 @@ export class Filesystem {
     return false;
   }
 
+  /**
+   * Hot. What a scan has to know of a directory: nothing, its subdirectories, or all that lies below them. Without making its
+   * places, as long as no path is needed to tell: a million directories are scanned before anything happens in them.
+   */
+  scanDepth(node: number): "nothing" | "children" | "all" {
+    if (!this.tree.has(node)) return "nothing";
+    let needsPath = this.covered.size > 0;
+    for (const list of this.anchors.values()) for (const { watch } of list) needsPath ||= watch.hasExcludes;
+    if (needsPath) {
+      const places = this.placesOf(node);
+      if (!this.followsChildren(places)) return "nothing";
+      return places.some((place) => place.watch.recursive) ? "all" : "children";
+    }
+    let depth: "nothing" | "children" | "all" = "nothing";
+    // Never further than there are directories, as in findPlaces().
+    for (
+      let at = node, steps = this.tree.size + 1;
+      at >= 0 && steps > 0;
+      at = this.tree.parentOf(at), steps--
+    ) {
+      const here = this.anchors.get(at);
+      if (here === undefined) continue;
+      for (const { watch, depth: anchorDepth } of here) {
+        if (watch.recursive) return "all";
+        if (at === node && anchorDepth === 0) depth = "children";
+      }
+    }
+    return depth;
+  }
+
   private findPlaces(node: number): readonly Place[] {
     const places: Place[] = [];
     const names: Uint8Array[] = [];
@@ -270,7 +300,11 @@ export class Filesystem {
         at += names[i]!.length;
       }
       path = whole;
-      if (watch.excludesDirectory(Buffer.from(path.buffer, path.byteOffset, path.length).toString())) return;
+      if (
+        watch.hasExcludes &&
+        watch.excludesDirectory(Buffer.from(path.buffer, path.byteOffset, path.length).toString())
+      )
+        return;
     }
     places.push({ watch, path, depth, onlyName: null, cached: null });
   }

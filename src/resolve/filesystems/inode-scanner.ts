@@ -65,7 +65,7 @@ export class InodeScanner {
       const got = this.scanner.scanOpen(fd, telling);
       if (got < 0) break;
       decodeScan(this.bytes, got, this.entry, each);
-    } while (this.scanner.next !== null);
+    } while (!this.scanner.isDone);
     closeSync(fd);
     if (telling) fs.rescanned.add(node);
     marks.read(node);

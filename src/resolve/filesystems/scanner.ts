@@ -10,12 +10,23 @@ import { NodeSet } from "./node-set.ts";
 import { type Known, spanOf, tellEntry, tellMove, tellVanished } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
+/** The longest handle record. */
+const HANDLE_MAX_BYTES = 136;
+
+/** Hot: nothing is allocated for a directory but what the tree itself needs. */
 export class TreeScanner {
   private readonly scanner = new DirectoryScanner();
   private readonly bytes = Buffer.from(this.scanner.buffer.buffer);
   private readonly entry = new ScanEntry();
-  /** The longest handle record (HANDLE_RECORD_MAX_BYTES). */
-  private readonly handle = new Uint8Array(136);
+  private readonly handle = new Uint8Array(HANDLE_MAX_BYTES);
+  /** Its beginning, by length: a filesystem's handles have one or two lengths. */
+  private readonly handleViews: Uint8Array[] = [];
+  /** The directory that is being read. */
+  private fs!: Filesystem;
+  private node = 0;
+  private deeper = false;
+  private telling = false;
+  private found!: Occurrences;
 
   /**
    * Scans unscanned directories of one filesystem until none is left or the time is over.
@@ -27,8 +38,10 @@ export class TreeScanner {
    */
   scanSlice(fs: Filesystem, mountFd: number, untilMs: number, found: Occurrences): boolean {
     const span = spanOf(fs);
+    this.fs = fs;
+    this.found = found;
     while (fs.unscanned.length > 0) {
-      this.scanDirectory(fs, mountFd, fs.unscanned.pop()!, span, untilMs, found);
+      this.scanDirectory(mountFd, fs.unscanned.pop()!, span, untilMs);
       if (performance.now() >= untilMs) break;
     }
     if (fs.unscanned.length > 0) return false;
@@ -36,44 +49,44 @@ export class TreeScanner {
     return true;
   }
 
-  private scanDirectory(
-    fs: Filesystem,
-    mountFd: number,
-    node: number,
-    span: TimeSpan | null,
-    untilMs: number,
-    found: Occurrences,
-  ): void {
-    const { scanner, bytes, entry } = this;
+  private scanDirectory(mountFd: number, node: number, span: TimeSpan | null, untilMs: number): void {
+    const { fs, scanner } = this;
     // Several managed paths lead to it: what it shows is told once.
     const asked = span !== null && fs.rescanned.has(node) ? null : span;
-    const places = fs.placesOf(node);
-    const begun = fs.partlyScanned.get(node) ?? null;
+    const begun = fs.partlyScanned.size === 0 ? null : (fs.partlyScanned.get(node) ?? null);
     if (begun !== null) fs.partlyScanned.delete(node);
+    const depth = fs.scanDepth(node);
     // Excluded, moved out or removed since it was put on the list.
-    if (!fs.followsChildren(places)) return;
-    const deeper = places.some((place) => place.watch.recursive);
-    const each = () => this.meet(fs, node, deeper, asked !== null, found);
-    const handle = this.handle.subarray(0, fs.tree.copyHandle(node, this.handle));
+    if (depth === "nothing") return;
+    this.node = node;
+    this.deeper = depth === "all";
+    this.telling = asked !== null;
+    const handle = this.handleOf(node);
     scanner.startAt(begun);
     do {
       // A directory that is gone (ESTALE) is told by its DELETE event; one that can't be read is followed by
       // events all the same.
       const got = scanner.scan(mountFd, handle, asked);
       if (got < 0) return;
-      decodeScan(bytes, got, entry, each);
-      if (scanner.next !== null && performance.now() >= untilMs) {
-        fs.partlyScanned.set(node, scanner.next);
+      if (got > 0) decodeScan(this.bytes, got, this.entry, this.meet);
+      if (!scanner.isDone && performance.now() >= untilMs) {
+        fs.partlyScanned.set(node, scanner.position());
         fs.unscanned.push(node);
         return;
       }
-    } while (scanner.next !== null);
+    } while (!scanner.isDone);
     if (asked !== null) fs.rescanned.add(node);
   }
 
-  /** An entry of a directory. Hot. */
-  private meet(fs: Filesystem, node: number, deeper: boolean, telling: boolean, found: Occurrences): void {
-    const { bytes, entry } = this;
+  private handleOf(node: number): Uint8Array {
+    const length = this.fs.tree.copyHandle(node, this.handle);
+    this.handleViews[length] ??= this.handle.subarray(0, length);
+    return this.handleViews[length];
+  }
+
+  /** An entry of the directory. */
+  private readonly meet = (): void => {
+    const { bytes, entry, fs, node, telling, found } = this;
     const { tree } = fs;
     if (entry.mounted) return;
     if (!entry.directory) {
@@ -95,8 +108,8 @@ export class TreeScanner {
     }
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
     // Known ones too: another managed path may have known the directory and excluded what lies deeper.
-    if (deeper) fs.unscanned.push(child);
-  }
+    if (this.deeper) fs.unscanned.push(child);
+  };
 
   /** After a loss the disk is right and the tree may not be. */
   private verify(fs: Filesystem, child: number, parent: number, name: Uint8Array, found: Occurrences): void {
