@@ -2,7 +2,7 @@
 // it is started in or a variable that could run code; that is tried on the result before it replaces ./fsmon.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Obstacle } from "../setup/step.mjs";
 
 export interface BinaryParts {
@@ -12,6 +12,8 @@ export interface BinaryParts {
   helper: string;
   version: { number: string; commit: string };
   out: string;
+  /** For another processor: the folder with the sources beside its helper, and Bun's name for it. The result can't be tried here. */
+  foreign?: { dir: string; target: string };
 }
 
 const ENTRY = "src/main.ts";
@@ -38,8 +40,9 @@ const FLAGS = [
   "--reject-unresolved",
 ];
 
-export function compileBinary({ runtime, helper, version, out }: BinaryParts): void {
-  if (!existsSync(ENTRY)) throw new Obstacle(`Cannot build fsmon: "${ENTRY}" is missing`);
+export function compileBinary({ runtime, helper, version, out, foreign }: BinaryParts): void {
+  const dir = foreign?.dir ?? ".";
+  if (!existsSync(join(dir, ENTRY))) throw new Obstacle(`Cannot build fsmon: "${ENTRY}" is missing`);
   const defines = {
     FSMON_VERSION: version.number,
     FSMON_COMMIT: version.commit,
@@ -48,16 +51,17 @@ export function compileBinary({ runtime, helper, version, out }: BinaryParts): v
   const args = [
     ...["build", ...FLAGS, `--compile-executable-path=${resolve(runtime)}`],
     ...Object.entries(defines).flatMap(([name, value]) => ["--define", `${name}=${JSON.stringify(value)}`]),
-    ...[ENTRY, "--outfile", out],
+    ...(foreign === undefined ? [] : [`--target=${foreign.target}`]),
+    ...[ENTRY, "--outfile", resolve(out)],
   ];
-  const result = spawnSync(process.execPath, args, { encoding: "utf8" });
+  const result = spawnSync(process.execPath, args, { encoding: "utf8", cwd: dir });
   if (result.status !== 0 || !existsSync(out)) {
     console.error((result.stdout + result.stderr).trimEnd());
     throw new Obstacle("bun build refused the sources");
   }
-  proveDoorsClosed(out, version.number);
+  if (foreign === undefined) proveDoorsClosed(out, version.number);
   console.error(
-    `Built ./fsmon ${version.number} (${version.commit}), which runs on glibc ${defines.FSMON_GLIBC} or newer`,
+    `Built ${foreign === undefined ? "./fsmon" : foreign.target} ${version.number} (${version.commit}), which runs on glibc ${defines.FSMON_GLIBC} or newer`,
   );
 }
 
