@@ -48,8 +48,12 @@ export interface ReaderRunning extends Running {
   counts(): Promise<ReaderCounts>;
 }
 
+export interface Floor extends Contender {
+  start(root: string): Promise<ReaderRunning>;
+}
+
 /** @param spacingMs how long it sleeps after each read; 0 reads eagerly */
-export function floor(spacingMs: number): Contender & { start(root: string): Promise<ReaderRunning> } {
+export function floor(spacingMs: number): Floor {
   return {
     name: spacingMs === 0 ? "C reader, eager" : `C reader, ${spacingMs} ms`,
     version: "bench/reader.c",

@@ -223,7 +223,7 @@ export function rustEnvironment(home: string): Record<string, string> {
   return { HOME: home, XDG_RUNTIME_DIR: runtime, PATH: process.env.PATH ?? "/usr/bin:/bin" };
 }
 
-export const rustBinary = rustPath;
+export const RUST = rustPath;
 
 const auditdPath = installed("auditd") ?? (existsSync("/usr/sbin/auditd") ? "/usr/sbin/auditd" : null);
 const auditd: Contender = {
@@ -302,8 +302,11 @@ function auditdConfig(log: string): string {
   ].join("\n");
 }
 
+// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query(1) names its fields like this
+const VERSION_FORMAT = "${Version}";
+
 function packageVersion(name: string): string {
-  const done = spawnSync("dpkg-query", ["-W", "-f", "${Version}", name], { encoding: "utf8" });
+  const done = spawnSync("dpkg-query", ["-W", "-f", VERSION_FORMAT, name], { encoding: "utf8" });
   return done.status === 0 ? done.stdout : "?";
 }
 

@@ -8,11 +8,13 @@ import { type Contender, Fallen, type Found } from "./contender.ts";
 import { floor } from "./floor.ts";
 import { ours } from "./ours.ts";
 import { RIVALS } from "./rivals.ts";
+import { type Answer, atLeast, atMost, type Goal, type Section } from "./section.ts";
 import { mb, median, spread, table } from "./table.ts";
 import { cpuUs, memory, watchPeak } from "./usage.ts";
 
 const FILES = 30_000;
 const LINES_A_FILE = 5;
+const SPACED = floor(2);
 
 const NOBODY: Contender = {
   name: "nobody",
@@ -32,10 +34,17 @@ interface Round {
   fell: boolean;
 }
 
-export async function storm(rounds: number): Promise<string> {
-  const contenders = [NOBODY, floor(2), floor(0), ours, ...RIVALS].filter((one) => one.version !== null);
+export const storm: Section = {
+  name: "storm",
+  title: "The storm, side by side",
+  run: runStorms,
+};
+
+async function runStorms(rounds: number): Promise<Answer> {
+  const contenders = [NOBODY, SPACED, floor(0), ours, ...RIVALS].filter((one) => one.version !== null);
   const absent = RIVALS.filter((one) => one.version === null);
   const parts = absent.map((one) => `${one.name} is left out: ${one.obstacle}.`);
+  const goals: Goal[] = [];
   const workload = new Workload("storm");
   try {
     for (const [kind, writers] of [
@@ -45,15 +54,51 @@ export async function storm(rounds: number): Promise<string> {
       ["tmpfs", 4],
     ] as const) {
       const results = await race(contenders, { kind, writers, rounds, workload });
-      parts.push(
-        `${FILES} files on ${kind}, ${writers === 1 ? "1 writer" : `${writers} writers`}:`,
-        show(results),
-      );
+      const where = `${kind}, ${writers === 1 ? "1 writer" : `${writers} writers`}`;
+      parts.push(`${FILES} files on ${where}:`, show(results));
+      goals.push(...goalsOf(where, results));
     }
   } finally {
     workload.remove();
   }
-  return parts.join("\n\n");
+  return { text: parts.join("\n\n"), goals };
+}
+
+type Results = ReadonlyMap<string, readonly Round[]>;
+
+function goalsOf(where: string, results: Results): Goal[] {
+  const standing = (name: string) => (results.get(name) ?? []).filter((round) => !round.fell);
+  const middle = (name: string, of: (round: Round) => number) => median(standing(name).map(of));
+  const cpu = (round: Round) => round.cpuUsPerFile;
+  const mine = middle(ours.name, cpu);
+  const slowdown = middle(ours.name, (round) => round.slowdown);
+  const present = RIVALS.filter(({ name }) => standing(name).length > 0);
+  const least = Math.min(...present.map(({ name }) => middle(name, (round) => round.slowdown)));
+  const goals = [
+    atMost(`slowdown, ${where}`, 1.1, slowdown, "times", 2),
+    atMost(
+      `slowdown, ${where}, against the least of any rival`,
+      Number(least.toFixed(2)),
+      slowdown,
+      "times",
+      2,
+    ),
+    atMost(`CPU a file, ${where}`, 4, mine, "µs"),
+    atMost(`CPU a line, ${where}`, 1, mine / LINES_A_FILE, "µs", 2),
+    atMost(
+      `CPU, ${where}, against the C reader at the same spacing`,
+      1.5,
+      mine / middle(SPACED.name, cpu),
+      "times",
+    ),
+  ];
+  for (const [name, share] of [
+    ["fatrace", 6],
+    ["fsmon (Rust)", 20],
+  ] as const)
+    if (standing(name).length > 0)
+      goals.push(atLeast(`CPU, ${where}: ${name} takes`, share, middle(name, cpu) / mine, "times as much"));
+  return goals;
 }
 
 interface Race {
@@ -95,7 +140,7 @@ async function ride(contender: Contender, root: string, writers: number, workloa
   mkdirSync(work);
   const running = await contender.start(root);
   try {
-    await workload.start("files", warm, writers, each / 10);
+    await workload.start("files", warm, writers, each);
     await running.drained();
     const idleKb = running.pids.reduce((sum, pid) => sum + memory(pid).anonymousKb, 0);
     const before = cpuUs(running.pids);
@@ -134,7 +179,7 @@ function names(writers: number, each: number): Set<string> {
   return all;
 }
 
-function show(results: ReadonlyMap<string, readonly Round[]>): string {
+function show(results: Results): string {
   const us = results.get(ours.name)!.map((round) => round.cpuUsPerFile);
   const rows = [...results].map(([name, all]) => {
     const fell = all.filter((round) => round.fell).length;

@@ -317,6 +317,7 @@ export class Resolver {
     this.filesystems.pathOf(fs, handle);
 
   private noteUnknown(batch: Batch, i: number): void {
+    this.nameless.noteOutside(batch, i);
     if (batch === this.live) this.early.noteUnknown(batch, i);
   }
 }

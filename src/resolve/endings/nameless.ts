@@ -9,9 +9,9 @@ import { handleKey, objectKey } from "../keys.ts";
 import { NO_PLACES, type Occurrence, type Occurrences } from "../occurrence.ts";
 import { LINE_BITS } from "../order.ts";
 import type { Place } from "../watch.ts";
-import { Deaths } from "./deaths.ts";
 import type { Graves } from "./graves.ts";
-import { findMate, isFileRename, previousOfProcess } from "./orphans.ts";
+import { ObjectRows } from "./object-rows.ts";
+import { isDeath, isFileRename, isMate, linkProcesses } from "./orphans.ts";
 
 type Batch = fan.EventBatch;
 
@@ -40,13 +40,20 @@ export class Nameless {
   private held: Held[] = [];
   /** Of each process the rename that was its last event in the batch before. */
   private lastTargets = new Map<number, Target>();
-  private readonly deaths = new Deaths();
+  private readonly deaths = new ObjectRows();
+  private readonly mates = new ObjectRows();
   /**
    * Files that were made and removed within one event: the removal is told where the queue has the death. By the row of the death:
    * the row of that event + 1, 0 for none, and the node of the directory that held it.
    */
   private removalRow = new Int32Array(START_ROWS);
   private removalParent = new Int32Array(START_ROWS);
+  /** By row: 1 where the directory isn't known, so that nothing below any managed path is meant. */
+  private outside = new Uint8Array(START_ROWS);
+  /** By row: the row of the same process's event before it; only where a rename may have overwritten something. */
+  private previous = new Int32Array(START_ROWS);
+  private hasRenames = false;
+  private live: Batch | null = null;
   /** Renames of this batch whose overwritten file was found. */
   private readonly spent = new Set<number>();
 
@@ -58,47 +65,65 @@ export class Nameless {
   begin(batch: Batch): void {
     const { held } = this;
     this.held = [];
+    this.live = batch;
     this.spent.clear();
-    this.deaths.begin(batch);
     if (batch.count > this.removalRow.length) {
       this.removalRow = new Int32Array(batch.count * 2);
       this.removalParent = new Int32Array(batch.count * 2);
-    } else this.removalRow.fill(0);
+      this.outside = new Uint8Array(batch.count * 2);
+      this.previous = new Int32Array(batch.count * 2);
+    } else {
+      this.removalRow.fill(0);
+      this.outside.fill(0);
+    }
+    this.deaths.begin(batch, isDeath);
+    this.mates.begin(batch, isMate);
+    this.hasRenames = hasFileRename(batch);
+    if (this.mayOverwriteAny) linkProcesses(batch, this.previous);
     // What finds no mate here either was unlinked before it was watched: its name can't be known.
     for (const { types, fs, handle } of held) {
-      const mate = findMate(batch, 0, batch.count, fs, handle, 0, handle.length);
+      const mate = this.mates.firstOf(fs, handle);
       if (mate >= 0) addExtra(batch, mate, types);
     }
   }
 
   /** ATTRIB or DELETE_SELF of a file. */
   resolve(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
-    const at = batch.get(i, fan.OBJECT_AT);
-    const length = batch.get(i, fan.OBJECT_BYTES);
     const types = batch.get(i, fan.MASK) & LINE_BITS;
-    if (at < 0 || types === 0) return;
+    if (batch.get(i, fan.OBJECT_AT) < 0 || types === 0) return;
     const removal = this.removalRow[i]! - 1;
     if (removal >= 0) {
       this.tellRemoval(fs, batch, i, removal, out);
       return;
     }
-    const near = findMate(batch, i + 1, i + 1 + NEAR, fs, batch.bytes, at, length);
-    if (near >= 0) {
-      addExtra(batch, near, types);
+    const mate = this.mates.after(batch, i);
+    if (mate >= 0 && mate <= i + NEAR) {
+      addExtra(batch, mate, types);
       return;
     }
     if (this.fromGrave(fs, batch, i, types, out)) return;
     if (this.fromRename(fs, batch, i, types, true, out)) return;
-    const far = findMate(batch, i + 1 + NEAR, batch.count, fs, batch.bytes, at, length);
-    if (far >= 0) addExtra(batch, far, types);
-    else if (!this.fromRename(fs, batch, i, types, false, out)) {
-      this.held.push({ types, fs, handle: Uint8Array.from(batch.bytes.subarray(at, at + length)) });
+    if (mate >= 0) {
+      addExtra(batch, mate, types);
+      return;
     }
+    if (this.fromRename(fs, batch, i, types, false, out)) return;
+    const earlier = this.mates.before(batch, i);
+    // Made and removed within one event, in a directory that nobody watches.
+    if (earlier >= 0 && this.outside[earlier] === 1) return;
+    const at = batch.get(i, fan.OBJECT_AT);
+    const handle = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES)));
+    this.held.push({ types, fs, handle });
+  }
+
+  /** Hot. The directory of this event is outside: so is what belongs to it. */
+  noteOutside(batch: Batch, i: number): void {
+    if (batch === this.live) this.outside[i] = 1;
   }
 
   /** Hot. Whether the object of this event has died by the end of the batch: nothing can be asked about it any more. */
   diesInBatch(batch: Batch, i: number): boolean {
-    return this.deaths.of(batch, i) > i;
+    return this.deaths.after(batch, i) >= 0;
   }
 
   /**
@@ -109,8 +134,8 @@ export class Nameless {
    * @returns false when the batch doesn't hold the death
    */
   removeLater(batch: Batch, i: number, parent: number): boolean {
-    const death = this.deaths.of(batch, i);
-    if (death <= i) return false;
+    const death = this.deaths.after(batch, i);
+    if (death < 0) return false;
     this.removalRow[death] = i + 1;
     this.removalParent[death] = parent;
     return true;
@@ -162,10 +187,10 @@ export class Nameless {
     adjacent: boolean,
     out: Occurrences,
   ): boolean {
+    if (!this.mayOverwriteAny) return false;
     const pid = batch.get(i, fan.PID);
-    let before = previousOfProcess(batch, i);
-    if (!adjacent)
-      while (before >= 0 && !this.mayOverwrite(batch, before)) before = previousOfProcess(batch, before);
+    let before = this.previous[i]!;
+    if (!adjacent) while (before >= 0 && !this.mayOverwrite(batch, before)) before = this.previous[before]!;
     let target: Target | undefined;
     if (before < 0) {
       target = this.lastTargets.get(pid);
@@ -183,6 +208,10 @@ export class Nameless {
       this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid });
     }
     return true;
+  }
+
+  private get mayOverwriteAny(): boolean {
+    return this.hasRenames || this.lastTargets.size > 0;
   }
 
   private mayOverwrite(batch: Batch, i: number): boolean {
@@ -220,6 +249,11 @@ function targetOf(fs: Filesystem, batch: Batch, i: number): Target {
     name: Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes)),
     moved: handleKey(fs, batch.bytes, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES)),
   };
+}
+
+function hasFileRename(batch: Batch): boolean {
+  for (let i = 0; i < batch.count; i++) if (isFileRename(batch, i)) return true;
+  return false;
 }
 
 function addExtra(batch: Batch, event: number, types: number): void {

@@ -1,47 +1,41 @@
 // Events of a file that carry its handle and no name: ATTRIB (link count) and DELETE_SELF. The name comes from the CREATE or
 // DELETE that belongs to them, which the same system call queues right behind (fs/namei.c: vfs_unlink, vfs_link), or from the
-// rename that overwrote the file (vfs_rename). Searches in a batch only; nameless.ts decides.
+// rename that overwrote the file (vfs_rename). What an event is; nameless.ts decides.
 
-import {
-  type EventBatch,
-  FSID_HIGH,
-  FSID_LOW,
-  MASK,
-  OBJECT_AT,
-  OBJECT_BYTES,
-  PID,
-} from "../../decode/fan.ts";
-import { FAN_CREATE, FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../../kernel/abi.ts";
+import { DIR_AT, type EventBatch, FSID_HIGH, FSID_LOW, MASK, PID } from "../../decode/fan.ts";
+import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF, FAN_ONDIR, FAN_RENAME } from "../../kernel/abi.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 
-/**
- * Hot. The event in [from, to) that names the object at objectAt by a CREATE or DELETE.
- *
- * @returns its index, or -1
- */
-export function findMate(
-  batch: EventBatch,
-  from: number,
-  to: number,
-  fs: Filesystem,
-  bytes: Uint8Array,
-  objectAt: number,
-  objectBytes: number,
-): number {
-  const end = Math.min(batch.count, to);
-  for (let i = from; i < end; i++) {
-    const mask = batch.get(i, MASK);
-    if ((mask & (FAN_CREATE | FAN_DELETE)) === 0 || (mask & FAN_ONDIR) !== 0) continue;
-    if (batch.get(i, OBJECT_BYTES) !== objectBytes || !isOn(fs, batch, i)) continue;
-    if (sameHandle(batch.bytes, batch.get(i, OBJECT_AT), bytes, objectAt, objectBytes)) return i;
-  }
-  return -1;
+/** Whether this event names a file that a nameless one can belong to. */
+export function isMate(batch: EventBatch, row: number): boolean {
+  const mask = batch.get(row, MASK);
+  return (mask & (FAN_CREATE | FAN_DELETE)) !== 0 && (mask & FAN_ONDIR) === 0;
+}
+
+/** Whether this event tells of a file's death: it stands behind its mate where the kernel merged the unlinking into an older event. */
+export function isDeath(batch: EventBatch, row: number): boolean {
+  return (batch.get(row, MASK) & FAN_DELETE_SELF) !== 0 && batch.get(row, DIR_AT) < 0;
 }
 
 /** True for a rename of something that is no directory. */
 export function isFileRename(batch: EventBatch, event: number): boolean {
   const mask = batch.get(event, MASK);
   return (mask & FAN_RENAME) !== 0 && (mask & FAN_ONDIR) === 0;
+}
+
+/** Puts down for each row the row of the same process's event before it, or -1. */
+export function linkProcesses(batch: EventBatch, previous: Int32Array): void {
+  const last = new Map<number, number>();
+  for (let row = 0; row < batch.count; row++) {
+    const pid = batch.get(row, PID);
+    previous[row] = last.get(pid) ?? -1;
+    last.set(pid, row);
+  }
+}
+
+export function sameHandle(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false;
+  return true;
 }
 
 /** The event of the same process before this one, or -1. */
@@ -54,9 +48,4 @@ export function previousOfProcess(batch: EventBatch, event: number): number {
 /** Handles are a filesystem's own: a cloned image has the same ones. */
 export function isOn(fs: Filesystem, batch: EventBatch, event: number): boolean {
   return batch.get(event, FSID_LOW) === fs.fsidLow && batch.get(event, FSID_HIGH) === fs.fsidHigh;
-}
-
-export function sameHandle(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number, length: number): boolean {
-  for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false;
-  return true;
 }
