@@ -104,12 +104,12 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     await daemon.add(root, "-r");
     const segments = () => readdirSync(daemon.logDir).filter((name) => name.includes(".0"));
     const write = async () => {
-      for (let i = 0; i < 400; i++) writeFileSync(join(root, `f${i}`), "x");
+      for (let i = 0; i < 1500; i++) writeFileSync(join(root, `f${i}`), "x");
       await daemon.settle(root);
     };
     await write();
     expect(segments()).toEqual([]);
-    for (const setting of ['segment_size = "4KB"', 'max_size = "1MB"']) {
+    for (const setting of ['segment_size = "4KB"', 'max_size = "2MB"']) {
       writeFileSync(daemon.configFile, `[socket]\npath = "${daemon.socketPath}"\n[logging]\n${setting}\n`);
       await hup();
       const before = segments().length;
