@@ -14,14 +14,20 @@ export interface Grave {
 }
 
 /**
- * Objects remembered. An entry costs about 300 bytes, so 5 MB at the most; unlinked files that are still open
- * number hundreds on a busy machine, and removed directories are needed only while something in them is held
- * open.
+ * Objects remembered. A file's entry costs about 300 bytes, so 5 MB at the most; unlinked files that are still open number
+ * hundreds on a busy machine.
  */
 const GRAVES_MAX = 16384;
+/**
+ * Of them directories, which keep their places with the path in several forms, some 4 KB each (measured): 8 MB. They are needed
+ * only while something in them is held open, but nothing ever says that it isn't any more.
+ */
+const DIRECTORY_GRAVES_MAX = 2048;
 
 export class Graves {
   private readonly graves = new Map<string, Grave>();
+  /** Their keys, the oldest first. */
+  private readonly directories = new Set<string>();
   /**
    * One flag per handle hash: says cheaply that a directory can't be here, which is the answer for nearly all
    * that is out of scope.
@@ -29,20 +35,17 @@ export class Graves {
   private readonly directoryFlags = new Uint8Array(FLAGS);
 
   bury(key: string, grave: Grave): void {
-    this.graves.delete(key);
+    this.forget(key);
     this.graves.set(key, grave);
-    if (this.graves.size > GRAVES_MAX) {
-      for (const oldest of this.graves.keys()) {
-        this.graves.delete(oldest);
-        break;
-      }
-    }
+    if (this.graves.size > GRAVES_MAX) this.forgetOldest(this.graves.keys());
   }
 
   /** @param handle the directory's handle record, of which `key` is made */
   buryDirectory(handle: Uint8Array, key: string, places: readonly Place[], pid: number): void {
     this.directoryFlags[flagOf(handle, 0)] = 1;
-    this.bury(key, { places, name: new Uint8Array(0), directory: true, pid });
+    this.bury(key, { places, name: NO_NAME, directory: true, pid });
+    this.directories.add(key);
+    if (this.directories.size > DIRECTORY_GRAVES_MAX) this.forgetOldest(this.directories);
   }
 
   /** Hot. False when no directory with this handle was buried. */
@@ -56,6 +59,14 @@ export class Graves {
 
   forget(key: string): void {
     this.graves.delete(key);
+    if (this.directories.size > 0) this.directories.delete(key);
+  }
+
+  private forgetOldest(keys: Iterable<string>): void {
+    for (const oldest of keys) {
+      this.forget(oldest);
+      return;
+    }
   }
 
   get empty(): boolean {
@@ -64,9 +75,11 @@ export class Graves {
 
   clear(): void {
     this.graves.clear();
+    this.directories.clear();
   }
 }
 
+const NO_NAME = new Uint8Array(0);
 const FLAGS = 1 << 16;
 
 function flagOf(bytes: Uint8Array, handleAt: number): number {

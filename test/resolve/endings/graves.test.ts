@@ -32,6 +32,27 @@ describe("Graves", () => {
     expect(graves.find("a")).toBe(second);
   });
 
+  test("holds 2048 directories among them, and neither files nor forgotten directories count for that", () => {
+    const graves = new Graves();
+    const bury = (i: number) => graves.buryDirectory(inode(i), `d${i}`, NO_PLACES, 1);
+    graves.bury("file", grave("file"));
+    for (let i = 0; i < 2048; i++) bury(i);
+    graves.forget("d1");
+    bury(2048);
+    expect(graves.find("d0")).toBeDefined();
+    // Buried again, it is the youngest.
+    bury(0);
+    bury(2049);
+    expect([graves.find("d0"), graves.find("d2"), graves.find("d3"), graves.find("file")]).toEqual([
+      expect.anything(),
+      undefined,
+      expect.anything(),
+      expect.anything(),
+    ]);
+    graves.clear();
+    expect(graves.find("d0")).toBeUndefined();
+  });
+
   test(`holds ${MAX} and lets the oldest go first`, () => {
     const graves = new Graves();
     for (let i = 0; i < MAX; i++) graves.bury(`${i}`, grave(`${i}`));
