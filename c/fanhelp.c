@@ -8,7 +8,7 @@
  * Used: fanotify_init/mark (5.1 for names by handle, 5.9 for FAN_REPORT_NAME, 5.17 for FAN_RENAME),
  * name_to_handle_at, open_by_handle_at (2.6.39), getdents64, statx (4.11), statfs, open_tree, fsopen, fsconfig,
  * fsmount (5.2), netlink connector (2.6.14,
- * event filter 6.6), perf_event_open (software dummy event 3.12, lost counter 6.0),
+ * event filter 6.6), taskstats (2.6.17), uevents, perf_event_open (software dummy event 3.12, lost counter 6.0),
  * setfsuid/setfsgid/setgroups, flock, splice (2.6.17), copy_file_range (4.5), F_SETPIPE_SZ (2.6.35), SO_PEERCRED, epoll, prctl(PR_CAPBSET_*), capset, execve. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +29,7 @@
 #include <linux/fanotify.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <linux/taskstats.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -682,15 +683,14 @@ EXPORT double fh_perf_lost(int32_t fd)
 	return got == (ssize_t)sizeof values ? (double)values[1] : -ENODATA;
 }
 
-/* ---- proc connector -------------------------------------------------------------------------------------------- */
+/* ---- netlink: process events, ends of processes, devices ------------------------------------------------------- */
 
-/* A socket that will receive the kernel's process events once fh_proc_listen() asked for them. Returns the
- * descriptor. */
-EXPORT int32_t fh_proc_open(uint32_t receive_bytes)
+/* A socket of a netlink protocol that is a member of these groups. Returns the descriptor. */
+EXPORT int32_t fh_netlink_open(int32_t protocol, uint32_t groups, uint32_t receive_bytes)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
 	int size = (int)receive_bytes;
-	int rc, fd = socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR);
+	int rc, fd = socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 
 	if (fd < 0)
 		return -errno;
@@ -703,6 +703,12 @@ EXPORT int32_t fh_proc_open(uint32_t receive_bytes)
 		return rc;
 	}
 	return fd;
+}
+
+/* Sends one datagram to where the socket sends by default: for netlink the kernel. */
+EXPORT int32_t fh_send(int32_t fd, const void *message, uint32_t size)
+{
+	return (int32_t)result(send(fd, message, size, 0));
 }
 
 /* Sends PROC_CN_MCAST_LISTEN (1) or _IGNORE (2); filtered: with an event mask behind it (6.6; older kernels
@@ -728,18 +734,17 @@ EXPORT int32_t fh_proc_listen(int32_t fd, uint32_t operation, uint32_t event_mas
 	return send(fd, &request, length, 0) < 0 ? -errno : 0;
 }
 
-/* Receives datagrams one behind the other (each padded to 4 bytes) until there is none or out is full;
- * returns the bytes. *lost becomes 1 when the kernel says that messages were dropped (ENOBUFS, told once).
- * Messages that don't come from the kernel are passed over. */
-EXPORT double fh_proc_receive(int32_t fd, void *out, uint32_t capacity, uint32_t *lost)
+/* Receives datagrams of at most datagram_max bytes one behind the other (each padded to 4 bytes) until there is none or
+ * out has no room for another; returns the bytes. *lost becomes 1 when the kernel says that messages were dropped (ENOBUFS,
+ * told once). Messages that don't come from the kernel are passed over. */
+EXPORT double fh_netlink_receive(int32_t fd, void *out, uint32_t capacity, uint32_t datagram_max, uint32_t *lost)
 {
 	uint32_t used = 0;
 
-	/* 256: no process event is longer than 76 bytes (cn_proc.h), and a datagram must not be cut. */
-	while (capacity - used >= 256) {
+	while (capacity - used >= datagram_max) {
 		struct sockaddr_nl from;
 		socklen_t from_size = sizeof from;
-		ssize_t got = recvfrom(fd, (char *)out + used, 256, 0, (struct sockaddr *)&from, &from_size);
+		ssize_t got = recvfrom(fd, (char *)out + used, datagram_max, 0, (struct sockaddr *)&from, &from_size);
 
 		if (got < 0) {
 			if (errno == ENOBUFS) {
@@ -942,6 +947,10 @@ EXPORT int32_t fh_layout(uint32_t index)
 		sizeof(struct perf_event_header),
 		offsetof(struct perf_event_header, misc),
 		offsetof(struct perf_event_header, size),
+		offsetof(struct taskstats, ac_comm),
+		offsetof(struct taskstats, ac_uid),
+		offsetof(struct taskstats, ac_pid),
+		offsetof(struct taskstats, ac_ppid),
 	};
 
 	return index < sizeof layout / sizeof layout[0] ? layout[index] : -ENOENT;

@@ -26,7 +26,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   doctor: [
     ...["kernel", "filter", "show", "log", "config", "control"],
     // What the daemon would do here is found out by the code that would do it.
-    ...["health/report", "decode/fan", "process/streams", "resolve/filesystems/mounts"],
+    ...["health/report", "decode/fan", "process/streams", "process/way", "resolve/filesystems/mounts"],
     ...["daemon/queue-bound", "daemon/anew"],
   ],
   who: ["kernel", "filter", "log", "managed", "query", "show"],

@@ -26,6 +26,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     ...context,
     version: VERSION,
     commit: COMMIT,
+    identify: args.last("identify") ?? null,
     debug: args.has("debug") || process.env.FSMON_DEBUG === "1",
     say: (sentence) => sayWithoutWaiting(`fsmon: ${escapeForTerminal(sentence)}`),
     // After a second signal or an internal fault: whatever is left to do would keep the process alive.

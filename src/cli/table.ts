@@ -32,6 +32,13 @@ export const COMMANDS: readonly CommandDefinition[] = [
       MANAGED_FILE,
       SOCKET,
       { name: "check-config", summary: "say what is in force and where each value comes from, then end" },
+      {
+        name: "identify",
+        value: "WAY,…",
+        summary: "ways to identify processes that may be used, for machines where one of them does harm",
+        default: "all that the machine allows",
+        accepted: "perf, connector, taskstats, proc",
+      },
       { name: "debug", summary: "print each raw event on stderr before anything is done with it" },
     ],
     examples: [

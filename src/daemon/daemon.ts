@@ -15,6 +15,7 @@ import type { LogWriter } from "../log/writer.ts";
 import { loadStore } from "../managed/store.ts";
 import { Pipeline } from "../pipeline/pipeline.ts";
 import type { WatchedPath } from "../pipeline/watched-path.ts";
+import { parseSources } from "../process/way.ts";
 import { Handler } from "./handler.ts";
 import { openLog, segmentSizeOf } from "./logs.ts";
 import { MemoryCare } from "./memory.ts";
@@ -53,6 +54,7 @@ export class Daemon {
     if (process.geteuid?.() !== 0) {
       throw new Failure("Cannot watch filesystems without root", "sudo fsmon daemon");
     }
+    const sources = parseSources(options.identify);
     // A kernel that can't do it must leave no trace of us: no directory, no lock, no config.
     FanotifyGroup.probe();
     const startedMs = Date.now();
@@ -69,7 +71,7 @@ export class Daemon {
       }
       this.pipeline = new Pipeline({
         queueEvents: queueBound(),
-        identification: "auto",
+        sources,
         logDir: config.logDir,
         isOurs: (directory, name) => isOwnFile(this.config, this.madeConfig, directory, name),
         debug: options.debug ? options.say : null,

@@ -11,6 +11,8 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly version: string;
   readonly commit: string;
+  /** --identify: ways to identify processes that may be used, as typed; null for all. */
+  readonly identify: string | null;
   /** Prints each raw event before anything is done with it. */
   readonly debug: boolean;
   /** A line for the person who started it. */

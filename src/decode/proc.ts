@@ -9,9 +9,15 @@ const EVENT_AT = abi.NLMSG_HEADER_BYTES + abi.CN_MSG_BYTES;
 /**
  * Decodes bytes[0, length).
  *
+ * @param wanted PROC_EVENT_* to decode; kernels before 6.6 send everything, whatever they are asked for
  * @throws {DecodeError} when a message is shorter than what it carries, or runs past the end
  */
-export function decodeProcMessages(bytes: Buffer, length: number, out: ProcessRecord[]): void {
+export function decodeProcMessages(
+  bytes: Buffer,
+  length: number,
+  wanted: number,
+  out: ProcessRecord[],
+): void {
   let at = 0;
   while (at < length) {
     const available = length - at;
@@ -19,17 +25,18 @@ export function decodeProcMessages(bytes: Buffer, length: number, out: ProcessRe
     if (size < abi.NLMSG_HEADER_BYTES || size > available) {
       throw new DecodeError("netlink message", at, size, available);
     }
-    if (bytes.readUInt16LE(at + 4) === abi.NLMSG_DONE) decodeEvent(bytes, at, size, out);
+    if (bytes.readUInt16LE(at + 4) === abi.NLMSG_DONE) decodeEvent(bytes, at, size, wanted, out);
     at += (size + 3) & ~3;
   }
 }
 
-function decodeEvent(bytes: Buffer, at: number, size: number, out: ProcessRecord[]): void {
+function decodeEvent(bytes: Buffer, at: number, size: number, wanted: number, out: ProcessRecord[]): void {
   const event = at + EVENT_AT;
   const eventBytes = size - EVENT_AT;
   if (eventBytes < abi.PROC_DATA + 4)
     throw new DecodeError("process event", at, size, EVENT_AT + abi.PROC_DATA + 4);
   const what = bytes.readUInt32LE(event + abi.PROC_WHAT);
+  if ((what & wanted) === 0) return;
   const timeNs = timeAt(bytes, event + abi.PROC_TIMESTAMP);
   const data = event + abi.PROC_DATA;
   const need = (dataBytes: number): void => {

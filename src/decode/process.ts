@@ -13,6 +13,8 @@ export type ProcessRecord =
   | { kind: "exec"; timeNs: number; pid: number }
   | { kind: "uid"; timeNs: number; pid: number; uid: number; euid: number }
   | { kind: "exit"; timeNs: number; pid: number; tid: number }
+  /** Told by taskstats as a thread ends: the name and real user that it has then. It has no time. */
+  | { kind: "end"; timeNs: number; pid: number; tid: number; parentPid: number; uid: number; comm: string }
   /** The stream itself says that `count` records were dropped here. */
   | { kind: "lost"; timeNs: number; count: number };
 

@@ -7,6 +7,7 @@ import { CAPABILITY_BITS, readCapabilities } from "../kernel/capabilities.ts";
 import { FanotifyGroup } from "../kernel/fanotify.ts";
 import { errnoName, errnoOf } from "../kernel/syscall.ts";
 import { ProcessStreams } from "../process/streams.ts";
+import { SOURCES } from "../process/way.ts";
 import { type Finding, Findings } from "./finding.ts";
 
 /** Inode number of the first namespace of its kind (linux/proc_ns.h). */
@@ -83,7 +84,7 @@ export function processFindings(): Finding[] {
   const findings = new Findings("processes");
   const perf = numberIn("/proc/sys/kernel/perf_event_paranoid");
   if (mayWatch()) {
-    const streams = new ProcessStreams("auto");
+    const streams = new ProcessStreams(new Set(SOURCES));
     streams.close();
     if (streams.notes.length === 0) findings.fine(`Known by ${streams.way}: the shortest-lived, too`);
     else findings.limit(`Known by ${streams.way}`, null);

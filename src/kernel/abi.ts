@@ -77,6 +77,7 @@ export const HANDLE_RECORD_MAX_BYTES = 136;
 
 // --- linux/netlink.h, linux/connector.h, linux/cn_proc.h ---
 export const NLMSG_HEADER_BYTES = 16;
+export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
 export const CN_MSG_BYTES = 20;
 /** Offset of len in struct cn_msg. */
@@ -87,11 +88,40 @@ export const PROC_TIMESTAMP = 8;
 export const PROC_DATA = 16;
 export const PROC_CN_MCAST_LISTEN = 1;
 export const PROC_CN_MCAST_IGNORE = 2;
+export const PROC_EVENT_NONE = 0;
 export const PROC_EVENT_FORK = 0x1;
 export const PROC_EVENT_EXEC = 0x2;
 export const PROC_EVENT_UID = 0x4;
 export const PROC_EVENT_COMM = 0x200;
 export const PROC_EVENT_EXIT = 0x80000000;
+
+export const NETLINK_CONNECTOR = 11;
+export const NETLINK_KOBJECT_UEVENT = 15;
+export const NETLINK_GENERIC = 16;
+export const NLM_F_REQUEST = 1;
+export const CN_IDX_PROC = 1;
+/** Group of a uevent socket that the kernel itself sends to. */
+export const UEVENT_GROUP_KERNEL = 1;
+
+// --- linux/genetlink.h, linux/taskstats.h ---
+export const GENL_HEADER_BYTES = 4;
+export const GENL_ID_CTRL = 16;
+export const CTRL_CMD_GETFAMILY = 3;
+export const CTRL_ATTR_FAMILY_ID = 1;
+export const CTRL_ATTR_FAMILY_NAME = 2;
+export const TASKSTATS_NAME = "TASKSTATS";
+export const TASKSTATS_CMD_GET = 1;
+export const TASKSTATS_CMD_ATTR_REGISTER_CPUMASK = 3;
+export const TASKSTATS_TYPE_STATS = 3;
+export const TASKSTATS_TYPE_AGGR_PID = 4;
+/** Offsets in struct taskstats; it only ever grows at its end. */
+export const TASKSTATS_COMM = 80;
+export const TASKSTATS_UID = 120;
+export const TASKSTATS_PID = 128;
+export const TASKSTATS_PPID = 132;
+/** Version 12 (5.18), before: not there. */
+export const TASKSTATS_TGID = 368;
+export const TASKSTATS_TGID_VERSION = 12;
 
 // --- linux/perf_event.h ---
 export const PERF_HEADER_BYTES = 8;
@@ -133,4 +163,8 @@ export const LAYOUT: readonly (readonly [name: string, value: number])[] = [
   ["sizeof(perf_event_header)", PERF_HEADER_BYTES],
   ["perf_event_header.misc", PERF_MISC],
   ["perf_event_header.size", PERF_SIZE],
+  ["taskstats.ac_comm", TASKSTATS_COMM],
+  ["taskstats.ac_uid", TASKSTATS_UID],
+  ["taskstats.ac_pid", TASKSTATS_PID],
+  ["taskstats.ac_ppid", TASKSTATS_PPID],
 ];

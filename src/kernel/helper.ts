@@ -100,13 +100,17 @@ const SYMBOLS = {
   fh_perf_map: { args: ["i32" /* fd */, "u32" /* data_bytes */], returns: "i64" },
   fh_perf_drain: { args: ["u64" /* map */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_perf_lost: { args: ["i32" /* fd */], returns: "f64" },
-  fh_proc_open: { args: ["u32" /* receive_bytes */], returns: "i32" },
+  fh_netlink_open: {
+    args: ["i32" /* protocol */, "u32" /* groups */, "u32" /* receive_bytes */],
+    returns: "i32",
+  },
+  fh_send: { args: ["i32" /* fd */, "ptr" /* message */, "u32" /* size */], returns: "i32" },
   fh_proc_listen: {
     args: ["i32" /* fd */, "u32" /* operation */, "u32" /* event_mask */, "i32" /* filtered */],
     returns: "i32",
   },
-  fh_proc_receive: {
-    args: ["i32" /* fd */, "ptr" /* out */, "u32" /* capacity */, "ptr" /* lost */],
+  fh_netlink_receive: {
+    args: ["i32" /* fd */, "ptr" /* out */, "u32" /* capacity */, "u32" /* datagram_max */, "ptr" /* lost */],
     returns: "f64",
   },
   fh_waiter_start: { args: ["function" /* wake */], returns: "i32" },

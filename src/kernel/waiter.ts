@@ -12,6 +12,8 @@ export const EPOLLPRI = 2;
 export class Waiter {
   private readonly callback: JSCallback;
   private armed = false;
+  /** How long a descriptor that woke the event loop isn't waited for; those with none aren't in it. */
+  private readonly rests = new Map<number, number>();
 
   /**
    * @param onReady runs on the event loop with one of the ready descriptors, at most once per arm(). One
@@ -22,6 +24,7 @@ export class Waiter {
     this.callback = new JSCallback(
       (fd: number) => {
         this.armed = false;
+        if (this.rests.has(fd)) this.rest(fd);
         onReady(fd);
       },
       { args: ["i32"], returns: "void", threadsafe: true },
@@ -29,11 +32,26 @@ export class Waiter {
     checked("start the waiting thread", helper().fh_waiter_start(this.callback.ptr));
   }
 
-  add(fd: number, events: number): void {
+  /** @param restMs for one that has something to say all the time, which must not wake for each word */
+  add(fd: number, events: number, restMs = 0): void {
+    if (restMs > 0) this.rests.set(fd, restMs);
     checked("epoll_ctl(ADD)", helper().fh_waiter_add(fd, events));
   }
 
+  private rest(fd: number): void {
+    checked("epoll_ctl(DEL)", helper().fh_waiter_remove(fd));
+    setTimeout(() => {
+      if (this.rests.has(fd)) checked("epoll_ctl(ADD)", helper().fh_waiter_add(fd, EPOLLIN));
+    }, this.rests.get(fd)).unref();
+  }
+
+  /** Before descriptors are closed that it waits for. */
+  close(): void {
+    this.rests.clear();
+  }
+
   remove(fd: number): void {
+    this.rests.delete(fd);
     checked("epoll_ctl(DEL)", helper().fh_waiter_remove(fd));
   }
 

@@ -11,7 +11,7 @@ import { EPOLLIN, EPOLLPRI, Waiter } from "../kernel/waiter.ts";
 import { LogClock } from "../log/clock.ts";
 import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
-import type { IdentificationWay } from "../process/streams.ts";
+import type { Source } from "../process/way.ts";
 import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
 import { Resolver } from "../resolve/resolver.ts";
@@ -31,9 +31,13 @@ const BATCHES_PER_TURN = 32;
 /** A few milliseconds: both halves of an exchange are queued by one system call, which may lose its CPU in between. */
 const CARRIED_ROUNDS_MAX = 3;
 
+/** Sockets hold some 10,000 processes (kernel/procconn.ts), which take longer than this to run. */
+const CHATTY_REST_MS = 100;
+
 export interface PipelineOptions {
   queueEvents: number;
-  identification: IdentificationWay;
+  /** Ways to identify processes that may be used. */
+  sources: ReadonlySet<Source>;
   logDir: string;
   /** Whether the daemon itself writes a file. */
   isOurs: (directory: string, name: string) => boolean;
@@ -74,7 +78,7 @@ export class Pipeline {
 
   constructor(private readonly options: PipelineOptions) {
     this.queues = new EventQueues(options.queueEvents);
-    this.processes = new Processes(options.identification);
+    this.processes = new Processes(options.sources);
     this.watching = new Watching(this.queues, () => this.tellFound());
     const { watching } = this;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid);
@@ -85,6 +89,7 @@ export class Pipeline {
       options.isOurs,
       (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
     );
+    const { streams } = this.processes;
     this.waiter = new Waiter((fd) => {
       if (fd === watching.mounts.fd) watching.mounts.noteChange();
       this.awake.woke(Date.now());
@@ -93,7 +98,8 @@ export class Pipeline {
     this.waiter.add(this.queues.shared.fd, EPOLLIN);
     this.queues.onOpen = (fd) => this.waiter.add(fd, EPOLLIN);
     this.waiter.add(watching.mounts.fd, EPOLLPRI);
-    for (const fd of this.processes.streams.fds) this.waiter.add(fd, EPOLLIN);
+    for (const fd of streams.fds) this.waiter.add(fd, EPOLLIN);
+    for (const fd of streams.chattyFds) this.waiter.add(fd, EPOLLIN, CHATTY_REST_MS);
   }
 
   /** Until when everything that happened is in the logs, as far as is known. */
@@ -206,6 +212,7 @@ export class Pipeline {
     this.stopped = true;
     this.cancelTurn?.();
     this.drain();
+    this.waiter.close();
     this.processes.close();
     this.queues.close();
     this.watching.mounts.close();

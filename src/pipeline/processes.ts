@@ -3,19 +3,28 @@
 import type { EventBatch } from "../decode/fan.ts";
 import type { ProcessRecord } from "../decode/process.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
-import { type IdentificationWay, ProcessStreams, type RecordLoss } from "../process/streams.ts";
+import { ProcessStreams, type RecordLoss } from "../process/streams.ts";
 import { ProcessTable } from "../process/table.ts";
+import type { Source } from "../process/way.ts";
 import { Attribution } from "./attribution.ts";
 import { tellReusedApart } from "./reused.ts";
 
 export class Processes {
   readonly streams: ProcessStreams;
-  private readonly table = new ProcessTable();
-  readonly attribution = new Attribution(this.table);
+  readonly attribution: Attribution;
+  private readonly table: ProcessTable;
   private readonly records: ProcessRecord[] = [];
 
-  constructor(identification: IdentificationWay) {
-    this.streams = new ProcessStreams(identification);
+  constructor(sources: ReadonlySet<Source>) {
+    const streams = new ProcessStreams(sources);
+    const tellEnds = () => {
+      this.records.length = 0;
+      streams.drainEnds(this.records);
+      this.table.apply(this.records);
+    };
+    this.streams = streams;
+    this.table = new ProcessTable(streams.tells, tellEnds);
+    this.attribution = new Attribution(this.table);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
   }
@@ -30,8 +39,8 @@ export class Processes {
     const { streams, table, records } = this;
     const readNs = monotonicNs();
     const lost = streams.drain(records);
-    table.apply(records);
-    if (lost !== null) table.repair(lost.sinceNs, lost.count);
+    table.follow(records);
+    if (lost !== null) table.repair(lost);
     if (table.hasReused) tellReusedApart(batch, table, sinceNs, readNs);
     this.attribution.beginBatch(sinceNs);
     return lost;

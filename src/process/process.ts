@@ -26,6 +26,8 @@ export interface Process {
   earlier: Process | null;
   /** The negative number that stands for it in a batch, where the pid alone would mean a later one; 0 for none. */
   alias: number;
+  /** What taskstats told when it ended; null before, and where that isn't in use. */
+  end: { readonly comm: string; readonly uid: number } | null;
   /** What the log made of this process; emptied whenever something above changes. */
   cached: unknown;
   /** Path of the executable, read once per image; undefined while nobody asked. */
@@ -58,6 +60,7 @@ export function unknownProcess(pid: number, why: Provenance): Process {
     goneAt: -1,
     earlier: null,
     alias: 0,
+    end: null,
     cached: null,
     exe: undefined,
     login: undefined,

@@ -2,23 +2,23 @@
 // program or another process may have had in the meantime.
 import type { Process } from "./process.ts";
 import { readPidMax, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import type { RecordLoss } from "./streams.ts";
+import type { Tells } from "./way.ts";
 
 /**
  * Corrects the table.
  *
- * @param sinceNs what was told before is whole
- * @param count of lost records; null when unknown
  * @returns those that were changed: the living, and those that turn out to be dead
  */
 export function repair(
-  processes: ReadonlyMap<number, Process>,
-  sinceNs: number,
-  count: number | null,
+  processes: Iterable<Process>,
+  { count, sinceNs, usersOnly }: RecordLoss,
+  tells: Tells,
 ): Process[] {
   const changed: Process[] = [];
   // A number that was free before comes again when all others have had their turn.
-  const wrapped = count === null || count >= readPidMax() / 2;
-  for (const process of processes.values()) {
+  const wrapped = !usersOnly && (count === null || count >= readPidMax() / 2);
+  for (const process of processes) {
     // Of a number that was given away the earlier ones had ended before.
     if (process.exitedNs < sinceNs) {
       if (wrapped) for (let one: Process | null = process; one !== null; one = one.earlier) disown(one);
@@ -31,15 +31,22 @@ export function repair(
       startNs !== null &&
       startNs <= Math.max(sinceNs, process.forkedNs) + START_ACCURACY_NS;
     if (!same) {
-      disown(process);
-      if (!process.exited) changed.push(process);
-      process.exited = true;
+      if (!usersOnly) disown(process);
+      process.userBy = "process_stream_lost";
+      process.cached = null;
+      if (!process.exited && !usersOnly) {
+        changed.push(process);
+        process.exited = true;
+      }
       continue;
     }
     const { comm, uid, euid } = process;
-    Object.assign(process, status, { cached: null, exe: undefined });
-    process.nameBy = process.comm === comm ? "lost" : "proc";
-    process.userBy = process.uid === uid && process.euid === euid ? "lost" : "proc";
+    Object.assign(process, usersOnly ? { uid: status.uid, euid: status.euid } : status, { cached: null });
+    process.userBy = !tells.users ? "unread" : uid === process.uid && euid === process.euid ? "lost" : "proc";
+    if (!usersOnly) {
+      process.exe = undefined;
+      process.nameBy = process.comm === comm ? "lost" : "proc";
+    }
     changed.push(process);
   }
   return changed;

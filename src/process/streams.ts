@@ -1,17 +1,17 @@
-// The two kernel streams that tell of processes, as one: the perf side-band for fork, exec and exit, the proc
-// connector for changes of user (and for everything where perf is locked down). Which way is in use is said
-// once.
+// The kernel's streams that tell of processes, as one: the perf side-band for fork, exec and exit, the proc connector
+// for changes of user. Where one of them is locked away the connector carries everything, and taskstats tells what the
+// missing one would have, of those that are gone. Which way is in use is said once.
 
 import { decodePerfRecords } from "../decode/perf.ts";
 import { decodeProcMessages } from "../decode/proc.ts";
 import { byTime, type ProcessRecord } from "../decode/process.ts";
+import { decodeTaskStats } from "../decode/taskstats.ts";
 import * as abi from "../kernel/abi.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
 import { PerfSideband } from "../kernel/perf.ts";
 import { ProcConnector } from "../kernel/procconn.ts";
-
-/** Chooses what is opened; "auto" takes the best that the machine allows. */
-export type IdentificationWay = "auto" | "connector" | "proc";
+import { TaskStats } from "../kernel/taskstats.ts";
+import { type Source, type Tells, wayText } from "./way.ts";
 
 const ALL_PROCESS_EVENTS =
   abi.PROC_EVENT_FORK | abi.PROC_EVENT_EXEC | abi.PROC_EVENT_UID | abi.PROC_EVENT_COMM | abi.PROC_EVENT_EXIT;
@@ -26,12 +26,17 @@ export interface RecordLoss {
   count: number | null;
   /** CLOCK_MONOTONIC until when nothing is missing. */
   sinceNs: number;
+  /** Changes of user alone: names and lives are whole. */
+  usersOnly: boolean;
 }
 
 export class ProcessStreams {
   private readonly buffer = Buffer.alloc(BUFFER_BYTES);
   private readonly perf: PerfSideband | null;
   private readonly connector: ProcConnector | null;
+  private readonly taskStats: TaskStats | null;
+  /** PROC_EVENT_* that the connector is asked for; older kernels send everything. */
+  private readonly connectorEvents: number;
   /** Records from after the beginning of the last drain. */
   private readonly tooNew: ProcessRecord[] = [];
   /** When the last drain began. */
@@ -40,32 +45,46 @@ export class ProcessStreams {
   readonly way: string;
   /** What is missing and why, for the person who starts the daemon. */
   readonly notes: readonly string[];
+  /** What is told, and so never has to be asked for. */
+  readonly tells: Tells;
 
-  constructor(wanted: IdentificationWay) {
+  /** Opens the best that the machine allows of what is wanted. */
+  constructor(wanted: ReadonlySet<Source>) {
     const notes: string[] = [];
-    this.perf = wanted === "auto" ? attempt(() => PerfSideband.open(), "perf side-band", notes) : null;
-    const events = this.perf === null ? ALL_PROCESS_EVENTS : abi.PROC_EVENT_UID;
-    this.connector =
-      wanted === "proc" ? null : attempt(() => ProcConnector.open(events), "proc connector", notes);
-    this.way =
-      this.perf !== null
-        ? this.connector !== null
-          ? "perf side-band and proc connector"
-          : "perf side-band; changes of user are not followed"
-        : this.connector !== null
-          ? "proc connector and /proc; the shortest-lived processes can stay nameless"
-          : "/proc only; short-lived processes stay nameless";
+    const open = <T>(source: Source, what: string, how: () => T): T | null => {
+      if (!wanted.has(source)) return null;
+      try {
+        return how();
+      } catch (error) {
+        notes.push(`${what} is not available: ${error instanceof Error ? error.message : String(error)}`);
+        return null;
+      }
+    };
+    this.perf = open("perf", "perf side-band", () => PerfSideband.open());
+    this.connectorEvents = this.perf === null ? ALL_PROCESS_EVENTS : abi.PROC_EVENT_UID;
+    this.connector = open("connector", "proc connector", () => ProcConnector.open(this.connectorEvents));
+    const { perf, connector } = this;
+    // Not beside the other two: it would only cost.
+    this.taskStats =
+      perf !== null && connector !== null ? null : open("taskstats", "taskstats", () => TaskStats.open());
+    this.tells = {
+      forks: perf !== null || connector !== null,
+      names: perf !== null,
+      users: connector !== null,
+      ends: this.taskStats !== null,
+    };
+    this.way = wayText(this.tells);
     this.notes = notes;
   }
 
-  /**
-   * Descriptors on which to wake up even if no file event comes. The rings are readable at their watermark;
-   * the connector only counts where it carries everything, because a wake-up for each process would be the
-   * daemon's largest cost.
-   */
+  /** Rings: readable at their watermark, so that they may wake at once. */
   get fds(): number[] {
-    if (this.perf !== null) return this.perf.fds;
-    return this.connector === null ? [] : [this.connector.fd];
+    return this.perf?.fds ?? [];
+  }
+
+  /** Sockets: readable from the first message on. Whoever waits for them must not do so all the time. */
+  get chattyFds(): number[] {
+    return [this.connector, this.taskStats].flatMap((one) => (one === null ? [] : [one.fd]));
   }
 
   /**
@@ -78,8 +97,9 @@ export class ProcessStreams {
    * @returns what the kernel dropped since the last call, null when nothing
    */
   drain(records: ProcessRecord[]): RecordLoss | null {
+    const { perf, tooNew, drainedNs } = this;
     const beganNs = monotonicNs();
-    const { perf, connector, tooNew } = this;
+    this.drainedNs = beganNs;
     records.length = 0;
     let wholeUntilNs = beganNs;
     perf?.drain(this.buffer, (bytes, crowded) => {
@@ -91,42 +111,50 @@ export class ProcessStreams {
     let lost = perf?.takeLost() ?? 0;
     for (const record of records)
       if (record.kind === "lost" && perf?.countsLost === false) lost += record.count;
-    let uncounted = false;
-    if (connector !== null) {
-      for (;;) {
-        const bytes = connector.receive(this.buffer);
-        decodeProcMessages(this.buffer, bytes, records);
-        if (bytes < BUFFER_BYTES / 2) break;
-      }
-      uncounted = connector.takeLost();
-    }
+    const connectorLost = this.drainConnector(records);
     // Older ones first: sorting keeps the order of equal times.
     records.unshift(...tooNew.splice(0, tooNew.length));
     if (records.length > 1) records.sort(byTime);
     while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.unshift(records.pop()!);
-    const drainedNs = this.drainedNs;
-    this.drainedNs = beganNs;
-    // The socket doesn't say from when on: from what was queued in one piece onwards nothing is certain.
-    if (uncounted) return { count: null, sinceNs: drainedNs };
-    return lost > 0 ? { count: lost, sinceNs: Math.max(drainedNs, wholeUntilNs) } : null;
+    // They have no time, and belong behind everything else that is told of a process.
+    const endsLost = this.drainEnds(records);
+    // A socket doesn't say from when on, nor how much: from the last drain on nothing is certain.
+    if (perf === null && connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: false };
+    if (lost > 0) return { count: lost, sinceNs: Math.max(drainedNs, wholeUntilNs), usersOnly: false };
+    // Ends that are missing leave names or users unknown, not wrong.
+    if (connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: true };
+    return endsLost && !this.tells.forks ? { count: null, sinceNs: drainedNs, usersOnly: false } : null;
+  }
+
+  /** What was told of ends by now; they are appended. Returns whether some were dropped. */
+  drainEnds(records: ProcessRecord[]): boolean {
+    const { taskStats, buffer } = this;
+    if (taskStats === null) return false;
+    for (;;) {
+      const bytes = taskStats.receive(buffer);
+      decodeTaskStats(buffer, bytes, records);
+      if (bytes < BUFFER_BYTES / 2) return taskStats.takeLost();
+    }
+  }
+
+  private drainConnector(records: ProcessRecord[]): boolean {
+    const { connector, buffer } = this;
+    if (connector === null) return false;
+    for (;;) {
+      const bytes = connector.receive(buffer);
+      decodeProcMessages(buffer, bytes, this.connectorEvents, records);
+      if (bytes < BUFFER_BYTES / 2) return connector.takeLost();
+    }
   }
 
   close(): void {
     this.perf?.close();
     this.connector?.close();
+    this.taskStats?.close();
   }
 }
 
 /** The time of a ring's record some way before its end. */
 function timeBefore(records: readonly ProcessRecord[], from: number): number {
   return records[Math.max(from, records.length - CROWDED_RECORDS)]?.timeNs ?? 0;
-}
-
-function attempt<T>(open: () => T, what: string, notes: string[]): T | null {
-  try {
-    return open();
-  } catch (error) {
-    notes.push(`${what} is not available: ${error instanceof Error ? error.message : String(error)}`);
-    return null;
-  }
 }

@@ -3,31 +3,28 @@
 // read (the pipeline drains the streams after reading fanotify).
 
 import type { ProcessRecord } from "../decode/process.ts";
+import { answer, ask } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";
-import { alike, type Process, type Unknowable, unknownProcess } from "./process.ts";
+import { ProcessNumbers } from "./numbers.ts";
+import { type Process, type Unknowable, unknownProcess } from "./process.ts";
 import { readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { repair } from "./repair.ts";
+import type { RecordLoss } from "./streams.ts";
+import { ALL_TOLD, type Tells } from "./way.ts";
 
 export type { Process } from "./process.ts";
 
 export class ProcessTable {
-  /** By number; who had it before hangs on `earlier`. */
-  private readonly processes = new Map<number, Process>();
+  private readonly numbers = new ProcessNumbers();
   /**
    * Names of threads that differ from their process's: a child inherits the name of the thread that forked
    * it.
    */
   private readonly threadNames = new Map<number, string>();
   private readonly graveyard = new Graveyard(
-    (process) => this.forget(process, null),
-    (process) => this.forget(process, DROPPED),
+    (process) => this.numbers.forget(process),
+    (process) => this.numbers.drop(process),
   );
-  /** Numbers that more than one process has had while its events may still be in the queue. */
-  private readonly reused = new Set<number>();
-  /** Negative numbers that stand for one process in the batches since the last sweep, and since the one before. */
-  private aliases = new Map<number, Process>();
-  private aliasesBefore = new Map<number, Process>();
-  private lastAlias = 0;
   /**
    * What /proc told of the living holds exactly for what they do from now on, because the streams tell every change: from
    * the second sweep on.
@@ -36,21 +33,48 @@ export class ProcessTable {
   private provisionalBefore: Process[] = [];
   /** Sweeps until what the queue holds is from after the last loss. */
   private lossAgo = 2;
-  private mayHaveDropped = false;
   private batchSinceNs = Number.POSITIVE_INFINITY;
+  /** Whose user was read from /proc for this batch: no stream would tell of a change. */
+  private borrowed: Process[] = [];
+  /** Numbers of the dead that were looked for in /proc for this batch. */
+  /** Ends of processes whose fork is still to be told: streams.ts holds the youngest records back for a drain. */
+  private unclaimed: EndRecord[] = [];
+  private readonly lookedFor = new Set<number>();
+
+  /**
+   * @param tells what the records that come tell; the rest is asked for when it is needed
+   * @param tellEnds applies what taskstats has told by now
+   */
+  constructor(
+    private readonly tells: Tells = ALL_TOLD,
+    private readonly tellEnds: () => void = () => {},
+  ) {}
 
   /** Reads every running process from /proc. After the streams were opened, so that nobody falls between. */
   seed(): void {
+    if (!this.tells.forks) return;
     for (const pid of readPids()) {
       const process = this.readFromProc(pid);
+      if (process === null) continue;
       // Exact: whatever changes from here on is told by the streams.
-      if (process !== null) process.nameBy = process.userBy = null;
+      process.nameBy = null;
+      process.userBy = this.tells.users ? null : "unread";
     }
     this.provisional.length = 0;
   }
 
   get size(): number {
-    return this.processes.size;
+    return this.numbers.size;
+  }
+
+  /** Applies what was drained for a batch. Ends that had found nobody get a second chance, and then no more. */
+  follow(records: readonly ProcessRecord[]): void {
+    const ends = this.unclaimed;
+    this.unclaimed = [];
+    this.apply(records);
+    const { length } = this.unclaimed;
+    for (const end of ends) this.end(end);
+    this.unclaimed.length = length;
   }
 
   /** Applies records, oldest first. */
@@ -74,39 +98,74 @@ export class ProcessTable {
         case "exec":
           this.execWithoutName(record.pid, record.timeNs);
           break;
+        case "end":
+          if (record.pid === record.tid) this.end(record);
+          break;
         case "lost":
           break;
       }
     }
   }
 
-  /**
-   * After records were lost: whatever still lives is read anew.
-   *
-   * @param sinceNs what was told before is whole
-   * @param count of lost records; null when unknown
-   */
-  repair(sinceNs: number, count: number | null): void {
-    this.threadNames.clear();
-    this.lossAgo = 0;
-    for (const process of repair(this.processes, sinceNs, count)) {
+  /** After records were lost: whatever still lives is read anew. */
+  repair(loss: RecordLoss): void {
+    if (!this.tells.forks) return;
+    for (const process of repair(this.numbers.values(), loss, this.tells)) {
       if (process.exited) this.graveyard.bury(process);
       else this.provisional.push(process);
     }
-    for (const pid of readPids()) if (!this.processes.has(pid)) this.readFromProc(pid);
+    if (loss.usersOnly) return;
+    this.threadNames.clear();
+    this.lossAgo = 0;
+    for (const pid of readPids()) if (!this.numbers.has(pid)) this.readFromProc(pid);
   }
 
   /** @param sinceNs no event of the batch is older */
   beginBatch(sinceNs: number): void {
     this.batchSinceNs = sinceNs;
+    for (const process of this.borrowed) {
+      if (process.userBy !== "proc") continue;
+      process.userBy = "unread";
+      process.cached = null;
+      answer(process);
+    }
+    this.borrowed.length = 0;
+    if (this.tells.forks) return;
+    // Nobody tells what becomes of them.
+    for (const process of this.numbers.values()) if (!process.exited) this.numbers.delete(process.pid);
+    this.lookedFor.clear();
   }
 
   /** Hot. The process behind an event, by its number or alias; null when it can't be known. */
   find(pid: number): Process | null {
-    const process = this.processes.get(pid);
-    if (process !== undefined) return process;
-    if (pid < 0) return this.aliases.get(pid) ?? this.aliasesBefore.get(pid) ?? null;
-    return pid > 0 ? this.findInProc(pid) : null;
+    const process = this.tells.forks || pid <= 0 ? this.numbers.get(pid) : this.findWithoutForks(pid);
+    if (process !== undefined) return this.asked(process);
+    return pid > 0 && this.tells.forks ? this.findInProc(pid) : null;
+  }
+
+  private asked(process: Process): Process {
+    if (process.nameBy !== "unread" && process.userBy !== "unread") return process;
+    if (ask(process, this.tellEnds)) {
+      if (this.tells.users) this.provisional.push(process);
+      else this.borrowed.push(process);
+    }
+    return process;
+  }
+
+  /** /proc knows who lives, taskstats who died; one number can have been both's. */
+  private findWithoutForks(pid: number): Process | undefined {
+    const known = this.numbers.get(pid);
+    if (known !== undefined && (!known.exited || this.lookedFor.has(pid))) return known;
+    this.lookedFor.add(pid);
+    const status = readStatus(pid);
+    if (status === null) {
+      if (known === undefined) this.tellEnds();
+      return this.numbers.get(pid);
+    }
+    if (known === undefined) return this.readFromProc(pid) ?? undefined;
+    if (status.comm !== known.comm || status.uid !== known.uid) known.nameBy = known.userBy = "pid_reused";
+    known.cached = null;
+    return known;
   }
 
   /** Nobody told of it: it is older than the streams, or it was forgotten and the number is another's by now. */
@@ -118,7 +177,7 @@ export class ProcessTable {
 
   /** Without looking at /proc. */
   peek(pid: number): Process | null {
-    return this.processes.get(pid) ?? null;
+    return this.numbers.get(pid) ?? null;
   }
 
   /** Why nothing is known of a number that find() doesn't find. */
@@ -128,46 +187,12 @@ export class ProcessTable {
 
   /** Hot. True while some number may mean more than one process. */
   get hasReused(): boolean {
-    return this.reused.size > 0;
+    return this.numbers.hasReused;
   }
 
-  /**
-   * Which of those that had a number did what was done after sinceNs and before untilNs.
-   *
-   * @returns the number itself where it was the latest, else an alias for find(): of an earlier one, or of nobody where
-   *   that can't be known
-   */
+  /** Puts an alias in place of a number that more than one may have had between the two (numbers.ts). */
   tellApart(pid: number, sinceNs: number, untilNs: number): number {
-    const latest = this.processes.get(pid);
-    if (latest === undefined || latest.earlier === null) return pid;
-    let found: Process | null = null;
-    let endedNs = Number.POSITIVE_INFINITY;
-    for (let one: Process | null = latest; one !== null; one = one.earlier) {
-      // A number is given away again when nothing of the one before is left: whatever it did came before that fork.
-      const possible = one.forkedNs <= untilNs && endedNs >= sinceNs;
-      endedNs = one.forkedNs;
-      if (!possible) continue;
-      if (found === null) found = one;
-      else if (alike(found, one)) found = this.either(found);
-      else return this.aliasOf(unknownProcess(pid, "pid_reused"));
-    }
-    if (found === DROPPED) return this.aliasOf(unknownProcess(pid, this.reason));
-    return found === null || found === latest ? pid : this.aliasOf(found);
-  }
-
-  /** What is the same of two that can't be told apart; their executables may differ. */
-  private either(process: Process): Process {
-    return { ...process, earlier: null, alias: 0, cached: null, exe: null };
-  }
-
-  private aliasOf(process: Process): number {
-    if (this.aliases.get(process.alias) !== process) {
-      // An alias can stand in an event that is held back to the next batches; by then there are far fewer than that.
-      this.lastAlias = this.lastAlias <= -ALIASES_MAX ? -1 : this.lastAlias - 1;
-      process.alias = this.lastAlias;
-      this.aliases.set(process.alias, process);
-    }
-    return process.alias;
+    return this.numbers.tellApart(pid, sinceNs, untilNs, this.reason);
   }
 
   /**
@@ -176,51 +201,28 @@ export class ProcessTable {
    */
   sweep(): void {
     this.graveyard.sweep();
-    if (!this.graveyard.dropped && this.mayHaveDropped) this.forgetDropped();
-    this.aliasesBefore = this.aliases;
-    if (this.aliases.size > 0) this.aliases = new Map();
+    this.numbers.sweep(this.graveyard.dropped);
     this.lossAgo = Math.min(this.lossAgo + 1, 2);
-    for (const process of this.provisionalBefore) settle(process);
+    for (const process of this.provisionalBefore) settle(process, this.tells);
     this.provisionalBefore = this.provisional;
     this.provisional = [];
   }
 
-  /** @param instead who takes its place as the earlier one of its number: nobody, or somebody who isn't known any more */
-  private forget(process: Process, instead: Process | null): void {
-    if (instead !== null) this.mayHaveDropped = true;
-    const latest = this.processes.get(process.pid);
-    if (latest === process) {
-      this.processes.delete(process.pid);
-      return;
-    }
-    for (let one = latest ?? null; one !== null; one = one.earlier)
-      if (one.earlier === process) one.earlier = instead ?? process.earlier;
-    if (latest?.earlier === null) this.reused.delete(process.pid);
-  }
-
-  private forgetDropped(): void {
-    this.mayHaveDropped = false;
-    for (const pid of this.reused) {
-      const latest = this.processes.get(pid) ?? null;
-      for (let one = latest; one !== null; one = one.earlier) if (one.earlier === DROPPED) one.earlier = null;
-      if (latest === null || latest.earlier === null) this.reused.delete(pid);
-    }
-  }
-
   private fork(pid: number, parentPid: number, parentTid: number, timeNs: number): void {
-    const parent = this.processes.get(parentPid) ?? this.readFromProc(parentPid);
-    const before = this.processes.get(pid) ?? (this.graveyard.dropped ? DROPPED : undefined);
+    const parent = this.numbers.get(parentPid) ?? this.readFromProc(parentPid);
+    const before = this.numbers.get(pid) ?? null;
     const child = parent === null ? this.orphan(pid, parentPid) : inherit(pid, parent);
     child.forkedNs = child.changedNs = timeNs;
     child.comm = this.threadNames.get(parentTid) ?? child.comm;
     this.threadNames.delete(pid);
+    // Its own is better than what was read of its parent.
+    if (!this.tells.names && child.nameBy !== null) child.nameBy = "unread";
+    if (!this.tells.users) child.userBy = "unread";
     // One that has not ended is this very process, which /proc had told of already.
-    if (before?.exited) {
-      child.earlier = before;
-      if (before !== DROPPED) this.graveyard.noteGone(before);
-      this.reused.add(pid);
-    }
-    this.processes.set(pid, child);
+    if (before?.exited || (before === null && this.graveyard.dropped)) {
+      if (before !== null) this.graveyard.noteGone(before);
+      this.numbers.succeed(child, before);
+    } else this.numbers.set(child);
   }
 
   /** Its parent was never seen and is gone: only /proc can tell, if it still lives. */
@@ -235,12 +237,12 @@ export class ProcessTable {
 
   /** A thread has the name of the one that made it, and keeps it when that one or the process takes another. */
   private forkThread(pid: number, tid: number, parentTid: number): void {
-    const name = this.threadNames.get(parentTid) ?? this.processes.get(pid)?.comm;
+    const name = this.threadNames.get(parentTid) ?? this.numbers.get(pid)?.comm;
     if (name !== undefined) this.threadNames.set(tid, name);
   }
 
   private rename(pid: number, tid: number, comm: string, exec: boolean, timeNs: number): void {
-    const process = this.processes.get(pid);
+    const process = this.numbers.get(pid);
     if (process === undefined) return;
     if (!exec && tid !== pid) {
       this.threadNames.set(tid, comm);
@@ -251,6 +253,8 @@ export class ProcessTable {
     process.cached = null;
     process.changedNs = timeNs;
     if (!exec) return;
+    if (!this.tells.users) process.userBy = "unread";
+    answer(process);
     process.exe = undefined;
     // exec from a thread that isn't the first: the first one's EXIT came before, under this very number.
     process.exited = false;
@@ -259,7 +263,7 @@ export class ProcessTable {
   }
 
   private changeUser(pid: number, uid: number, euid: number, timeNs: number): void {
-    const process = this.processes.get(pid);
+    const process = this.numbers.get(pid);
     if (process === undefined) return;
     process.uid = uid;
     process.euid = euid;
@@ -269,35 +273,59 @@ export class ProcessTable {
   }
 
   private exit(pid: number, timeNs: number): void {
-    const process = this.processes.get(pid);
+    const process = this.numbers.get(pid);
     if (process === undefined || process.exited) return;
     process.exited = true;
     process.exitedNs = timeNs;
     this.graveyard.bury(process);
   }
 
-  /**
-   * The connector's EXEC has no name: without perf it is read from /proc, which is too late for a part of the
-   * short-lived.
-   */
+  /** The connector's EXEC has no name. */
   private execWithoutName(pid: number, timeNs: number): void {
-    const process = this.processes.get(pid);
+    const process = this.numbers.get(pid);
     if (process === undefined) return;
-    const status = readStatus(pid);
-    process.comm = status?.comm ?? "";
-    process.nameBy = status === null ? "gone_before_known" : "proc";
+    process.comm = UNREAD;
+    process.nameBy = "unread";
     process.exe = undefined;
     process.exited = false;
     process.exitedNs = Number.POSITIVE_INFINITY;
     process.changedNs = timeNs;
     process.cached = null;
+    // Its end can be told before its youngest records (streams.ts holds them back for a drain).
+    answer(process);
+  }
+
+  /** Ends are told in the order of a number's holders. */
+  private end(record: EndRecord): void {
+    const latest = this.numbers.get(record.pid) ?? null;
+    let its: Process | null = null;
+    for (let one = latest; one !== null; one = one.earlier) if (one.end === null) its = one;
+    if (this.tells.forks) {
+      if (its === null) this.unclaimed.push(record);
+      else {
+        its.end = record;
+        answer(its);
+      }
+      return;
+    }
+    if (its === null || its.comm !== record.comm || its.uid !== record.uid) {
+      // What /proc showed under this number was another one.
+      its = { ...unknownProcess(record.pid, "unread"), parentPid: record.parentPid };
+      if (latest === null) this.numbers.set(its);
+      else this.numbers.succeed(its, latest);
+    }
+    its.end = record;
+    answer(its);
+    if (its.exited) return;
+    its.exited = true;
+    this.graveyard.bury(its);
   }
 
   private readFromProc(pid: number): Process | null {
     const status = readStatus(pid);
     if (status === null) return null;
     const process: Process = { ...unknownProcess(pid, "proc"), ...status };
-    this.processes.set(pid, process);
+    this.numbers.set(process);
     this.provisional.push(process);
     return process;
   }
@@ -311,12 +339,13 @@ function inherit(pid: number, parent: Process): Process {
 }
 
 /** The streams have told all that happened to it since. */
-function settle(process: Process): void {
+function settle(process: Process, { users }: Tells): void {
   if (process.nameBy === "proc" || process.nameBy === "lost") process.nameBy = null;
-  if (process.userBy === "proc" || process.userBy === "lost") process.userBy = null;
+  if (users && (process.userBy === "proc" || process.userBy === "lost")) process.userBy = null;
   process.cached = null;
 }
 
-const ALIASES_MAX = 0x3fff_ffff;
-/** Stands for all that were forgotten for want of room. */
-const DROPPED: Process = { ...unknownProcess(0, "gone_before_known"), exited: true };
+type EndRecord = Extract<ProcessRecord, { kind: "end" }>;
+
+/** Stands in a chain of ancestors for a name that nobody has asked for. */
+const UNREAD = "?";

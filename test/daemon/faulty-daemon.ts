@@ -36,6 +36,7 @@ process.exitCode = await runDaemon({
   config,
   version: "test",
   commit: "test",
+  identify: null,
   debug: false,
   say(sentence) {
     process.stderr.write(`${sentence}\n`);

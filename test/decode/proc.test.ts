@@ -8,7 +8,7 @@ import { attempt, refusedOf } from "./damage.ts";
 
 function decode(bytes: Buffer, length = bytes.length): ProcessRecord[] {
   const records: ProcessRecord[] = [];
-  decodeProcMessages(bytes, length, records);
+  decodeProcMessages(bytes, length, -1, records);
   return records;
 }
 

@@ -126,6 +126,87 @@ function programName(i: number): string {
   return `w${Math.floor(i / PROGRAMS)}-${i % PROGRAMS}`;
 }
 
+/**
+ * Each way of identifying processes, chosen by a switch, and what it promises of programs that live less than a
+ * millisecond. What it doesn't know is null; what it says is so.
+ */
+describe.skipIf(captureObstacle !== null)("each way to identify processes (needs root and mounts)", () => {
+  const PROMISES = [
+    { way: "perf,connector", says: "perf side-band and proc connector: exact", names: 1, users: 1 },
+    { way: "perf,taskstats", says: "perf side-band: names exact", names: 1, users: 0.999 },
+    { way: "perf", says: "perf side-band: names exact", names: 1, users: 0 },
+    { way: "connector,taskstats", says: "proc connector: users exact", names: 0.999, users: 1 },
+    { way: "connector", says: "proc connector: users exact", names: 0, users: 1 },
+    { way: "taskstats", says: "taskstats and /proc", names: 0.999, users: 0.999 },
+    { way: "proc", says: "/proc only", names: 0, users: 0 },
+  ];
+  let filesystem: TestFilesystem;
+  let witness: Workload;
+  let links: string;
+  beforeAll(() => {
+    witness = new Workload("witness");
+    filesystem = TestFilesystem.mount("tmpfs");
+    chmodSync(dirname(filesystem.path), 0o755);
+    links = join(filesystem.path, "links");
+    mkdirSync(links);
+    for (let i = 0; i < LAUNCHERS * 200; i++) {
+      const link = join(links, `w${Math.floor(i / 200)}-${i % 200}`);
+      if (i === 0) copyFileSync(witness.program, link);
+      else linkSync(join(links, "w0-0"), link);
+    }
+  });
+  afterAll(() => {
+    filesystem?.unmount();
+    witness?.remove();
+  });
+
+  test.each(PROMISES)("$way", async ({ way, says, names, users }) => {
+    const daemon = await new TestDaemon().start(["--identify", way]);
+    try {
+      expect(daemon.stderr).toContain(`processes by ${says}`);
+      const root = join(filesystem.path, way);
+      mkdirSync(root);
+      chmodSync(root, 0o777);
+      await daemon.add(root, "-r");
+      witness.run("launch", links, root, LAUNCHERS, 200);
+      // One that lives long is known by every way.
+      writeFileSync(join(root, "by.us"), "");
+      await daemon.settle(root);
+      const lines = daemon.events(root);
+      const ours = lines.filter((line) => line.path.endsWith("/by.us"));
+      expect(ours.map((line) => line.pid)).toEqual([process.pid, process.pid]);
+      expect(ours.map((line) => line.user)).toEqual(["root", "root"]);
+      const { named, owned, total } = expectNoLie(lines.filter((line) => line.path.includes("/ran.")));
+      expect(total).toBeGreaterThanOrEqual(LAUNCHERS * 200 * 2);
+      expect(named / total).toBeGreaterThanOrEqual(names);
+      expect(owned / total).toBeGreaterThanOrEqual(users);
+      const inexact = lines.filter((line) => line.who === undefined && line.who_reason === undefined);
+      if (way !== "perf,connector") expect(inexact.length).toBeLessThan(total / 20);
+    } finally {
+      await daemon.destroy();
+    }
+  });
+});
+
+/** What a line says of name and user is so, or it says why it says nothing. */
+function expectNoLie(lines: readonly LogLine[]): { named: number; owned: number; total: number } {
+  const names = userNames();
+  const wrong: string[] = [];
+  let named = 0;
+  let owned = 0;
+  for (const line of lines) {
+    const [, name, pid, uid] = line.path.slice(line.path.lastIndexOf("/") + 1).split(".");
+    const user = names.get(uid!) ?? uid;
+    const honest = (line.cmd !== null && line.user !== null) || line.who_reason !== undefined;
+    if (line.cmd !== null) named++;
+    if (line.user !== null) owned++;
+    if ((line.cmd ?? name) !== name || (line.user ?? user) !== user || String(line.pid) !== pid || !honest)
+      wrong.push(JSON.stringify(line));
+  }
+  expect({ wrong: wrong.length, examples: wrong.slice(0, 4) }).toEqual({ wrong: 0, examples: [] });
+  return { named, owned, total: lines.length };
+}
+
 /** Every line agrees with what the programs said by the names of their files, and there are so many programs. */
 function expectTruth(lines: readonly LogLine[], programs: number): void {
   const { unknown } = expectNoUntruth(lines, programs);

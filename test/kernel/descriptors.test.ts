@@ -118,7 +118,7 @@ describe("the streams of processes", () => {
       const { pid } = Bun.spawnSync(["/usr/bin/setpriv", "--reuid=65534", "true"]);
       const buffer = Buffer.alloc(1 << 20);
       const records: ProcessRecord[] = [];
-      decodeProcMessages(buffer, connector.receive(buffer), records);
+      decodeProcMessages(buffer, connector.receive(buffer), -1, records);
       const mine = records.sort(byTime).filter((one) => "pid" in one && one.pid === pid);
       const kinds = mine.map((one) => one.kind);
       expect(kinds.filter((kind, i) => kind !== kinds[i - 1])).toEqual([

@@ -19,7 +19,7 @@ describe("a helper function answers -errno to", () => {
     expect(c.fh_perf_lost(-1)).toBe(-EBADF);
     expect(c.fh_perf_map(-1, 4096)).toBe(BigInt(-EBADF));
     expect(c.fh_proc_listen(-1, 1, 0, 0)).toBe(-EBADF);
-    expect(c.fh_proc_receive(-1, out, out.length, new Uint32Array(1))).toBe(-EBADF);
+    expect(c.fh_netlink_receive(-1, out, out.length, 256, new Uint32Array(1))).toBe(-EBADF);
     expect(c.fh_fan_mark(-1, 1, 1, 0, AT_FDCWD, cPath("/"))).toBe(-EBADF);
   });
 
@@ -87,10 +87,10 @@ describe("a helper function answers -errno to", () => {
   });
 });
 
-describe("fh_proc_receive()", () => {
+describe("fh_netlink_receive()", () => {
   test("receives nothing into less room than a datagram may need", () => {
-    expect(c.fh_proc_receive(-1, out, 255, new Uint32Array(1))).toBe(0);
-    expect(c.fh_proc_receive(-1, out, 0, new Uint32Array(1))).toBe(0);
+    expect(c.fh_netlink_receive(-1, out, 255, 256, new Uint32Array(1))).toBe(0);
+    expect(c.fh_netlink_receive(-1, out, 0, 256, new Uint32Array(1))).toBe(0);
   });
 });
 

@@ -116,7 +116,7 @@ describe("the keys of a line", () => {
     expect(keysOf(attribution, CHILD)).toMatchObject(unnamed);
     expect(attribution.commOf(CHILD)).toBeNull();
     expect(attribution.unattributed).toBe(1);
-    table.repair(1e18, 1);
+    table.repair({ count: 1, sinceNs: 1e18, usersOnly: false });
     expect(keysOf(attribution, CHILD)).toMatchObject({
       cmd: null,
       user: null,

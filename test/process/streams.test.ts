@@ -1,12 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import type { ProcessRecord } from "../../src/decode/process.ts";
 import { ProcessStreams } from "../../src/process/streams.ts";
+import { parseSources } from "../../src/process/way.ts";
 
 const asRoot = process.getuid?.() === 0;
 
 /** What the streams tell of one process that runs `true` as another user and ends; two drains, because the last records wait for the next one. */
-function tellOf(way: "auto" | "connector"): { mine: ProcessRecord[]; ordered: boolean } {
-  const streams = new ProcessStreams(way);
+function tellOf(way: string | null): { mine: ProcessRecord[]; ordered: boolean } {
+  const streams = new ProcessStreams(parseSources(way));
   try {
     const { pid } = Bun.spawnSync(["setpriv", "--reuid=65534", "true"]);
     const all: ProcessRecord[] = [];
@@ -31,7 +32,7 @@ describe("ProcessStreams", () => {
   test.skipIf(!asRoot)(
     "joins rings and socket into one order: fork, exec, change of user, exec, exit (needs root)",
     () => {
-      const { mine, ordered } = tellOf("auto");
+      const { mine, ordered } = tellOf(null);
       expect(kinds(mine)).toEqual(["fork", "comm", "uid", "comm", "exit"]);
       expect(mine.find((record) => record.kind === "uid")).toMatchObject({ uid: 65534, euid: 65534 });
       expect(ordered).toBe(true);
@@ -45,10 +46,10 @@ describe("ProcessStreams", () => {
   });
 
   test("tells nothing and opens nothing with /proc alone, and says so", () => {
-    const streams = new ProcessStreams("proc");
+    const streams = new ProcessStreams(parseSources("proc"));
     const records: ProcessRecord[] = [];
     expect(streams.drain(records)).toBeNull();
-    expect([records, streams.fds]).toEqual([[], []]);
+    expect([records, streams.fds, streams.chattyFds]).toEqual([[], [], []]);
     expect(streams.way).toContain("/proc only");
     streams.close();
   });

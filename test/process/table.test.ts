@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { byTime, type ProcessRecord } from "../../src/decode/process.ts";
 import { DEAD_MAX } from "../../src/process/graveyard.ts";
+import type { RecordLoss } from "../../src/process/streams.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
 
 /** PID_MAX_LIMIT is 2^22 (linux/threads.h): nobody has these numbers, so /proc can't answer for them. */
@@ -8,6 +9,12 @@ const INIT = 10_000_001;
 const SHELL = 10_000_100;
 const CHILD = 10_000_200;
 const THREAD = 10_000_101;
+
+const lostSince = (sinceNs: number, count: number | null): RecordLoss => ({
+  count,
+  sinceNs,
+  usersOnly: false,
+});
 
 let nowNs = 1000;
 const fork = (pid: number, parentPid: number, parentTid = parentPid, tid = pid): ProcessRecord => ({
@@ -183,7 +190,7 @@ describe("threads", () => {
     table.apply([fork(THREAD, INIT), fork(CHILD, THREAD)]);
     expect(table.find(CHILD)?.comm).toBe("init");
     table.apply([rename(INIT, THREAD + 1, "worker")]);
-    table.repair(1e18, 1);
+    table.repair(lostSince(1e18, 1));
     table.apply([fork(INIT, process.pid), exec(INIT, "init"), fork(CHILD, INIT, THREAD + 1)]);
     expect(table.find(CHILD)?.comm).toBe("init");
   });
@@ -317,6 +324,7 @@ describe("records", () => {
     const table = tableWithShell();
     table.apply([fork(CHILD, SHELL), { kind: "exec", timeNs: nowNs++, pid: CHILD }]);
     expect(table.find(CHILD)).toMatchObject({
+      comm: "?",
       nameBy: "gone_before_known",
       userBy: table.find(SHELL)!.userBy,
       exe: undefined,
@@ -369,7 +377,7 @@ describe("after records were lost", () => {
   test("the living are read anew; whoever is gone may have been anybody", () => {
     const table = tableWithShell();
     table.apply([exec(process.pid, "wrong"), uid(process.pid, 4242)]);
-    table.repair(now, 5);
+    table.repair(lostSince(now, 5));
     expect(table.find(process.pid)).toMatchObject({ uid: process.getuid!(), exited: false });
     expect(table.find(process.pid)).toMatchObject({ nameBy: "proc", userBy: "proc" });
     expect(table.find(process.pid)?.comm).not.toBe("wrong");
@@ -381,7 +389,7 @@ describe("after records were lost", () => {
   test("whose name and user are what they were is said to be so", () => {
     const table = new ProcessTable();
     table.seed();
-    table.repair(now, null);
+    table.repair(lostSince(now, null));
     expect(table.find(process.pid)).toMatchObject({ nameBy: "lost", userBy: "lost" });
   });
 
@@ -389,7 +397,7 @@ describe("after records were lost", () => {
     const table = new ProcessTable();
     table.apply([fork(process.pid, process.ppid), exec(process.pid, "before")]);
     // We started long after that.
-    table.repair(1, 5);
+    table.repair(lostSince(1, 5));
     expect(table.find(process.pid)).toMatchObject({ nameBy: "process_stream_lost", exited: true });
   });
 
@@ -405,7 +413,7 @@ describe("after records were lost", () => {
       [null, "process_stream_lost"],
     ] as const) {
       const table = ended();
-      table.repair(now, count);
+      table.repair(lostSince(now, count));
       expect(table.find(CHILD)).toMatchObject({ nameBy });
       expect(table.find(SHELL)).toMatchObject({ nameBy: "process_stream_lost" });
     }
@@ -414,7 +422,7 @@ describe("after records were lost", () => {
   test("what /proc told is exact again once the queue was read to its end twice", () => {
     const table = new ProcessTable();
     table.seed();
-    table.repair(now, 1);
+    table.repair(lostSince(now, 1));
     table.sweep();
     expect(table.find(process.pid)).toMatchObject({ nameBy: "lost" });
     expect(table.reason).toBe("process_stream_lost");
