@@ -71,6 +71,13 @@ export function unknownProcess(pid: number, why: Provenance): Process {
   };
 }
 
+/** A child is what its parent is, and runs its program until it executes another. */
+export function inherit(pid: number, parent: Process): Process {
+  const { pid: parentPid, comm, uid, euid, nameBy, userBy, exe, login, group } = parent;
+  const child = unknownProcess(pid, null);
+  return Object.assign(child, { parentPid, comm, uid, euid, nameBy, userBy, exe, login, group });
+}
+
 /** Whether a name or a user of this provenance may be shown. */
 export function isKnown(by: Provenance): by is null | "proc" | "exit" | "lost" {
   return by === null || by === "proc" || by === "exit" || by === "lost";

@@ -6,7 +6,7 @@ import type { ProcessRecord } from "../decode/process.ts";
 import { answer, ask } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";
 import { ProcessNumbers } from "./numbers.ts";
-import { type Process, type Unknowable, unknownProcess } from "./process.ts";
+import { inherit, type Process, type Unknowable, unknownProcess } from "./process.ts";
 import { readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
@@ -329,13 +329,6 @@ export class ProcessTable {
     this.provisional.push(process);
     return process;
   }
-}
-
-/** A child is what its parent is, and runs its program until it executes another. */
-function inherit(pid: number, parent: Process): Process {
-  const { pid: parentPid, comm, uid, euid, nameBy, userBy, exe, login, group } = parent;
-  const child = unknownProcess(pid, null);
-  return Object.assign(child, { parentPid, comm, uid, euid, nameBy, userBy, exe, login, group });
 }
 
 /** The streams have told all that happened to it since. */
