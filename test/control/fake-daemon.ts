@@ -47,7 +47,7 @@ export const STATUS: DaemonStatus = {
   managedFile: "/home/alice/.local/share/fsmon/managed.jsonl",
   socketPath: "/tmp/fsmon-1000.sock",
   paths: [],
-  identification: "proc connector and perf side-band",
+  identification: "perf side-band and proc connector: exact",
   notes: [],
   queueDepth: 0,
   queueDepthMax: 17,
