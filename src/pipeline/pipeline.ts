@@ -16,6 +16,7 @@ import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Awake } from "./awake.ts";
+import { Carry } from "./carry.ts";
 import { LineMaker } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import { Processes } from "./processes.ts";
@@ -27,9 +28,6 @@ import { Watching } from "./watching.ts";
 const BATCH_BYTES = 128 * 1024;
 /** Batches before the event loop gets a turn: control requests and signals must not wait for a storm's end. */
 const BATCHES_PER_TURN = 32;
-
-/** A few milliseconds: both halves of an exchange are queued by one system call, which may lose its CPU in between. */
-const CARRIED_ROUNDS_MAX = 3;
 
 /** Sockets hold some 10,000 processes (kernel/procconn.ts), which take longer than this to run. */
 const CHATTY_REST_MS = 100;
@@ -69,8 +67,7 @@ export class Pipeline {
   private emptiedMs = Date.now();
   /** The same on the process records' clock. */
   private emptiedNs = monotonicNs();
-  /** Batches in a row whose end was left to the next. */
-  private carriedRounds = 0;
+  private readonly carry = new Carry();
   private readonly awake = new Awake(Date.now());
   /** Ends the waiting for the next turn; null while none is waited for. */
   private cancelTurn: (() => void) | null = null;
@@ -113,7 +110,7 @@ export class Pipeline {
    */
   tick(): void {
     this.awake.beat(Date.now());
-    if (this.stopped || this.cancelTurn !== null || this.carriedRounds > 0 || this.queues.pendingEvents() > 0)
+    if (this.stopped || this.cancelTurn !== null || this.carry.waits || this.queues.pendingEvents() > 0)
       return;
     if (this.watching.mounts.hasChanged()) return;
     const beforeNs = monotonicNs();
@@ -205,7 +202,7 @@ export class Pipeline {
       const { events, emptied } = this.round();
       left -= events;
       if (emptied) left = 0;
-    } while (left > 0 || this.carriedRounds > 0);
+    } while (left > 0 || this.carry.waits);
   }
 
   stop(): void {
@@ -263,8 +260,8 @@ export class Pipeline {
     this.tellFound();
     this.watching.filesystems.release();
     // The other half of what was left to the next batch needs a moment to be queued.
-    const delayMs = this.carriedRounds > 0 ? 0 : this.pace.next(events, emptied);
-    if (working && this.carriedRounds === 0) this.goOn();
+    const delayMs = this.carry.waits ? 0 : this.pace.next(events, emptied);
+    if (working && !this.carry.waits) this.goOn();
     else if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
   }
@@ -280,7 +277,8 @@ export class Pipeline {
     const lost = this.processes.follow(batch, this.emptiedNs);
     const timeMs = this.now();
     if (lost !== null) this.gapEverywhere("process_stream_lost", this.emptiedMs, lost.count, timeMs);
-    const settled = !this.carryIncomplete(emptied) && emptied;
+    this.carry.take(batch, this.resolver.incompleteFrom(batch, emptied));
+    const settled = emptied && !this.carry.waits;
     occurrences.clear();
     this.resolver.resolve(batch, occurrences, settled);
     if (settled) this.resolver.caughtUp(occurrences);
@@ -298,19 +296,6 @@ export class Pipeline {
       this.emptiedNs = beforeNs;
     }
     return { events: batch.count, emptied, settled };
-  }
-
-  /**
-   * Leaves the half of an exchange at the batch's end to the next one. Not for ever: the old name may be there for another
-   * reason.
-   */
-  private carryIncomplete(emptied: boolean): boolean {
-    const from = this.resolver.incompleteFrom(this.batch, emptied);
-    // Only an event that was left before, and is the first one now, has waited.
-    this.carriedRounds = from < 0 ? 0 : from === 0 ? this.carriedRounds + 1 : 1;
-    if (this.carriedRounds > CARRIED_ROUNDS_MAX) this.carriedRounds = 0;
-    if (this.carriedRounds > 0) this.batch.carryFrom(from);
-    return this.carriedRounds > 0;
   }
 
   /** The kernel doesn't say which filesystem lost what, nor how much: every log is concerned. */
