@@ -4,7 +4,7 @@
 
 import { writeSync } from "node:fs";
 import { MoveTarget } from "../kernel/move.ts";
-import { waitWritable } from "../kernel/poll.ts";
+import { isAbandoned, waitWritable } from "../kernel/poll.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -49,6 +49,39 @@ export function moveOut(fd: number, at: number, sizeBytes: number): number {
     if (hasCode(error, "EPIPE")) throw new StdoutClosed();
     throw error;
   }
+}
+
+/** Soon enough for a reader that was slow, rare enough to cost nothing while it stands still. */
+const PATIENCE_MS = 20;
+
+/**
+ * Writes all of it at the reader's pace, and lets signals and timers have their turn while it waits.
+ *
+ * @param givenUp asked while nothing can be written: true ends the waiting
+ * @returns false when nobody reads any more
+ */
+export async function writeOutPatiently(data: string, givenUp: () => boolean): Promise<boolean> {
+  const bytes = Buffer.from(data, "utf8");
+  for (let at = 0; at < bytes.length; ) {
+    if (!waitWritable(STDOUT, 0)) {
+      if (givenUp()) return true;
+      await Bun.sleep(PATIENCE_MS);
+      continue;
+    }
+    try {
+      // poll(2) promises room for so much; more could block.
+      at += writeSync(STDOUT, bytes, at, Math.min(PIPE_BUF, bytes.length - at));
+    } catch (error) {
+      if (hasCode(error, "EPIPE") || hasCode(error, "EIO")) return false;
+      if (!hasCode(error, "EAGAIN")) throw error;
+    }
+  }
+  return true;
+}
+
+/** Whether nobody reads stdout any more, asked without writing. */
+export function stdoutIsAbandoned(): boolean {
+  return isAbandoned(STDOUT);
 }
 
 /** A line of talk. A stderr that nobody reads is no reason to fail. */

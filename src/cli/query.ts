@@ -61,7 +61,7 @@ function formatOption(args: ParsedArguments): (typeof FORMATS)[number] {
 /** Turns lines into rows for a person, on their way to stdout. */
 async function textOf(stdout: ByteSink, colourless: boolean): Promise<ByteSink & { end(): void }> {
   const colours = await coloursFor(1, colourless);
-  const rows = new EventRows({ colours, columns: stdoutColumns, dated: true, onlyPath: null });
+  const rows = new EventRows({ colours, columns: stdoutColumns, dated: true, onlyPath: () => null });
   let text = "";
   const lines = new LineCutter((keys, timeMs) => {
     text += rows.row(keys, timeMs);

@@ -20,6 +20,7 @@ const LOADERS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   managed: () => import("./managed.ts"),
   query: () => import("./query.ts"),
   who: () => import("./who.ts"),
+  watch: () => import("./watch.ts"),
   clean: () => import("./clean.ts"),
   generate: () => import("./generate.ts"),
   doctor: () => import("./doctor.ts"),

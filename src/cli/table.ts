@@ -5,7 +5,7 @@ import { DEFAULT_TYPES } from "../event.ts";
 import { SIZE_FORMS } from "../filter/units.ts";
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { CONFIG, FILTERS, LOG_DIR, MANAGED_FILE, SOCKET, TYPES, USER } from "./options.ts";
-import { QUERY, WHO } from "./viewing.ts";
+import { QUERY, WATCH, WHO } from "./viewing.ts";
 
 /** Shells that there is a completion script for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -96,6 +96,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   },
   QUERY,
   WHO,
+  WATCH,
   {
     name: "clean",
     summary: "trim the logs by age and size",

@@ -1,7 +1,6 @@
 // `fsmon who`: changes of a file as aligned rows or as the log's lines on stdout, what limits the answer beside them.
 
-import { realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { DEFAULT_TYPES } from "../event.ts";
 import { EXIT, type ExitCode, Failure, UsageFailure } from "../failure.ts";
 import { parseTypes } from "../filter/flags.ts";
@@ -18,7 +17,7 @@ import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
 import { storedEntries } from "./stored.ts";
 import { stdoutColumns } from "./terminal.ts";
-import { absolutePath } from "./working-directory.ts";
+import { absolutePath, resolvedPath } from "./working-directory.ts";
 
 const COUNT_DEFAULT = 20;
 /** Rows are aligned with each other in groups of so many, which is also what waits in memory. */
@@ -33,7 +32,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const count = countOf(args.last("number"));
   const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : parseTime(since, nowMs);
   const wanted = new Set<string>(types.length === 0 ? [...DEFAULT_TYPES, "MODIFY"] : parseTypes(types));
-  const path = resolved(absolutePath(typed));
+  const path = resolvedPath(absolutePath(typed));
   const context = loadContext(args);
   const { owner } = context;
   const logDir = await logDirInUse(context, args);
@@ -88,15 +87,6 @@ function countOf(typed: string | undefined): number {
     `Cannot read the number ${JSON.stringify(typed)}`,
     "accepted: a whole number from 1 on, or all",
   );
-}
-
-/** Where links lead; of what is gone, the part that is still there is followed. */
-function resolved(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path === "/" ? path : join(resolved(dirname(path)), basename(path));
-  }
 }
 
 function reaches(entry: { path: string; recursive: boolean }, path: string): boolean {

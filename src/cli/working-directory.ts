@@ -1,7 +1,8 @@
 // Where a relative path starts from. Asked only when a path is relative: the directory may have been deleted, and then the
 // runtime's own resolve() would silently take the directory of the executable in its place.
 
-import { resolve } from "node:path";
+import { realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";
 
 /** @throws {Failure} when typed is relative and there is no working directory any more */
@@ -17,4 +18,13 @@ export function workingDirectory(typed: string): string {
 /** @throws {Failure} as workingDirectory() */
 export function absolutePath(typed: string): string {
   return resolve(workingDirectory(typed), typed);
+}
+
+/** Where links lead; of what is gone, the part that is still there is followed. */
+export function resolvedPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path === "/" ? path : join(resolvedPath(dirname(path)), basename(path));
+  }
 }

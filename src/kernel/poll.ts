@@ -25,6 +25,12 @@ export function waitReadable(fd: number, timeoutMs: number): boolean {
   return wait(fd, POLLIN, timeoutMs);
 }
 
+/** Whether nobody is at the other end any more: a pipe without a reader, a terminal that hung up. Asks without waiting. */
+export function isAbandoned(fd: number): boolean {
+  // POLLERR and POLLHUP are told though nothing is asked for.
+  return wait(fd, 0, 0);
+}
+
 /** Whether something exceptional is there now (mountinfo: the mounts have changed); asks without waiting. */
 export function pollsPriority(fd: number): boolean {
   return wait(fd, POLLPRI, 0);

@@ -3,13 +3,21 @@
 import type { LineOutput } from "./output.ts";
 import type { LineRun } from "./run.ts";
 
-/** @returns false when the output was closed before the end */
-export async function mergeRuns(runs: readonly LineRun[], output: LineOutput): Promise<boolean> {
+/**
+ * @param pause waited for after each block, by whoever can't take everything at once
+ * @returns false when the output was closed before the end
+ */
+export async function mergeRuns(
+  runs: readonly LineRun[],
+  output: LineOutput,
+  pause: (() => Promise<void>) | null = null,
+): Promise<boolean> {
   const heap: LineRun[] = [];
   for (const run of runs) push(heap, run);
   try {
     for (let run = heap[0]; run !== undefined; run = heap[0]) {
       if (!run.loaded) {
+        if (pause !== null) await pause();
         const loading = run.load();
         if (loading !== undefined) await loading;
         if (run.loaded) siftDown(heap);

@@ -72,6 +72,13 @@ export class SnapshotFile {
     this.release();
   }
 
+  /** The descriptor is the caller's from here on, to use and to close. */
+  keep(): number | null {
+    const fd = this.fd();
+    this.#fd = -1;
+    return fd;
+  }
+
   /** The descriptor isn't needed for the moment. */
   release(): void {
     if (!this.#held) this.close();

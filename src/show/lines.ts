@@ -6,11 +6,14 @@ import type { LineKeys } from "./event.ts";
 
 const NEWLINE = 10;
 
+/** @param text the line as it stands there, without its newline */
+export type TakeLine = (keys: LineKeys, timeMs: number, text: string) => void;
+
 export class LineCutter {
-  readonly #take: (keys: LineKeys, timeMs: number) => void;
+  readonly #take: TakeLine;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(take: (keys: LineKeys, timeMs: number) => void) {
+  constructor(take: TakeLine) {
     this.#take = take;
   }
 
@@ -45,7 +48,7 @@ export class LineCutter {
     const keys = parseLine(text);
     if (keys === null) return;
     const timeMs = typeof keys.time === "string" ? parseTime(keys.time) : Number.NaN;
-    if (!Number.isNaN(timeMs)) this.#take(keys, timeMs);
+    if (!Number.isNaN(timeMs)) this.#take(keys, timeMs, text);
   }
 }
 

@@ -14,7 +14,7 @@ import {
   textKey,
   userOf,
 } from "./event.ts";
-import { formatSize } from "./size.ts";
+import { formatCount, formatSize } from "./size.ts";
 import { gapOf, gapText, watchText } from "./state.ts";
 import { formatDate, formatTimeOfDay } from "./time.ts";
 import { columnsOf, fitBeginning, fitEnd, padLeft, padRight } from "./width.ts";
@@ -26,7 +26,7 @@ export interface RowOptions {
   /** Each row bears its date; otherwise a line of its own tells when the date changes. */
   dated: boolean;
   /** The only managed path there is, so that nobody needs to be told; null: each row names its own. */
-  onlyPath: string | null;
+  onlyPath: () => string | null;
 }
 
 /** "CLOSE_NOWRITE"; what is rarer than the default types may push its row to the right. */
@@ -115,6 +115,13 @@ export class EventRows {
     return `${heading}${[...left, this.#pathText(keys, room, count)].join(" ")}\n`;
   }
 
+  /** A row that is no event. */
+  remark(sentence: string): string {
+    const columns = this.#options.columns();
+    const text = `… ${sentence}`;
+    return `${this.#options.colours.dim(columns === null ? text : fitBeginning(text, columns))}\n`;
+  }
+
   #user(keys: LineKeys, columns: number | null): string {
     const max = columns === null ? USER_MAX_COLUMNS * 2 : Math.min(USER_MAX_COLUMNS, Math.floor(columns / 7));
     const user = columns === null ? userOf(keys) : fitBeginning(userOf(keys), max);
@@ -133,7 +140,8 @@ export class EventRows {
   }
 
   #pathText(keys: LineKeys, room: number | null, count: number): string {
-    const { colours, onlyPath } = this.#options;
+    const { colours } = this.#options;
+    const onlyPath = this.#options.onlyPath();
     const managed = textKey(keys, "monitored_path") ?? "";
     const shown = (path: string) => {
       const relative = relativeTo(path, managed);
@@ -148,7 +156,7 @@ export class EventRows {
     const end = from !== null ? shown(from) : to !== null ? shown(to) : null;
     const arrow = keys.exchange === true ? " <-> " : from !== null ? " <- " : " -> ";
     const other = end === null ? "" : `${arrow}${end.before}${end.text}`;
-    const more = count === 1 ? "" : ` (${count} times)`;
+    const more = count === 1 ? "" : ` (${formatCount(count)} times)`;
     if (room === null) return `${colours.dim(path.before)}${name}${more}${other}`;
     // The file's own name matters most, then the other end, and the managed path least.
     const tail =
@@ -164,7 +172,7 @@ export class EventRows {
     const gap = gapOf(keys);
     const sentence = gap === null ? watchText(keys) : gapText(gap);
     const path = textKey(keys, "monitored_path") ?? "?";
-    const text = path === this.#options.onlyPath ? sentence : `${escapeForTerminal(path)}: ${sentence}`;
+    const text = path === this.#options.onlyPath() ? sentence : `${escapeForTerminal(path)}: ${sentence}`;
     return room === null ? text : fitBeginning(text, Math.max(1, room));
   }
 }
