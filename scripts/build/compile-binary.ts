@@ -36,6 +36,8 @@ const FLAGS = [
   "--no-compile-autoload-package-json",
   // A third of the peak memory under load for a tenth of the speed.
   "--compile-exec-argv=--smol",
+  // Compiles later: 3 MB less of compiled code and its data after a storm, for no measurable time.
+  "--compile-jit-policy=4",
   // An import whose name is computed would be looked up in the current directory.
   "--reject-unresolved",
 ];
