@@ -25,8 +25,11 @@ const FILES = 2500;
 const LINES_A_ROUND = PROCESSES * FILES * 5;
 /** How often the daemon is left in peace and looked at. */
 const LOOKS = 20;
-/** Before this share of the looks the engine still compiles and tables still take their size. */
-const WARM_UP = 0.1;
+/**
+ * Before this share of the looks the engine still compiles and bounded tables fill (ARCHITECTURE.md, "Bounds"): removed directories,
+ * sizes, places. With 10 million events all are full by then; a shorter soak tells less.
+ */
+const WARM_UP = 0.4;
 /** Of what a garbage collector may have left at the moment of a look. */
 const GROWTH_MAX_KB = 4096;
 
@@ -147,10 +150,10 @@ class Life {
     );
   }
 
-  /** The engine collects and gives back when nothing happens: what is held shows only then. */
+  /** The daemon collects and gives back after three silent seconds (daemon/memory.ts): what is held shows only then. */
   private async rest(): Promise<void> {
     let leastKb = Number.POSITIVE_INFINITY;
-    for (let quiet = 0, looks = 0; quiet < 6 && looks < 40; quiet++, looks++) {
+    for (let quiet = 0, looks = 0; quiet < 10 && looks < 40; quiet++, looks++) {
       await Bun.sleep(500);
       const { memoryKb } = this.look(0);
       if (memoryKb < leastKb - 256) quiet = 0;
