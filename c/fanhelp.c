@@ -325,6 +325,97 @@ EXPORT int32_t fh_handle_path(int32_t mount_fd, const void *handle_bytes, uint32
 	return (int32_t)rc;
 }
 
+/* True when name in directory is the one with this handle. What another filesystem is mounted on can't be compared. */
+static int is_there(int directory, const char *name, const struct handle *handle, int home_mount)
+{
+	struct handle there;
+	int mount;
+
+	return handle_of(directory, name, 0, &there, &mount) == 0 &&
+	       (mount != home_mount || (there.type == handle->type && there.bytes == handle->bytes &&
+					memcmp(there.data, handle->data, handle->bytes) == 0));
+}
+
+/* The name of a directory in its parent, of at most 255 bytes, with its NUL. /proc says it, but for paths that are too long: then
+ * the parent is read. Returns its length, -ENOENT when it isn't there. */
+static int64_t name_in(int parent, int fd, const struct handle *handle, int home_mount, char *out)
+{
+	char link[40], path[4097], entries[4096];
+	const char *name;
+	int64_t got;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	got = readlink(link, path, sizeof path - 1);
+	if (got > 0) {
+		path[got] = 0;
+		name = strrchr(path, '/');
+		if (name == NULL || strlen(++name) > 255 || !is_there(parent, name, handle, home_mount))
+			return -ENOENT;
+		return snprintf(out, 256, "%s", name);
+	}
+	while ((got = syscall(SYS_getdents64, parent, entries, sizeof entries)) > 0)
+		for (int64_t at = 0; at < got; at += ((struct dirent64 *)(entries + at))->d_reclen) {
+			struct dirent64 *entry = (struct dirent64 *)(entries + at);
+
+			if ((entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) && strcmp(entry->d_name, "..") != 0 &&
+			    strcmp(entry->d_name, ".") != 0 && is_there(parent, entry->d_name, handle, home_mount))
+				return snprintf(out, 256, "%s", entry->d_name);
+		}
+	return -ENOENT;
+}
+
+/* Rename, mkdir and rmdir hold their directories' locks until their event is queued (fs/namei.c), and getdents waits for that
+ * lock: whatever had been done in the directory before is in the event queue when this returns. */
+static int64_t await_changes(int fd)
+{
+	char entries[1024];
+
+	return result(syscall(SYS_getdents64, fd, entries, sizeof entries));
+}
+
+/* Where a handle's directory is now: {u32 bytes, s32 type, data} of the directory that holds it, then its name, into out. Returns
+ * their length; 0 for the root of what mount_fd's mount shows; -ESTALE when it is gone, -EXDEV when no way leads from it to that
+ * root, -ENOENT when it is just being moved or removed. Whatever brought the directory there is in the event queue when this
+ * returns. */
+EXPORT int32_t fh_handle_place(int32_t mount_fd, const void *handle_bytes, uint32_t size, unsigned char *out, uint32_t capacity)
+{
+	struct handle handle, above;
+	char name[256];
+	uint32_t head;
+	int mount, mount_above, fd, parent;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+
+	if (rc < 0)
+		return (int32_t)rc;
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	if (parent < 0)
+		rc = errno == ENOENT ? -EXDEV : -errno;
+	else if (handle_of(mount_fd, "", AT_EMPTY_PATH, &above, &mount) < 0 ||
+		 handle_of(parent, "", AT_EMPTY_PATH, &above, &mount_above) < 0)
+		rc = -errno;
+	else if (mount != mount_above || same_object(fd, parent))
+		rc = 0;
+	else if ((rc = name_in(parent, fd, &handle, mount, name)) > 0) {
+		head = (uint32_t)offsetof(struct handle, data) + above.bytes;
+		if (head + rc > capacity)
+			rc = -EOVERFLOW;
+		else if (await_changes(parent) < 0)
+			rc = -errno;
+		else {
+			memcpy(out, &above, head);
+			memcpy(out + head, name, (size_t)rc);
+			rc += head;
+		}
+	}
+	if (parent >= 0)
+		close(parent);
+	close(fd);
+	return (int32_t)rc;
+}
+
 /* Size of the file that a handle stands for, whatever its name is now: -ESTALE when it is gone. Never opens it (O_PATH). */
 EXPORT double fh_handle_size(int32_t mount_fd, const void *handle_bytes, uint32_t size)
 {
@@ -459,8 +550,10 @@ static int64_t scan_entries(int fd, const struct scan *scan, unsigned char *to, 
 				goto next;
 			length_to_name = (uint32_t)(sizeof head + times_size + offsetof(struct handle, data) + handle.bytes);
 			length = (uint32_t)(length_to_name + name_size + 3) & ~3u;
-			if (length > capacity - used)
+			if (length > capacity - used) {
+				await_changes(fd);
 				return used == 0 ? -EOVERFLOW : (int64_t)used;
+			}
 			head[0] = length;
 			head[1] = flags | (mount_id != home_mount ? SCAN_MOUNTED : 0) | (directory ? 0 : SCAN_NO_DIRECTORY);
 			memset(to + used + length - 4, 0, 4);
@@ -473,6 +566,7 @@ next:
 			*position = entry->d_off;
 		}
 	}
+	await_changes(fd);
 	return used;
 }
 

@@ -42,8 +42,12 @@ export class EventBatch {
   readonly words: Uint32Array;
   /** Bytes of `bytes` that are filled. */
   usedBytes = 0;
+  /** Bytes of the queue that came before this batch: tells places in the queue apart, whichever batch they are in. */
+  startsAt = 0;
   rows: Int32Array;
   count = 0;
+  /** Rows behind `count` that carryFrom() left to the next batch. */
+  carriedCount = 0;
   private carryAt = -1;
 
   /**
@@ -60,17 +64,47 @@ export class EventBatch {
   /** Empties it, save for the events that carryFrom() kept: they are the first of the next batch. */
   clear(): void {
     const { carryAt, usedBytes } = this;
+    this.startsAt = this.endsAt;
     this.usedBytes = 0;
     this.count = 0;
+    this.carriedCount = 0;
     if (carryAt < 0) return;
     this.carryAt = -1;
     this.bytes.copyWithin(0, carryAt, usedBytes);
     decodeFanEvents(this, 0, usedBytes - carryAt);
   }
 
+  /** An event's place in the queue. */
+  placeOf(event: number): number {
+    return this.startsAt + this.get(event, EVENT_AT);
+  }
+
+  /** The event at a place in the queue. */
+  rowAt(place: number): number {
+    let low = 0;
+    let high = this.count - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.placeOf(middle) <= place) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** The place behind its last event, before what carryFrom() left to the next batch. */
+  get endsAt(): number {
+    return this.startsAt + (this.carryAt < 0 ? this.usedBytes : this.carryAt);
+  }
+
+  /** The place behind everything that was read into it. */
+  get readTo(): number {
+    return this.startsAt + this.usedBytes;
+  }
+
   /** Takes this event and all behind it out of the batch, for the next one. */
   carryFrom(event: number): void {
     this.carryAt = this.get(event, EVENT_AT);
+    this.carriedCount = this.count - event;
     this.count = event;
   }
 

@@ -8,6 +8,7 @@ import { checked } from "./syscall.ts";
 const AT_FDCWD = -100;
 /** PATH_MAX; readlink on /proc/self/fd cannot give more. */
 const PATH_MAX_BYTES = 4096;
+const NAME_MAX_BYTES = 255;
 
 export interface FilesystemIdentity {
   /** f_type of statfs(2): EXT4_SUPER_MAGIC and the like (linux/magic.h). */
@@ -60,6 +61,29 @@ export function pathOfHandle(mountFd: number, handle: Uint8Array): Uint8Array | 
   // instead.
   if (path.subarray(-DELETED.length).equals(DELETED)) return null;
   return Uint8Array.from(path);
+}
+
+/** The entry that a directory is: in which directory (its handle record), and under which name. */
+export interface DirectoryEntry {
+  readonly parent: Uint8Array;
+  readonly name: Uint8Array;
+}
+
+const placeBuffer = new Uint8Array(HANDLE_RECORD_MAX_BYTES + NAME_MAX_BYTES);
+
+/**
+ * Where the directory with this handle is now. Whatever brought it there is in the event queue when this returns.
+ *
+ * @param mountFd the root of a mount
+ * @returns null for that root itself; or the negative errno: ESTALE when it is gone, ENOENT when it is just being moved or removed,
+ *   EXDEV when it lies outside what that mount shows
+ */
+export function placeOfHandle(mountFd: number, handle: Uint8Array): DirectoryEntry | null | number {
+  const length = helper().fh_handle_place(mountFd, handle, handle.length, placeBuffer, placeBuffer.length);
+  if (length < 0) return length;
+  if (length === 0) return null;
+  const parentBytes = 8 + placeBuffer[0]!;
+  return { parent: placeBuffer.slice(0, parentBytes), name: placeBuffer.slice(parentBytes, length) };
 }
 
 /** Bytes of the file with this handle, whatever it is called by now; -1 when it is gone. */

@@ -1,10 +1,8 @@
 // The order of the stages, known here and nowhere else:
 //   read fanotify → drain the process streams → resolve places → attribute → filter → write.
-// fanotify is read first and the process streams second: a program's exec record is written before its first
-// instruction runs, so in this order the record of every pid in a batch is there (80,000 of 80,000). The other way
-// round would not be safe.
+// fanotify is read first and the process streams second: a program's exec record is written before its first instruction
+// runs, so in this order the record of every pid in a batch is there (80,000 of 80,000). The other way round would not be safe.
 import { describeEvents } from "../decode/describe.ts";
-import { EventBatch } from "../decode/fan.ts";
 import type { GapReason, ManagedPath } from "../event.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
 import { EPOLLIN, EPOLLPRI, Waiter } from "../kernel/waiter.ts";
@@ -14,6 +12,7 @@ import type { LogWriter } from "../log/writer.ts";
 import type { Source } from "../process/way.ts";
 import { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
+import { ReadAhead } from "../resolve/read-ahead.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Awake } from "./awake.ts";
 import { Carry } from "./carry.ts";
@@ -24,8 +23,6 @@ import type { Loss } from "./rescanning.ts";
 import type { WatchedPath } from "./watched-path.ts";
 import { Watching } from "./watching.ts";
 
-/** One batch: about 1,000 events. Larger ones are no faster, and what is made of them stays taken: 9 MB with four times the size. */
-const BATCH_BYTES = 128 * 1024;
 /** Batches before the event loop gets a turn: control requests and signals must not wait for a storm's end. */
 const BATCHES_PER_TURN = 32;
 
@@ -59,7 +56,7 @@ export class Pipeline {
   private readonly clock = new LogClock();
   private readonly resolver: Resolver;
   private readonly lines: LineMaker;
-  private readonly batch = new EventBatch(BATCH_BYTES);
+  private readonly ahead: ReadAhead;
   private readonly occurrences = new Occurrences();
   private readonly pace = new Pace();
   private readonly waiter: Waiter;
@@ -76,9 +73,10 @@ export class Pipeline {
   constructor(private readonly options: PipelineOptions) {
     this.queues = new EventQueues(options.queueEvents);
     this.processes = new Processes(options.sources);
-    this.watching = new Watching(this.queues, () => this.tellFound());
-    const { watching } = this;
-    this.resolver = new Resolver(watching.filesystems, watching, process.pid);
+    this.ahead = new ReadAhead(this.queues);
+    const watching = new Watching(this.queues, () => this.tellFound());
+    this.watching = watching;
+    this.resolver = new Resolver(watching.filesystems, watching, process.pid, this.ahead);
     this.lines = new LineMaker(
       (watch) => watching.byWatch(watch),
       this.processes.attribution,
@@ -110,12 +108,12 @@ export class Pipeline {
    */
   tick(): void {
     this.awake.beat(Date.now());
-    if (this.stopped || this.cancelTurn !== null || this.carry.waits || this.queues.pendingEvents() > 0)
+    if (this.stopped || this.cancelTurn !== null || this.carry.waits || this.ahead.pendingEvents() > 0)
       return;
     if (this.watching.mounts.hasChanged()) return;
     const beforeNs = monotonicNs();
     // Asked once more: what came between the two looks may be older than the clock's reading.
-    if (this.queues.pendingEvents() > 0) return;
+    if (this.ahead.pendingEvents() > 0) return;
     this.emptiedMs = this.now();
     this.emptiedNs = beforeNs;
   }
@@ -133,6 +131,7 @@ export class Pipeline {
     this.drain();
     this.lookAtMounts();
     const watched = this.watching.put(managed, openLog);
+    this.resolver.takeBack();
     this.watching.filesystems.release();
     this.schedule(0);
     return watched;
@@ -197,7 +196,7 @@ export class Pipeline {
   /** Everything the kernel has queued by now is written when this returns. */
   drain(): void {
     // Bounded by what is there as it begins: a storm that never ends must not hold up whoever waits for this.
-    let left = this.queues.pendingEvents();
+    let left = this.ahead.pendingEvents();
     do {
       const { events, emptied } = this.round();
       left -= events;
@@ -240,7 +239,7 @@ export class Pipeline {
   private turn(): void {
     this.cancelTurn?.();
     this.cancelTurn = null;
-    this.queueDepthMax = Math.max(this.queueDepthMax, this.queues.pendingEvents());
+    this.queueDepthMax = Math.max(this.queueDepthMax, this.ahead.pendingEvents());
     let events = 0;
     let emptied = false;
     let settled = false;
@@ -257,10 +256,11 @@ export class Pipeline {
       this.lookAtMounts();
     }
     const working = this.watching.workOnTrees();
+    this.resolver.takeBack();
     this.tellFound();
     this.watching.filesystems.release();
     // The other half of what was left to the next batch needs a moment to be queued.
-    const delayMs = this.carry.waits ? 0 : this.pace.next(events, emptied);
+    const delayMs = this.carry.waits ? 0 : this.pace.next(events, emptied && !this.ahead.isAhead);
     if (working && !this.carry.waits) this.goOn();
     else if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
@@ -268,10 +268,10 @@ export class Pipeline {
 
   /** One batch through all the stages. */
   private round(): { events: number; emptied: boolean; settled: boolean } {
-    const { batch, occurrences } = this;
-    batch.clear();
+    const { occurrences } = this;
+    const { batch } = this.ahead;
     const beforeNs = monotonicNs();
-    const emptied = this.queues.fill(batch);
+    const emptied = this.ahead.next();
     this.watching.filesystems.uncover();
     if (this.options.debug !== null) describeEvents(batch, this.options.debug);
     const lost = this.processes.follow(batch, this.emptiedNs);
@@ -289,6 +289,7 @@ export class Pipeline {
     const refused = this.resolver.limbo.takeRefused();
     if (refused > 0) this.eventsLost("internal", refused, timeMs);
     this.watching.attachMoved();
+    this.resolver.takeBack();
     if (settled) {
       this.watching.rescanning.caughtUp(this.emptiedMs, timeMs);
       this.watching.filesystems.caughtUp();

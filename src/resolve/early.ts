@@ -26,12 +26,17 @@ export class EarlyEvents {
       const fs = fsOf(i);
       if (fs === null) continue;
       const parent = fs.tree.find(batch.bytes, batch.get(i, DIR_AT));
-      if (parent === NOT_FOUND || fs.tree.find(batch.bytes, batch.get(i, OBJECT_AT)) !== NOT_FOUND) continue;
+      if (parent === NOT_FOUND) continue;
       if (!fs.followsChildren(fs.placesOf(parent))) continue;
       const nameAt = batch.get(i, NAME_AT);
       const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, NAME_BYTES));
       this.rows.set(rowKey(fs, fs.tree.put(batch.bytes, batch.get(i, OBJECT_AT), parent, name)), i);
     }
+  }
+
+  /** A directory became known before the row of its CREATE. */
+  madeAt(fs: Filesystem, node: number, row: number): void {
+    this.rows.set(rowKey(fs, node), row);
   }
 
   /** Hot. True while directories of this batch wait for their CREATE to be told. */

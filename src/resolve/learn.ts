@@ -1,159 +1,206 @@
-// Directories that the tree doesn't know yet: events of them arrive while the first scan still runs. The disk
-// says where they are now; renames that are still queued say where they were when the event happened.
-
-import {
-  DIR_AT,
-  type EventBatch,
-  MASK,
-  NAME_AT,
-  NAME_BYTES,
-  NEW_DIR_AT,
-  OBJECT_AT,
-  OBJECT_BYTES,
-} from "../decode/fan.ts";
-import { FAN_DELETE, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
-import { handleOf } from "../kernel/handles.ts";
-import { isOn, sameHandle } from "./endings/orphans.ts";
+// Where a directory was at a place in the event queue, if the tree doesn't know it. The disk says where it is now, and the disk is
+// ahead of the queue; so the queue is read to its end after the disk was asked, and the first event behind that place which tells of
+// the directory is right, or else the disk is: nothing has moved it since. Level by level, upwards to the first known directory. That
+// nothing is missing in the queue when it is read is fh_handle_place's care.
+import * as fan from "../decode/fan.ts";
+import * as abi from "../kernel/abi.ts";
+import type { DirectoryEntry } from "../kernel/handles.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
+import type { Filesystems } from "./filesystems/filesystems.ts";
+import { bytesKey } from "./filesystems/handle-key.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
+import type { ReadAhead } from "./read-ahead.ts";
+import { joinPath } from "./watch.ts";
 
-/**
- * Removed directories inside removed directories: deeper chains than any rm -rf leaves in one batch end the
- * search.
- */
-const CLUE_DEPTH_MAX = 4096;
+/** Each attempt finds an event that the one before didn't have: directories renamed as fast as they are looked for. */
+const ATTEMPTS_MAX = 32;
+/** For the event of a removal that is under way at this moment; until the queue was seen empty, all in all. */
+const PATIENCE_MS = 20;
 
-type PathOf = (fs: Filesystem, handle: Uint8Array) => Uint8Array | null;
-
-/**
- * The node of a directory that the tree doesn't know; NOT_FOUND when it lies outside every managed path; null when it is
- * gone and nothing in the batch tells where it was.
- *
- * @param pathOf asks the disk where a directory is now
- * @param event where in the batch the handle was met: later events of it are clues
- */
-export function learn(
-  fs: Filesystem,
-  pathOf: PathOf,
-  batch: EventBatch,
-  event: number,
-  handleAt: number,
-  handleBytes: number,
-  depth = 0,
-): number | null {
-  const handle = batch.bytes.subarray(handleAt, handleAt + handleBytes);
-  const clue = clueOf(fs, batch, event, handle);
-  if (clue >= 0) return learnFromClue(fs, pathOf, batch, event, clue, depth);
-  const path = pathOf(fs, handle);
-  return path === null ? null : learnPath(fs, pathOf, batch, event, Buffer.from(path), depth);
+/** One directory on the way up. */
+interface Step extends DirectoryEntry {
+  handle: Uint8Array;
+  /** Said by the disk; false: by an event. */
+  asked: boolean;
+  /** Place of the event that tells of its making, which is still to come; -1 for all others. */
+  madeAt: number;
 }
 
-/**
- * Inserts the directories between the nearest one above that the tree knows (or that the queue tells of) and this one.
- *
- * @returns the directory's node, NOT_FOUND when nothing above it is known, null when it vanished meanwhile
- */
-function learnPath(
-  fs: Filesystem,
-  pathOf: PathOf,
-  batch: EventBatch,
-  event: number,
-  path: Buffer,
-  depth: number,
-): number | null {
-  const missing: { handle: Uint8Array; name: Uint8Array }[] = [];
-  for (let end = path.length; end >= 0; ) {
-    const slash = end === 0 ? -1 : path.lastIndexOf(0x2f, end - 1);
-    const handle = handleOf(end === 0 ? "/" : path.subarray(0, end));
-    if (typeof handle === "number") return null;
-    const known = fs.tree.find(handle, 0);
-    if (known !== NOT_FOUND) return insertBelow(fs, known, missing);
-    const clue = clueOf(fs, batch, event, handle);
-    if (clue >= 0) {
-      const node = learnFromClue(fs, pathOf, batch, event, clue, depth);
-      return node === null || node === NOT_FOUND ? node : insertBelow(fs, node, missing);
+interface Way {
+  /** The directory itself first. */
+  steps: Step[];
+  /** The known directory above, or NOT_FOUND: none up to the filesystem's root. */
+  above: number;
+  /** Where that root is mounted. */
+  mountPoint: Uint8Array | null;
+}
+
+/** What learning needs of the disk (filesystems.ts). */
+export type Disk = Pick<Filesystems, "placeOf" | "pathOf">;
+
+export class Learner {
+  /** The place in the queue of what is being told: the trees are as they were then. */
+  place = 0;
+  private patienceMs = PATIENCE_MS;
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly ahead: ReadAhead,
+    /** Is told a directory that is used before the event of its making, and that event's place. */
+    private readonly early: (fs: Filesystem, node: number, madeAt: number) => void,
+  ) {}
+
+  /** The queue was seen empty. */
+  caughtUp(): void {
+    this.patienceMs = PATIENCE_MS;
+  }
+
+  /**
+   * The node of a directory that the tree doesn't know; NOT_FOUND when it lies outside every managed path, or isn't made yet; null
+   * when it is gone and nothing that is queued tells where it was.
+   */
+  learn(fs: Filesystem, handle: Uint8Array): number | null {
+    const key = bytesKey(handle);
+    if (fs.outside.has(key)) return NOT_FOUND;
+    const way = this.wayTo(fs, handle, false);
+    if (way === null) return null;
+    // A batch later it can be told.
+    if (way.steps.some((step) => step.madeAt >= this.ahead.batch.endsAt)) return NOT_FOUND;
+    const node = way.above === NOT_FOUND ? NOT_FOUND : this.insertBelow(fs, way);
+    if (node === NOT_FOUND) fs.noteOutside(key);
+    return node;
+  }
+
+  /** The entry that a directory is, whatever lies above it; null when it is gone. */
+  entryAt(fs: Filesystem, handle: Uint8Array): DirectoryEntry | null {
+    let step = this.step(fs, handle);
+    // What was queued until then knows better.
+    if (step !== null && "asked" in step && step.asked && this.ahead.readAll()) step = this.step(fs, handle);
+    return step === null || "mountPoint" in step ? null : step;
+  }
+
+  /** Where a directory is on the disk now. */
+  pathNow(fs: Filesystem, handle: Uint8Array): Uint8Array | null {
+    return this.disk.pathOf(fs, handle);
+  }
+
+  /** The absolute path of a directory, wherever it lies; null when it is gone. */
+  pathAt(fs: Filesystem, handle: Uint8Array): Uint8Array | null {
+    const now = this.pathNow(fs, handle);
+    this.ahead.readAll();
+    if (this.ahead.clues.empty) return now;
+    const way = this.wayTo(fs, handle, true);
+    if (way === null) return null;
+    const places = way.above === NOT_FOUND ? [] : fs.placesOf(way.above);
+    const place = places.find((one) => one.onlyName === null);
+    let path = place?.path ?? way.mountPoint;
+    if (path === null) return now;
+    for (const { name } of way.steps.reverse()) path = joinPath(path, name);
+    return path.length === 0 ? Uint8Array.of(0x2f) : path;
+  }
+
+  /** Directories that were put into the tree as the disk has them now are taken back to where they were. */
+  takeBack(fs: Filesystem): void {
+    if (fs.fresh.size === 0) return;
+    this.ahead.readAll();
+    const fresh = [...fs.fresh];
+    fs.fresh.clear();
+    if (this.ahead.clues.empty) return;
+    // Those whose directory is known first: the others are looked for in the tree that these make.
+    const later: { node: number; parent: Uint8Array; name: Uint8Array }[] = [];
+    for (const node of fresh) {
+      if (!fs.tree.has(node)) continue;
+      const clue = this.ahead.clues.first(fs, fs.tree.handleOf(node), this.place);
+      if (clue === null) continue;
+      const { parent, name } = oldEnd(clue);
+      const known = fs.tree.find(parent, 0);
+      if (known === NOT_FOUND) later.push({ node, parent, name });
+      else fs.tree.move(node, known, name);
     }
-    missing.push({ handle, name: path.subarray(slash + 1, end) });
-    end = slash;
+    fs.placesChanged();
+    for (const { node, parent, name } of later) {
+      const learned = this.learn(fs, parent);
+      if (!fs.tree.has(node)) continue;
+      fs.tree.move(node, learned === null || learned === NOT_FOUND ? NOWHERE : learned, name);
+    }
+    if (later.length > 0) fs.placesChanged();
   }
-  return NOT_FOUND;
+
+  /** @param seen the way ends only at a directory that a managed path sees; false: at any that is known */
+  private wayTo(fs: Filesystem, handle: Uint8Array, seen: boolean): Way | null {
+    for (let attempt = 0; ; attempt++) {
+      const way = this.climb(fs, handle, seen);
+      if (way === null) {
+        if (attempt < ATTEMPTS_MAX && (this.ahead.readAll() || this.waitForMore(fs))) continue;
+        return null;
+      }
+      const asked = way.steps.filter((step) => step.asked);
+      if (asked.length === 0 || !this.ahead.readAll() || attempt === ATTEMPTS_MAX) return way;
+      if (asked.every((step) => this.ahead.clues.first(fs, step.handle, this.place) === null)) return way;
+    }
+  }
+
+  private climb(fs: Filesystem, handle: Uint8Array, seen: boolean): Way | null {
+    const steps: Step[] = [];
+    // Merged renames can form a circle.
+    const met = new Set<string>();
+    for (let at = handle; !met.has(bytesKey(at)); ) {
+      met.add(bytesKey(at));
+      const known = fs.tree.find(at, 0);
+      if (known !== NOT_FOUND && (!seen || fs.placesOf(known).some((place) => place.onlyName === null)))
+        return { steps, above: known, mountPoint: null };
+      const step = this.step(fs, at);
+      if (step === null) return null;
+      if ("mountPoint" in step) return { steps, above: NOT_FOUND, mountPoint: step.mountPoint };
+      steps.push(step);
+      at = step.parent;
+    }
+    return null;
+  }
+
+  private step(fs: Filesystem, handle: Uint8Array): Step | { mountPoint: Uint8Array | null } | null {
+    this.ahead.cover();
+    const clue = this.ahead.clues.first(fs, handle, this.place);
+    if (clue !== null) {
+      const madeAt = (clue.get(0, fan.MASK) & abi.FAN_CREATE) === 0 ? -1 : clue.startsAt;
+      return { handle, ...oldEnd(clue), asked: false, madeAt };
+    }
+    const answer = this.disk.placeOf(fs, handle);
+    if (answer === null || "mountPoint" in answer) return answer;
+    return { handle, ...answer, asked: true, madeAt: -1 };
+  }
+
+  /** Inserts what is missing, from above. NOT_FOUND where nothing has to be known. */
+  private insertBelow(fs: Filesystem, way: Way): number {
+    let node = way.above;
+    for (const { handle, name, madeAt } of way.steps.reverse()) {
+      // Above a managed path, or below one that isn't recursive.
+      if (!fs.followsChildren(fs.placesOf(node))) return NOT_FOUND;
+      node = fs.tree.put(handle, 0, node, name);
+      fs.verified?.add(node);
+      if (madeAt < 0) fs.unread.add(node);
+      else this.early(fs, node, madeAt);
+    }
+    return node;
+  }
+
+  /** The removal of what the disk has no more is queued within microseconds, or was told before. */
+  private waitForMore(fs: Filesystem): boolean {
+    if (fs.inodeMarks !== null) return false;
+    while (this.patienceMs > 0) {
+      this.patienceMs--;
+      if (this.ahead.readSoon(1)) return true;
+    }
+    return false;
+  }
 }
 
-/** @param missing deepest first */
-function insertBelow(
-  fs: Filesystem,
-  above: number,
-  missing: { handle: Uint8Array; name: Uint8Array }[],
-): number {
-  let node = above;
-  // Their own subdirectories are found by the scan that is under way: had it been here, they would be known.
-  for (const { handle, name } of missing.reverse()) {
-    // Above a managed path, or below one that isn't recursive, nothing has to be known.
-    if (!fs.followsChildren(fs.placesOf(node))) return NOT_FOUND;
-    node = fs.tree.put(handle, 0, node, name);
-    fs.fresh.add(node);
-  }
-  return node;
-}
-
-/** The first event from here on that tells where a directory was until then: its removal or renaming. -1 when there is none. */
-function clueOf(fs: Filesystem, batch: EventBatch, event: number, handle: Uint8Array): number {
-  for (let i = event; i < batch.count; i++) {
-    const mask = batch.get(i, MASK);
-    if ((mask & FAN_ONDIR) === 0 || (mask & (FAN_DELETE | FAN_RENAME)) === 0) continue;
-    if (batch.get(i, OBJECT_BYTES) !== handle.length || !isOn(fs, batch, i)) continue;
-    if (sameHandle(batch.bytes, batch.get(i, OBJECT_AT), handle, 0, handle.length)) return i;
-  }
-  return -1;
-}
-
-/** The directory was in the clue's directory since `event` at least. Where that one was then is found in the same way. */
-function learnFromClue(
-  fs: Filesystem,
-  pathOf: PathOf,
-  batch: EventBatch,
-  event: number,
-  clue: number,
-  depth: number,
-): number | null {
-  if (depth > CLUE_DEPTH_MAX) return null;
-  const parentAt = batch.get(clue, DIR_AT);
-  const known = fs.tree.find(batch.bytes, parentAt);
-  const parent =
-    known !== NOT_FOUND
-      ? known
-      : learn(fs, pathOf, batch, event, parentAt, 8 + batch.bytes[parentAt]!, depth + 1);
-  if (parent === null || parent === NOT_FOUND) return parent;
-  if (!fs.followsChildren(fs.placesOf(parent))) return NOT_FOUND;
-  const nameAt = batch.get(clue, NAME_AT);
-  const name = batch.bytes.subarray(nameAt, nameAt + batch.get(clue, NAME_BYTES));
-  return fs.tree.put(batch.bytes, batch.get(clue, OBJECT_AT), parent, name);
-}
-
-/**
- * Takes directories that were learned from the disk back to where they were before the renames that are still
- * queued: in reverse, so that each ends where its first one found it.
- */
-export function rewind(fs: Filesystem, pathOf: PathOf, batch: EventBatch, fromEvent: number): void {
-  if (fs.fresh.size === 0) return;
-  let moved = false;
-  for (let i = batch.count - 1; i >= fromEvent; i--) {
-    const mask = batch.get(i, MASK);
-    if ((mask & FAN_RENAME) === 0 || (mask & FAN_ONDIR) === 0 || batch.get(i, NEW_DIR_AT) < 0) continue;
-    if (!isOn(fs, batch, i)) continue;
-    const node = fs.tree.find(batch.bytes, batch.get(i, OBJECT_AT));
-    if (node === NOT_FOUND || !fs.fresh.has(node)) continue;
-    const parentAt = batch.get(i, DIR_AT);
-    let parent: number | null = fs.tree.find(batch.bytes, parentAt);
-    if (parent === NOT_FOUND)
-      parent = learn(fs, pathOf, batch, fromEvent, parentAt, 8 + batch.bytes[parentAt]!) ?? NOT_FOUND;
-    const nameAt = batch.get(i, NAME_AT);
-    fs.tree.move(
-      node,
-      parent === NOT_FOUND ? NOWHERE : parent,
-      batch.bytes.subarray(nameAt, nameAt + batch.get(i, NAME_BYTES)),
-    );
-    moved = true;
-  }
-  if (moved) fs.placesChanged();
+/** Copies: where the event says that its object was until then, or has come to be. */
+function oldEnd(clue: fan.EventBatch): DirectoryEntry {
+  const at = clue.get(0, fan.DIR_AT);
+  const nameAt = clue.get(0, fan.NAME_AT);
+  return {
+    parent: Uint8Array.from(clue.bytes.subarray(at, at + clue.get(0, fan.DIR_BYTES))),
+    name: Uint8Array.from(clue.bytes.subarray(nameAt, nameAt + clue.get(0, fan.NAME_BYTES))),
+  };
 }

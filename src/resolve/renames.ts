@@ -8,9 +8,9 @@ import type { Burials } from "./endings/burial.ts";
 import { previousOfProcess, sameHandle } from "./endings/orphans.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
-import type { Filesystems } from "./filesystems/filesystems.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 import { objectKey } from "./keys.ts";
+import type { Learner } from "./learn.ts";
 import type { Occurrence, Occurrences } from "./occurrence.ts";
 import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
 import { joinPath, type Place } from "./watch.ts";
@@ -44,7 +44,7 @@ export class RenameResolver {
   private readonly exchanged = new Set<number>();
 
   constructor(
-    private readonly filesystems: Filesystems,
+    private readonly learner: Learner,
     private readonly listener: StructureListener,
     private readonly burials: Burials,
   ) {}
@@ -85,10 +85,11 @@ export class RenameResolver {
     const newNode = fs.tree.find(batch.bytes, batch.get(i, fan.NEW_DIR_AT));
     const isKnown = (node: number) => node !== NOT_FOUND && fs.placesOf(node).length > 0;
     if (!isKnown(oldNode) && !isKnown(newNode)) return false;
-    const places = oldNode === NOT_FOUND ? [] : fs.placesOf(oldNode);
+    const at = batch.get(i, fan.DIR_AT);
+    const path = this.learner.pathNow(fs, batch.bytes.subarray(at, at + batch.get(i, fan.DIR_BYTES)));
     const nameAt = batch.get(i, fan.NAME_AT);
-    const path = this.endPath(fs, batch, i, places, fan.DIR_AT, nameAt, batch.get(i, fan.NAME_BYTES));
-    return path !== null && typeof handleOf(path) !== "number";
+    const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, fan.NAME_BYTES));
+    return path !== null && typeof handleOf(joinPath(path, name)) !== "number";
   }
 
   /** @param quiet true for our own renames: the tree follows them, nothing is reported */
@@ -215,7 +216,7 @@ export class RenameResolver {
     if (places.length > 0) return entryPath(places[0]!, batch.bytes, nameAt, nameBytes);
     const at = batch.get(i, directoryColumn);
     const handle = batch.bytes.subarray(at, at + batch.get(i, directoryColumn + 1));
-    const path = this.filesystems.pathOf(fs, handle);
+    const path = this.learner.pathAt(fs, handle);
     if (path === null) return null;
     const directory = path.length === 1 ? new Uint8Array(0) : path;
     return joinPath(directory, batch.bytes.subarray(nameAt, nameAt + nameBytes));
@@ -250,7 +251,7 @@ export class RenameResolver {
     return journey;
   }
 
-  /** Marks what can't be known as such, and asks the disk where a directory is that went to and fro. */
+  /** Marks what can't be known as such, and looks where a directory is that went to and fro. */
   finish(out: Occurrences): void {
     if (out.count === 0) return;
     for (const journey of this.journeys.values()) {
@@ -262,14 +263,10 @@ export class RenameResolver {
 
   private settle({ fs, handle }: Journey): void {
     const node = fs.tree.find(handle, 0);
-    const path = this.filesystems.pathOf(fs, handle);
-    if (node === NOT_FOUND || path === null) return;
-    const slash = path.lastIndexOf(0x2f);
-    const parentHandle = handleOf(slash <= 0 ? "/" : path.subarray(0, slash));
-    if (typeof parentHandle === "number") return;
-    const parent = fs.tree.find(parentHandle, 0);
-    fs.tree.move(node, parent === NOT_FOUND ? NOWHERE : parent, path.subarray(slash + 1));
-    fs.fresh.add(node);
+    const entry = node === NOT_FOUND ? null : this.learner.entryAt(fs, handle);
+    if (entry === null) return;
+    const parent = fs.tree.find(entry.parent, 0);
+    fs.tree.move(node, parent === NOT_FOUND ? NOWHERE : parent, entry.name);
     fs.placesChanged();
   }
 }

@@ -14,11 +14,12 @@ import { tellFilesystemError } from "./filesystems/filesystem-error.ts";
 import type { Filesystems } from "./filesystems/filesystems.ts";
 import { appeared, mention, mentionRename, settleNewborns } from "./filesystems/newborn.ts";
 import { NOT_FOUND } from "./filesystems/tree.ts";
-import { handleKey, objectKey } from "./keys.ts";
-import { learn, rewind } from "./learn.ts";
+import { handleKey, isItself, objectKey } from "./keys.ts";
+import { Learner } from "./learn.ts";
 import { Limbo } from "./limbo.ts";
 import type { Occurrences } from "./occurrence.ts";
 import { LINE_BITS } from "./order.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 import { RenameResolver } from "./renames.ts";
 import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
 import type { Place } from "./watch.ts";
@@ -37,6 +38,7 @@ export class Resolver {
   private readonly nameless: Nameless;
   private readonly endings: Endings;
   private readonly early = new EarlyEvents();
+  private readonly learner: Learner;
   /** The batch that was read, as opposed to one that is taken out of limbo. */
   private live: Batch | null = null;
   private complete = false;
@@ -49,9 +51,13 @@ export class Resolver {
     private readonly listener: StructureListener,
     /** Our own process: its work shapes the tree and is never reported. */
     private readonly selfPid: number,
+    private readonly ahead: ReadAhead,
   ) {
+    this.learner = new Learner(filesystems, ahead, (fs, node, madeAt) =>
+      this.early.madeAt(fs, node, this.live!.rowAt(madeAt)),
+    );
     this.endings = new Endings(this.graves, listener, selfPid);
-    this.renames = new RenameResolver(filesystems, listener, this.endings.burials);
+    this.renames = new RenameResolver(this.learner, listener, this.endings.burials);
     this.nameless = new Nameless(this.graves, selfPid);
   }
 
@@ -70,8 +76,7 @@ export class Resolver {
     this.live = batch;
     this.out = out;
     this.complete = complete;
-    this.endings.beginBatch();
-    for (const fs of this.filesystems.all()) rewind(fs, this.pathOf, batch, 0);
+    this.learner.place = batch.startsAt;
     this.renames.begin();
     this.nameless.begin(batch);
     this.early.putCreated(batch, (i) => this.filesystemOf(batch, i));
@@ -79,21 +84,24 @@ export class Resolver {
     if (held !== null) this.dispatchAll(held, out);
     this.dispatchAll(batch, out);
     this.nameless.end(batch, (i) => this.filesystemOf(batch, i));
+    this.learner.place = batch.endsAt;
     this.renames.finish(out);
     this.endings.burials.bury();
   }
 
-  /**
-   * The queue was read to its end: no rename that is older than what was learned from the disk is still to come, and whatever was
-   * made and removed has been told.
-   */
+  /** Directories were looked at on the disk, which is ahead of the queue: takes the trees back to the end of the batch. */
+  takeBack(): void {
+    for (const fs of this.filesystems.all()) this.learner.takeBack(fs);
+  }
+
+  /** The queue was read to its end. */
   caughtUp(out: Occurrences): void {
     for (const fs of this.filesystems.all()) {
       settleNewborns(fs, out);
-      if (fs.fresh.size > 0) fs.fresh.clear();
       if (fs.unscanned.length === 0) fs.settling = false;
     }
     this.renames.caughtUp();
+    this.learner.caughtUp();
     if (!this.limbo.empty) this.limbo.caughtUp();
     this.endings.caughtUp(out);
   }
@@ -103,23 +111,38 @@ export class Resolver {
   }
 
   private dispatchAll(batch: Batch, out: Occurrences): void {
+    const live = batch === this.live;
     for (let i = 0; i < batch.count; i++) {
-      if (batch === this.live && this.early.wasTold(i)) continue;
-      const mask = batch.get(i, fan.MASK);
-      if ((mask & abi.FAN_Q_OVERFLOW) !== 0) {
-        this.overflowed = true;
-        continue;
-      }
-      const fs = this.filesystemOf(batch, i);
-      if (fs === null) continue;
-      if ((mask & abi.FAN_FS_ERROR) !== 0) tellFilesystemError(fs, batch, i, out);
-      else if (batch.get(i, fan.DIR_AT) < 0) {
-        if (!this.endings.tellDeath(fs, batch, i, out)) this.nameless.resolve(fs, batch, i, out);
-      } else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
-      else if (isDot(batch, i)) this.directoryItself(fs, batch, i, out);
-      else this.entry(fs, batch, i, out);
-      if (batch === this.live) this.endings.tellDue(i, out);
+      if (live) this.learner.place = batch.placeOf(i);
+      if (!live || !this.early.wasTold(i)) this.dispatch(batch, i, out);
+      if (live) this.endings.tellDue(batch.placeOf(i), out);
     }
+  }
+
+  /** Hot. One event. */
+  private dispatch(batch: Batch, i: number, out: Occurrences): void {
+    const mask = batch.get(i, fan.MASK);
+    if ((mask & abi.FAN_Q_OVERFLOW) !== 0) {
+      this.overflowed = true;
+      return;
+    }
+    const fs = this.filesystemOf(batch, i);
+    if (fs === null) return;
+    if ((mask & abi.FAN_FS_ERROR) !== 0) tellFilesystemError(fs, batch, i, out);
+    else if (batch.get(i, fan.DIR_AT) < 0) {
+      if (!this.endings.tellDeath(fs, batch, i, out)) this.nameless.resolve(fs, batch, i, out);
+    } else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
+    else if (isItself(batch, i)) this.directoryItself(fs, batch, i, out);
+    else this.entry(fs, batch, i, out);
+    if (fs.fresh.size === 0) return;
+    // A managed path was looked for on the disk (StructureListener).
+    if (batch === this.live) this.learner.place += batch.get(i, fan.EVENT_BYTES);
+    this.learner.takeBack(fs);
+  }
+
+  /** An event's place in the queue: for one that had to wait, that of the event which it waited for. */
+  private placeOf(batch: Batch, i: number): number {
+    return batch === this.live ? batch.placeOf(i) : this.learner.place;
   }
 
   /** An event about an entry of a directory: CREATE, DELETE, or anything a file itself does. */
@@ -151,10 +174,10 @@ export class Resolver {
     let types = (mask | batch.get(i, fan.EXTRA)) & LINE_BITS;
     let gone = false;
     if (isDirectory) types |= this.endings.takeDying(mask, objectKey(fs, batch, i));
-    else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE && node !== NOT_FOUND) {
+    else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE && node !== NOT_FOUND && batch === this.live) {
       gone = this.nameless.removeLater(batch, i, node);
-      const later = !gone && !this.complete && batch === this.live;
-      if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, false);
+      const later = !gone && (!this.complete || this.nameless.diesInBatch(batch, i));
+      if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, 0);
       if (gone || later) types &= ~abi.FAN_DELETE;
     }
     if (types === 0) return;
@@ -167,11 +190,9 @@ export class Resolver {
     one.objectAt = batch.get(i, fan.OBJECT_AT);
     one.objectBytes = batch.get(i, fan.OBJECT_BYTES);
     if (isDirectory || (types & abi.FAN_DELETE) === 0 || (types & abi.FAN_DELETE_SELF) !== 0) return;
-    // Other links or open descriptors are left. CREATE and DELETE in one mask: the file was linked and unlinked,
-    // in an order that the disk decides.
+    // CREATE and DELETE in one mask: the file was linked and unlinked, in an order that the disk decides.
     if ((mask & abi.FAN_CREATE) !== 0) one.merged = true;
-    const name = Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes));
-    this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid: batch.get(i, fan.PID) });
+    this.endings.remember(fs, batch, i, places);
   }
 
   /** What an entry event of a subdirectory means for the tree. Returns the types that are to be told now. */
@@ -211,7 +232,8 @@ export class Resolver {
     if ((mask & abi.FAN_DELETE) === 0) return mask;
     if (created && child !== NOT_FOUND) {
       const wanted = entryPlaces(places, bytes, nameAt, nameBytes);
-      this.endings.hold(fs, batch, i, child, node, wanted, this.complete && batch === this.live);
+      const inside = this.ahead.lastIn(bytes, batch.get(i, fan.OBJECT_AT));
+      this.endings.hold(fs, batch, i, child, node, wanted, Math.max(inside, this.placeOf(batch, i)));
       return mask & ~abi.FAN_DELETE;
     }
     if (child !== NOT_FOUND) this.endings.tellBelow(fs, child, out);
@@ -264,6 +286,8 @@ export class Resolver {
     if (fs.inodeMarks !== null) mentionRename(fs, oldNode, newNode, batch, i, out);
     if ((batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0 && oldNode !== NOT_FOUND) {
       this.releaseRenamed(fs, batch, i, oldNode, out);
+      const leaves = newNode === NOT_FOUND || !fs.followsChildren(fs.placesOf(newNode));
+      if (leaves) this.endings.tellLeaving(fs, batch, i, this.placeOf(batch, i), out);
     }
     this.renames.resolve(fs, batch, i, oldNode, newNode, batch.get(i, fan.PID) === this.selfPid, out);
   }
@@ -284,10 +308,7 @@ export class Resolver {
     if (waiting !== null) this.dispatchAll(waiting, out);
   }
 
-  /**
-   * Hot. The tree's node of a directory. One that isn't known is outside, unless something is unscanned; WAITING when only a
-   * later event can tell.
-   */
+  /** Hot. The tree's node of a directory, or WAITING. One that isn't known is outside, unless something is unscanned. */
   private directory(fs: Filesystem, batch: Batch, i: number, column: number): number {
     const at = batch.get(i, column);
     const node = fs.tree.find(batch.bytes, at);
@@ -300,7 +321,9 @@ export class Resolver {
     const key = handleKey(fs, batch.bytes, at, length);
     if (this.graves.find(key) !== undefined) return NOT_FOUND;
     if (!this.limbo.has(key)) {
-      const learned = learn(fs, this.pathOf, batch, i, at, length);
+      const handle = Uint8Array.from(batch.bytes.subarray(at, at + length));
+      const learned = this.learner.learn(fs, handle);
+      if (learned !== null && this.early.untold) this.tellMaking(fs, learned);
       if (learned !== null) return learned;
     }
     this.limbo.hold(key, batch, i);
@@ -313,18 +336,11 @@ export class Resolver {
     if (row >= 0) this.entry(fs, this.live!, row, this.out!);
   }
 
-  private readonly pathOf = (fs: Filesystem, handle: Uint8Array): Uint8Array | null =>
-    this.filesystems.pathOf(fs, handle);
-
   private noteUnknown(batch: Batch, i: number): void {
     this.nameless.noteOutside(batch, i);
     if (batch === this.live) this.early.noteUnknown(batch, i);
   }
 }
 
-/** An event's directory isn't known yet, and a later event will tell: the event waits in limbo. */
+/** Only a later event can tell an event's directory: the event waits in limbo. */
 const WAITING = -2;
-
-function isDot(batch: Batch, i: number): boolean {
-  return batch.get(i, fan.NAME_BYTES) === 1 && batch.bytes[batch.get(i, fan.NAME_AT)] === 0x2e;
-}

@@ -1,8 +1,6 @@
 // What one process made and removed before anybody read: the kernel merges CREATE and DELETE into one event at the place of the
 // CREATE. The DELETE waits here until it may be told: a directory's until the last event inside, a file's until its death, which
 // the queue has in its own place; and in any case until something needs the name to be free.
-import { DIR_AT, type EventBatch, MASK, NEW_DIR_AT, OBJECT_AT } from "../../decode/fan.ts";
-import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF } from "../../kernel/abi.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 import { NOT_FOUND } from "../filesystems/tree.ts";
 import type { Place } from "../watch.ts";
@@ -22,7 +20,7 @@ export interface Brief {
 }
 
 interface Held extends Brief {
-  /** Row of the last event inside; infinite while events inside may still be queued. */
+  /** Place in the queue of the last event inside (last-places.ts); a file's isn't known. */
   due: number;
   /** Held directories right below it: they end first. */
   below: number;
@@ -31,35 +29,26 @@ interface Held extends Brief {
 export class BriefLives {
   private readonly byName = new Map<string, Held>();
   private readonly byNode = new Map<string, Held>();
-  /** Files, by their handle. */
-  private readonly byKey = new Map<string, Held>();
-  /** What becomes due with which row. */
-  private readonly dueRows = new Map<number, Held[]>();
-  /** Last row of each directory of this batch; made when the first one is held. */
-  private lastRows: Map<string, number> | null = null;
+  /** Files, by their handle; several where one had several names. */
+  private readonly byKey = new Map<string, Held[]>();
+  /** Files, by the directory that holds them. */
+  private readonly byParent = new Map<string, Set<Held>>();
+  /** What becomes due at which place. */
+  private readonly duePlaces = new Map<number, Held[]>();
 
   get empty(): boolean {
     return this.byName.size === 0;
   }
 
-  beginBatch(): void {
-    this.lastRows = null;
-    this.dueRows.clear();
-  }
-
-  /**
-   * @param row of the event that told of both its making and its removal
-   * @param complete false when events inside may come with a later batch
-   */
-  hold(one: Brief, batch: EventBatch, row: number, complete: boolean): void {
-    const due = complete ? Math.max(row, this.lastRow(batch, one.key)) : Number.POSITIVE_INFINITY;
+  /** @param due place of the last event inside, or of the one that told of both its making and its removal */
+  hold(one: Brief, due: number): void {
     const held: Held = { ...one, due, below: 0 };
     this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
     this.byNode.set(nodeKey(one.fs, one.node), held);
     const above = this.byNode.get(nodeKey(one.fs, one.parent));
     if (above !== undefined) above.below++;
-    const same = this.dueRows.get(due);
-    if (same === undefined) this.dueRows.set(due, [held]);
+    const same = this.duePlaces.get(due);
+    if (same === undefined) this.duePlaces.set(due, [held]);
     else same.push(held);
   }
 
@@ -67,27 +56,40 @@ export class BriefLives {
   holdFile(one: Brief): void {
     const held: Held = { ...one, due: Number.POSITIVE_INFINITY, below: 0 };
     this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
-    this.byKey.set(one.key, held);
+    const same = this.byKey.get(one.key);
+    if (same === undefined) this.byKey.set(one.key, [held]);
+    else same.push(held);
+    const parent = nodeKey(one.fs, one.parent);
+    const others = this.byParent.get(parent);
+    if (others === undefined) this.byParent.set(parent, new Set([held]));
+    else others.add(held);
   }
 
-  /** The file that has died now. */
-  takeFile(key: string): Brief | null {
-    const one = this.byKey.get(key) ?? null;
-    if (one !== null) this.forget(one);
-    return one;
+  /** The names of a file that has died now. */
+  takeFile(key: string): Brief[] {
+    const names = [...(this.byKey.get(key) ?? [])];
+    for (const one of names) this.forget(one);
+    return names;
+  }
+
+  /** The files right in a directory that is about to go. */
+  takeFilesIn(fs: Filesystem, node: number): Brief[] {
+    const files = [...(this.byParent.get(nodeKey(fs, node)) ?? [])];
+    for (const one of files) this.forget(one);
+    return files;
   }
 
   get holdsFiles(): boolean {
     return this.byKey.size > 0;
   }
 
-  /** Those of which everything has been told by this row, the deepest first. */
-  takeDue(row: number): Brief[] {
-    const due = this.dueRows.get(row);
+  /** Those of which everything has been told up to this place, the deepest first. */
+  takeDue(place: number): Brief[] {
+    const due = this.duePlaces.get(place);
     if (due === undefined) return [];
-    this.dueRows.delete(row);
+    this.duePlaces.delete(place);
     const taken: Held[] = [];
-    for (const one of due.reverse()) this.takeIfOver(one, row, taken);
+    for (const one of due.reverse()) this.takeIfOver(one, place, taken);
     return taken;
   }
 
@@ -103,24 +105,42 @@ export class BriefLives {
     return this.takeWhere((one) => one.fs === fs && isBelow(fs, one.parent, node));
   }
 
+  /**
+   * Those below a directory that leaves every managed path at this place: told behind it, they would be told nowhere. Not
+   * directories in which, or below which, something happens behind it.
+   */
+  takeLeaving(fs: Filesystem, node: number, place: number): Brief[] {
+    const below = [...this.byName.values()].filter((one) => one.fs === fs && isBelow(fs, one.parent, node));
+    const lasting = below.filter((one) => one.node !== NOT_FOUND && one.due > place);
+    const isOver = (one: Held) =>
+      one.node === NOT_FOUND || !lasting.some((other) => isBelow(fs, other.node, one.node));
+    const over = new Set(below.filter(isOver));
+    return this.takeWhere((one) => over.has(one));
+  }
+
   /** All, the deepest first. */
   takeAll(): Brief[] {
     return this.takeWhere(() => true);
   }
 
   /** And then the one above it, if that waited only for this. */
-  private takeIfOver(one: Held, row: number, taken: Held[]): void {
-    if (one.due > row || one.below > 0 || this.byNode.get(nodeKey(one.fs, one.node)) !== one) return;
+  private takeIfOver(one: Held, place: number, taken: Held[]): void {
+    if (one.due > place || one.below > 0 || this.byNode.get(nodeKey(one.fs, one.node)) !== one) return;
     this.forget(one);
     taken.push(one);
     const above = this.byNode.get(nodeKey(one.fs, one.parent));
-    if (above !== undefined) this.takeIfOver(above, row, taken);
+    if (above !== undefined) this.takeIfOver(above, place, taken);
   }
 
   private forget(one: Held): void {
     this.byName.delete(nameKey(one.fs, one.parent, one.name, 0, one.name.length));
     if (one.node === NOT_FOUND) {
-      this.byKey.delete(one.key);
+      const names = (this.byKey.get(one.key) ?? []).filter((other) => other !== one);
+      if (names.length > 0) this.byKey.set(one.key, names);
+      else this.byKey.delete(one.key);
+      const files = this.byParent.get(nodeKey(one.fs, one.parent));
+      files?.delete(one);
+      if (files?.size === 0) this.byParent.delete(nodeKey(one.fs, one.parent));
       return;
     }
     this.byNode.delete(nodeKey(one.fs, one.node));
@@ -129,55 +149,11 @@ export class BriefLives {
   }
 
   /** A directory is made after the one that holds it, so the last held are the deepest. */
-  private takeWhere(wanted: (one: Brief) => boolean): Brief[] {
+  private takeWhere(wanted: (one: Held) => boolean): Brief[] {
     const taken = [...this.byName.values()].filter(wanted).reverse();
     for (const one of taken) this.forget(one);
     return taken;
   }
-
-  private lastRow(batch: EventBatch, key: string): number {
-    this.lastRows ??= lastRowsOf(batch);
-    return this.lastRows.get(key.slice(key.indexOf(":") + 1)) ?? -1;
-  }
-}
-
-/**
- * For each directory the last row of the batch with something that happened in it: by its handle, because a later event may have to
- * tell where it is. Another filesystem's that has the same handle makes it late at worst.
- */
-function lastRowsOf(batch: EventBatch): Map<string, number> {
-  const deaths = deathRowsOf(batch);
-  const rows = new Map<string, number>();
-  const note = (key: string, row: number) => rows.set(key, Math.max(row, rows.get(key) ?? -1));
-  for (let i = 0; i < batch.count; i++) {
-    for (const column of [DIR_AT, NEW_DIR_AT])
-      if (batch.get(i, column) >= 0) note(handleText(batch, i, column), i);
-    // The removal of a file that was made and removed within one event is told with its death (nameless.ts).
-    if ((batch.get(i, MASK) & MADE_AND_REMOVED) !== MADE_AND_REMOVED || batch.get(i, OBJECT_AT) < 0) continue;
-    const death = deaths.get(handleText(batch, i, OBJECT_AT));
-    if (death !== undefined) note(handleText(batch, i, DIR_AT), death);
-  }
-  return rows;
-}
-
-const MADE_AND_REMOVED = FAN_CREATE | FAN_DELETE;
-
-function deathRowsOf(batch: EventBatch): Map<string, number> {
-  const deaths = new Map<string, number>();
-  for (let i = 0; i < batch.count; i++) {
-    const isDeath =
-      batch.get(i, DIR_AT) < 0 &&
-      batch.get(i, OBJECT_AT) >= 0 &&
-      (batch.get(i, MASK) & FAN_DELETE_SELF) !== 0;
-    if (isDeath) deaths.set(handleText(batch, i, OBJECT_AT), i);
-  }
-  return deaths;
-}
-
-/** Type and data of the handle in a column. */
-function handleText(batch: EventBatch, event: number, column: number): string {
-  const at = batch.get(event, column);
-  return batch.bytes.toString("latin1", at + 4, at + batch.get(event, column + 1));
 }
 
 function isBelow(fs: Filesystem, from: number, node: number): boolean {

@@ -30,15 +30,11 @@ export class Endings {
     this.burials = new Burials(graves);
   }
 
-  beginBatch(): void {
-    this.brief.beginBatch();
-  }
-
   /**
    * A directory or file that was made and removed within one event: its DELETE waits.
    *
    * @param node of the directory that it is; NOT_FOUND for a file
-   * @param complete false when events inside it, or its death, may come with a later batch
+   * @param due place in the queue of the last event inside; a file's death comes by itself
    */
   hold(
     fs: Filesystem,
@@ -47,25 +43,36 @@ export class Endings {
     node: number,
     parent: number,
     places: readonly Place[],
-    complete: boolean,
+    due: number,
   ): void {
     const at = batch.get(i, fan.NAME_AT);
     const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
     const one = { fs, node, parent, name, key: objectKey(fs, batch, i), pid: batch.get(i, fan.PID), places };
     if (node === NOT_FOUND) this.brief.holdFile(one);
-    else this.brief.hold(one, batch, i, complete);
+    else this.brief.hold(one, due);
   }
 
-  /** Hot. Tells what was waiting for this row. */
-  tellDue(row: number, out: Occurrences): void {
+  /** Hot. Tells what was waiting for the event at this place. */
+  tellDue(place: number, out: Occurrences): void {
     if (this.brief.empty) return;
-    for (const one of this.brief.takeDue(row)) this.tell(one, out);
+    for (const one of this.brief.takeDue(place)) {
+      for (const file of this.brief.takeFilesIn(one.fs, one.node)) this.tell(file, out);
+      this.tell(one, out);
+    }
   }
 
   /** A directory is about to go: what was made and removed below it ended before. */
   tellBelow(fs: Filesystem, node: number, out: Occurrences): void {
     if (this.brief.empty) return;
     for (const one of this.brief.takeBelow(fs, node)) this.tell(one, out);
+  }
+
+  /** The directory of this rename is about to leave every managed path, at that place in the queue. */
+  tellLeaving(fs: Filesystem, batch: Batch, i: number, place: number, out: Occurrences): void {
+    if (this.brief.empty) return;
+    const node = fs.tree.find(batch.bytes, batch.get(i, fan.OBJECT_AT));
+    if (node === NOT_FOUND) return;
+    for (const one of this.brief.takeLeaving(fs, node, place)) this.tell(one, out);
   }
 
   /** Something takes a name: what had it before, and was removed in one breath, ended before. */
@@ -90,9 +97,16 @@ export class Endings {
     if (!this.brief.holdsFiles || (types & abi.FAN_DELETE_SELF) === 0 || batch.get(i, fan.OBJECT_AT) < 0) {
       return false;
     }
-    const one = this.brief.takeFile(objectKey(fs, batch, i));
-    if (one !== null) this.tell(one, out, types);
-    return one !== null;
+    const names = this.brief.takeFile(objectKey(fs, batch, i));
+    for (const [k, one] of names.entries()) this.tell(one, out, k === names.length - 1 ? types : 0);
+    return names.length > 0;
+  }
+
+  /** A file was removed that has other names or is held open: it will die under this one. */
+  remember(fs: Filesystem, batch: Batch, i: number, places: readonly Place[]): void {
+    const at = batch.get(i, fan.NAME_AT);
+    const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
+    this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid: batch.get(i, fan.PID) });
   }
 
   /** DELETE_SELF of a directory that was held back until its DELETE, which is there now. */

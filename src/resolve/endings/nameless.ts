@@ -11,7 +11,7 @@ import { LINE_BITS } from "../order.ts";
 import type { Place } from "../watch.ts";
 import type { Graves } from "./graves.ts";
 import { ObjectRows } from "./object-rows.ts";
-import { isDeath, isFileRename, isMate, linkProcesses } from "./orphans.ts";
+import { isDeath, isFileRename, isMate, linkProcesses, sameHandle } from "./orphans.ts";
 
 type Batch = fan.EventBatch;
 
@@ -131,11 +131,12 @@ export class Nameless {
    * the place of the making, and the directory may have been renamed in between.
    *
    * @param parent the node of the directory
-   * @returns false when the batch doesn't hold the death
+   * @returns false when the death isn't near, or something needs the removal before it
    */
   removeLater(batch: Batch, i: number, parent: number): boolean {
     const death = this.deaths.after(batch, i);
-    if (death < 0) return false;
+    if (death < 0 || death > i + NEAR) return false;
+    for (let between = i + 1; between < death; between++) if (needsRemoval(batch, between, i)) return false;
     this.removalRow[death] = i + 1;
     this.removalParent[death] = parent;
     return true;
@@ -235,6 +236,18 @@ export class Nameless {
     one.gone = true;
     return one;
   }
+}
+
+/** Whether an event may stand for something that can only be done once the entry of another one is gone. */
+function needsRemoval(batch: Batch, i: number, entry: number): boolean {
+  const mask = batch.get(i, fan.MASK);
+  if ((mask & abi.FAN_ONDIR) !== 0)
+    return (mask & (abi.FAN_DELETE | abi.FAN_RENAME | abi.FAN_MOVED_FROM)) !== 0;
+  if ((mask & (abi.FAN_CREATE | abi.FAN_RENAME | abi.FAN_MOVED_TO)) === 0) return false;
+  const column = (mask & abi.FAN_RENAME) === 0 ? fan.NAME_AT : fan.NEW_NAME_AT;
+  const length = batch.get(entry, fan.NAME_BYTES);
+  if (batch.get(i, column + 1) !== length) return false;
+  return sameHandle(batch.bytes, batch.get(i, column), batch.bytes, batch.get(entry, fan.NAME_AT), length);
 }
 
 function targetOf(fs: Filesystem, batch: Batch, i: number): Target {

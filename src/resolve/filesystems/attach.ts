@@ -70,6 +70,7 @@ function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, dee
     // place of this one).
     const node = path === mountPoint && known !== NOT_FOUND ? known : fs.tree.put(handle, 0, parent, name);
     if (known === NOT_FOUND) tellBirth(fs, parent, name, node);
+    if (path !== mountPoint) fs.fresh.add(node);
     parent = node;
     if (path === watch.path) {
       fs.addAnchor(node, { watch, path: pathBytes(path), depth: 0 });

@@ -4,6 +4,7 @@
 import * as fan from "../../decode/fan.ts";
 import * as abi from "../../kernel/abi.ts";
 import { FanotifyGroup } from "../../kernel/fanotify.ts";
+import { waitReadable } from "../../kernel/poll.ts";
 
 /**
  * Room for the largest event (656 bytes: a rename with two 255-byte names on btrfs), or read(2) answers EINVAL.
@@ -70,6 +71,11 @@ export class EventQueues {
     let events = this.shared.pendingEvents();
     for (const { group } of this.own) events += group.pendingEvents();
     return events;
+  }
+
+  /** Waits for an event, at most so many milliseconds. */
+  wait(timeoutMs: number): void {
+    waitReadable(this.shared.fd, timeoutMs);
   }
 
   close(): void {

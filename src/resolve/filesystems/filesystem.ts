@@ -16,6 +16,8 @@ import { DirectoryTree, NOT_FOUND, NOWHERE } from "./tree.ts";
 /** Directories whose places are kept ready, and the bytes of their paths: 4 MB of both in the worst case. */
 const CACHED_PLACES_MAX = 8192;
 const CACHED_PATH_BYTES_MAX = 4 << 20;
+/** Each is found again by some system calls. */
+const OUTSIDE_MAX = 4096;
 
 /** Directories between two looks at the clock. */
 const SWEEP_STEP = 64;
@@ -33,11 +35,12 @@ export class Filesystem {
   readonly unscanned: number[] = [];
   /** The scan is done, but events from before its end may still be queued. */
   settling = false;
-  /**
-   * Nodes learned from the disk since the last batch: a rename that is still queued may be older than what
-   * the disk said.
-   */
+  /** Nodes that the tree has where the disk has them now: what is queued already may have brought them there (learn.ts). */
   readonly fresh = new Set<number>();
+  /** Nodes whose subdirectories aren't known though they themselves are, and that no scan is on its way to. */
+  readonly unread = new Set<number>();
+  /** Directories (by handle) that were looked for and found to lie outside, as long as nothing moves. */
+  readonly outside = new Set<string>();
   /** While directories are compared with the disk after a loss: the nodes found again. */
   verified: NodeSet | null = null;
   /** Every directory in scope was known when the loss happened: one that isn't is new. */
@@ -91,15 +94,26 @@ export class Filesystem {
     const places = this.findPlaces(node);
     for (const place of places) this.cachedPathBytes += place.path.length;
     if (this.placeCache.size >= CACHED_PLACES_MAX || this.cachedPathBytes > CACHED_PATH_BYTES_MAX)
-      this.placesChanged();
+      this.dropPlaces();
     this.placeCache.set(node, places);
     return places;
   }
 
-  /** Forgets cached places: a directory moved, or a managed path came or went. */
+  /** A directory moved, or a managed path came or went. */
   placesChanged(): void {
+    this.dropPlaces();
+    this.outside.clear();
+  }
+
+  private dropPlaces(): void {
     this.placeCache.clear();
     this.cachedPathBytes = 0;
+  }
+
+  /** Remembers, until a directory moves, that this one lies outside every managed path. */
+  noteOutside(key: string): void {
+    if (this.outside.size >= OUTSIDE_MAX) this.outside.clear();
+    this.outside.add(key);
   }
 
   forgetPlaces(node: number): void {
@@ -186,6 +200,7 @@ export class Filesystem {
     this.anchors.delete(node);
     this.expectations.delete(node);
     this.fresh.delete(node);
+    this.unread.delete(node);
     this.inodeMarks?.forget(node);
     this.partlyScanned.delete(node);
     for (const done of this.scannedFor.values()) done.delete(node);

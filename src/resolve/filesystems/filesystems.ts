@@ -3,7 +3,7 @@
 // the other.
 import { closeSync } from "node:fs";
 import * as abi from "../../kernel/abi.ts";
-import { pathOfHandle } from "../../kernel/handles.ts";
+import { type DirectoryEntry, pathOfHandle, placeOfHandle } from "../../kernel/handles.ts";
 import { openDirectory } from "../../kernel/mount.ts";
 import { errnoOf } from "../../kernel/syscall.ts";
 import type { Watch } from "../watch.ts";
@@ -262,6 +262,27 @@ export class Filesystems {
       return path.length === 1 ? opened.prefix : Buffer.concat([opened.prefix, path]);
     }
     return null;
+  }
+
+  /**
+   * The entry that a directory is now, in which directory and under which name; where it is the root of a mount, that mount's
+   * point, which is null when no mount shows the directory. Null: it is gone, or will be in a moment.
+   */
+  placeOf(
+    fs: Filesystem,
+    handle: Uint8Array,
+  ): DirectoryEntry | { readonly mountPoint: Uint8Array | null } | null {
+    if (fs.inodeMarks !== null) return null;
+    for (const mount of fs.mounts) {
+      const opened = this.access.open(mount);
+      if (typeof opened === "number") continue;
+      const place = placeOfHandle(opened.fd, handle);
+      if (place === null)
+        return { mountPoint: Buffer.from(mount.mountPoint === "/" ? "" : mount.mountPoint) };
+      if (typeof place !== "number") return place;
+      if (-place === errnoOf("ESTALE") || -place === errnoOf("ENOENT")) return null;
+    }
+    return { mountPoint: null };
   }
 
   /** Gives descriptors back. To be called before the event loop gets its turn. */

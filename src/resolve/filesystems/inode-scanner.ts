@@ -29,6 +29,7 @@ export class InodeScanner {
     const again: number[] = [];
     while (fs.unscanned.length > 0) {
       const node = fs.unscanned.pop()!;
+      fs.unread.delete(node);
       if (!this.scanDirectory(fs, node, found) && fs.inodeMarks!.miss(node)) again.push(node);
       if (performance.now() >= untilMs) break;
     }

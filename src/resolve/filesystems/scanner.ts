@@ -40,10 +40,15 @@ export class TreeScanner {
     const span = spanOf(fs);
     this.fs = fs;
     this.found = found;
-    while (fs.unscanned.length > 0) {
-      this.scanDirectory(mountFd, fs.unscanned.pop()!, span, untilMs);
-      if (performance.now() >= untilMs) break;
-    }
+    do {
+      for (let node = fs.unscanned.pop(); node !== undefined; node = fs.unscanned.pop()) {
+        fs.unread.delete(node);
+        this.scanDirectory(mountFd, node, span, untilMs);
+        if (performance.now() >= untilMs) break;
+      }
+      // Learned while the scan was on its way to them, and moved elsewhere before it came by.
+      if (fs.unscanned.length === 0) fs.unscanned.push(...fs.unread);
+    } while (fs.unscanned.length > 0 && performance.now() < untilMs);
     if (fs.unscanned.length > 0) return false;
     fs.settling = true;
     return true;
@@ -151,7 +156,7 @@ export function endVerification(fs: Filesystem, found: Occurrences, tell: () => 
   fs.wasWhole = false;
   const gone: number[] = [];
   tree.forEach((node) => {
-    if (!verified.has(node) && !fs.fresh.has(node) && !fs.anchors.has(node) && !fs.expectations.has(node)) {
+    if (!verified.has(node) && !fs.anchors.has(node) && !fs.expectations.has(node)) {
       gone.push(node);
     }
   });

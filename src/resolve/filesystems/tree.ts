@@ -302,6 +302,11 @@ function grown(size: number): number {
   return size < 1 << 20 ? size * 2 : size + (size >> 1);
 }
 
+/** Of the handle record {u32 bytes, s32 type, data} at `at`. */
+export function handleHash(bytes: Uint8Array, at: number): number {
+  return hash(bytes, at + 8, bytes[at]!);
+}
+
 /** FNV-1a (32 bit) over the handle's data, finished so that the low bits depend on all of it. */
 function hash(bytes: Uint8Array, at: number, length: number): number {
   let h = 0x811c9dc5;
