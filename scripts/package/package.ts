@@ -3,18 +3,10 @@
 //
 //   bun scripts/package/package.ts [--native] [--out DIR]     --native: this machine's processor only
 import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
-import { main, Obstacle, projectDir } from "../setup/step.mjs";
+import { main, projectDir } from "../setup/step.mjs";
 import { ARCHITECTURES, type Architecture } from "./architecture.ts";
 import { makeDeb } from "./deb.ts";
 import { checkBinary } from "./elf.ts";
@@ -32,39 +24,40 @@ await main(() => {
   const work = mkdtempSync(resolve("build/.packaging-"));
   try {
     const chosen = ARCHITECTURES.filter((one) => !native || one.node === process.arch);
-    for (const architecture of chosen) packageFor(architecture, work, outDir);
-    writeChecksums(outDir);
+    writeChecksums(
+      outDir,
+      chosen.flatMap((architecture) => packageFor(architecture, work, outDir)),
+    );
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 });
 
-function packageFor(architecture: Architecture, work: string, outDir: string): void {
+function packageFor(architecture: Architecture, work: string, outDir: string): string[] {
   const { version } = manifest;
   const { node, name, debian } = architecture;
   const binary = node === process.arch ? resolve("fsmon") : buildForeign(architecture);
   const helper =
     node === process.arch ? resolve("build/fanhelp.so") : resolve(`build/${node}/build/fanhelp.so`);
   const glibc = checkBinary(binary, helper, architecture);
-  copyFileSync(binary, join(outDir, `fsmon-${version}-linux-${name}`));
+  const title = `fsmon-${version}-linux-${name}`;
+  copyFileSync(binary, join(outDir, title));
 
   const debTree = join(work, `deb-${node}`);
   installTree(binary, debTree, "usr", true);
-  makeDeb(debTree, { version, debian, glibc }, join(outDir, `fsmon_${version}_${debian}.deb`));
+  const deb = `fsmon_${version}_${debian}.deb`;
+  makeDeb(debTree, { version, debian, glibc }, join(outDir, deb));
 
-  const title = `fsmon-${version}-linux-${name}`;
   const tarRoot = join(work, `tar-${node}`);
   installTree(binary, join(tarRoot, title), "", false);
   writeFileSync(join(outDir, `${title}.tar.gz`), packTar(tarRoot, [title]));
   console.error(`Packaged fsmon ${version} for ${name}: glibc ${glibc} or newer`);
+  return [title, `${title}.tar.gz`, deb];
 }
 
-function writeChecksums(outDir: string): void {
-  const names = readdirSync(outDir)
-    .filter((name) => name.startsWith("fsmon"))
-    .sort();
-  if (names.length === 0) throw new Obstacle(`Nothing was packaged for ${process.arch}`);
-  const lines = names.map((name) => {
+/** Of what was made now: older packages may lie beside it. */
+function writeChecksums(outDir: string, names: readonly string[]): void {
+  const lines = names.toSorted().map((name) => {
     const hash = createHash("sha256")
       .update(readFileSync(join(outDir, name)))
       .digest("hex");

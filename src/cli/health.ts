@@ -38,13 +38,10 @@ export async function findDaemon({ config, owner }: Context): Promise<DaemonStat
   }
   try {
     const running = runningDaemon(config.logDir, owner);
-    if (running !== null)
-      return {
-        kind: "uncontrolled",
-        running,
-        // What the daemon itself saw there says more than that nobody answers.
-        reason: running.uncontrollable ?? reason ?? `nobody answers at "${config.socketPath}"`,
-      };
+    if (running !== null) {
+      const why = running.uncontrollable ?? reason ?? `nobody answers at "${config.socketPath}"`;
+      return { kind: "uncontrolled", running, reason: why };
+    }
   } catch {
     // A lock that can't be looked at, or a daemon that is just starting or ending: what the socket said is what is known.
   }

@@ -1,6 +1,7 @@
 // `fsmon managed`: one line a path with every filter, and whether it is being watched now. The daemon knows both; without
 // one the store alone is shown.
 
+import { isatty } from "node:tty";
 import { askDaemon } from "../control/client.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import type { ManagedPath, PathStatus } from "../event.ts";
@@ -32,7 +33,9 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 
   const { rows, exitCode } = collect(status, context);
   if (args.has("paths")) {
-    writeOut(rows.map(({ entry }) => `${entry.path}\n`).join(""));
+    // Exact for programs; a terminal obeys what a name may hold.
+    const shown = isatty(1) ? escapeForTerminal : (path: string) => path;
+    writeOut(rows.map(({ entry }) => `${shown(entry.path)}\n`).join(""));
   } else if (args.has("json")) {
     writeOut(rows.map((row) => `${stringifySafely(jsonRow(row))}\n`).join(""));
   } else {

@@ -88,7 +88,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
     args: [],
     options: [
       { name: "json", summary: "one JSON object a path, for programs" },
-      { name: "paths", summary: "the paths alone, one a line, exactly as they are" },
+      { name: "paths", summary: "the paths alone, one a line, for programs exactly as they are" },
       CONFIG,
       SOCKET,
     ],

@@ -92,12 +92,14 @@ const QUEUE_EVENTS = 16_384;
 /**
  * The marks that the daemon would set, on a group of one's own.
  *
- * @returns null where none are taken
+ * @returns null where none are taken, or the daemon would mark something else
  */
 export function openMarked(directory: number): FanotifyGroup | null {
   const group = FanotifyGroup.open(QUEUE_EVENTS);
-  for (const kind of ["filesystem", "inode"] as const)
-    if (group.mark(kind, directory, MASKS[kind]) === 0) return group;
+  const whole = -group.mark("filesystem", directory, MASKS.filesystem);
+  if (whole === 0) return group;
+  // A subvolume takes single marks as well, but the daemon marks its top level: what they deliver would be the wrong answer.
+  if (whole !== errnoOf("EXDEV") && group.mark("inode", directory, MASKS.inode) === 0) return group;
   group.close();
   return null;
 }

@@ -19,7 +19,22 @@ const QUEUE_COMFORT_EVENTS = 100_000;
 const NEAR = 0.1;
 
 export function limitFindings(config: Config, owner: Owner, daemon: DaemonState): Finding[] {
-  return [...queueFindings(daemon), ...inotifyFindings(), ...diskFindings(config, owner, daemon)];
+  return [
+    ...queueFindings(daemon),
+    ...groupFindings(
+      "fanotify",
+      "anon_inode:[fanotify]",
+      "fs.fanotify.max_user_groups",
+      "the daemon takes one for nearly all filesystems",
+    ),
+    ...groupFindings(
+      "inotify",
+      "anon_inode:inotify",
+      "fs.inotify.max_user_instances",
+      "fsmon watch takes one",
+    ),
+    ...diskFindings(config, owner, daemon),
+  ];
 }
 
 function queueFindings(daemon: DaemonState): Finding[] {
@@ -59,41 +74,32 @@ function memoryRemedy(): string {
   return `give it MemoryMax=${formatSize(MEMORY_COMFORT_BYTES).replace("B", "")} or more: a quarter of it bounds the kernel's queue`;
 }
 
-/** The client follows logs by inotify; the daemon needs none. */
-function inotifyFindings(): Finding[] {
-  const findings = new Findings("inotify");
-  const limit = numberIn("/proc/sys/fs/inotify/max_user_instances");
-  const used = inotifyInstances();
-  if (limit === null || used === null) return [];
-  const text = `${formatCount(used)} of ${formatCount(limit)} inotify instances of this user are in use (fsmon watch takes one)`;
-  if (used >= limit * (1 - NEAR)) findings.limit(text, "raise sysctl fs.inotify.max_user_instances");
+/** Notification groups are bounded for each user: the daemon takes a few of fanotify's, fsmon watch one of inotify's. */
+function groupFindings(kind: "fanotify" | "inotify", link: string, sysctl: string, takes: string): Finding[] {
+  const findings = new Findings(kind);
+  const limit = numberIn(`/proc/sys/${sysctl.replaceAll(".", "/")}`);
+  if (limit === null) return [];
+  const used = groupsInUse(link);
+  const text = `${formatCount(used)} of ${formatCount(limit)} ${kind} groups of this user are in use (${takes})`;
+  if (used >= limit * (1 - NEAR)) findings.limit(text, `raise sysctl ${sysctl}`);
   else findings.fine(text);
   return findings.list;
 }
 
-function inotifyInstances(): number | null {
+function groupsInUse(link: string): number {
   const uid = process.geteuid?.() ?? 0;
   let count = 0;
-  try {
-    for (const pid of readdirSync("/proc")) {
-      if (!/^\d+$/.test(pid)) continue;
-      count += instancesOf(pid, uid);
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      if (statSync(`/proc/${pid}`).uid !== uid) continue;
+      const fds = readdirSync(`/proc/${pid}/fd`);
+      count += fds.filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`) === link).length;
+    } catch {
+      // Gone, or not ours to look at.
     }
-  } catch {
-    return null;
   }
   return count;
-}
-
-function instancesOf(pid: string, uid: number): number {
-  try {
-    if (statSync(`/proc/${pid}`).uid !== uid) return 0;
-    const fds = readdirSync(`/proc/${pid}/fd`);
-    return fds.filter((fd) => linkOf(`/proc/${pid}/fd/${fd}`) === "anon_inode:inotify").length;
-  } catch {
-    // Gone, or not ours to look at.
-    return 0;
-  }
 }
 
 function linkOf(path: string): string {

@@ -91,7 +91,9 @@ export function processFindings(): Finding[] {
     for (const note of streams.notes) findings.limit(note, remedyForStream(note));
   } else {
     const value = perf === null ? "this kernel has no perf events" : `kernel.perf_event_paranoid is ${perf}`;
-    findings.unseen(`How processes can be known is for root to see (${value}; it doesn't bind root)`);
+    findings.unseen(
+      `How processes can be known needs CAP_SYS_ADMIN to see (${value}; it doesn't bind the daemon)`,
+    );
   }
   const pidNamespace = namespaceOf("pid");
   if (pidNamespace !== null && pidNamespace !== FIRST_PID_NAMESPACE) {

@@ -1,6 +1,7 @@
 // A health report as JSON for programs: exact numbers, times in UTC, null for what isn't known.
 import type { LogForecast } from "../clean/forecast.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
+import { formatFilters } from "../filter/flags.ts";
 import { stringifySafely } from "../log/state.ts";
 import { formatTime } from "../log/time.ts";
 import type { DaemonState, HealthReport, PathHealth } from "./report.ts";
@@ -90,6 +91,7 @@ function countersJson(status: DaemonStatus) {
 function pathJson({ status, log }: PathHealth) {
   return {
     path: status.path,
+    filters: formatFilters(status),
     recursive: status.recursive,
     state: status.state,
     reason: status.reason,

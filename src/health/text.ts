@@ -2,6 +2,7 @@
 import type { LogForecast } from "../clean/forecast.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import type { GapReason } from "../event.ts";
+import { formatFilters } from "../filter/flags.ts";
 import type { Colours } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { formatCount, formatNumberOf, formatSize } from "../show/size.ts";
@@ -106,6 +107,7 @@ function pathLines({ status, log }: PathHealth, report: HealthReport, colours: C
   const lines = [
     colours.bold(escapeForTerminal(status.path)),
     `  ${paint(status.state)}${how}${reason}`,
+    `  ${escapeForTerminal(formatFilters(status))}`,
     `  ${formatCount(status.eventsLogged)} lines logged, ${formatCount(status.eventsFiltered)} events filtered`,
   ];
   if (log !== null) lines.push(`  ${logText(log, report)}`);

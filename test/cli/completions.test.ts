@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { type Home, MAIN, temporaryHome } from "./fsmon.ts";
+
+/** A name that would run a program if a completion let it out of its quotes. */
+const HOSTILE = `/tmp/x'"$(touch ran)\\`;
 
 /** A person at a real terminal: types, presses Tab, and what then stands on the line is what Enter runs. */
 const TYPIST = `
@@ -62,7 +65,7 @@ async function homeWithPaths(): Promise<Home> {
   mkdirSync(dirname(home.configFile), { recursive: true });
   // No other daemon of this machine is to be asked.
   writeFileSync(home.configFile, `[socket]\npath = "${home.socketPath}"\n`);
-  for (const path of ["/srv/data one", "/var/a:b", "/opt/it's"]) await home.run("add", path);
+  for (const path of ["/srv/data one", "/var/a:b", "/opt/it's", HOSTILE]) await home.run("add", path);
   return home;
 }
 
@@ -78,6 +81,9 @@ describe("bash", () => {
       ["fsmon remove '/srv/", "remove|/srv/data one"],
       ["fsmon remove /opt/", "remove|/opt/it's"],
       ["fsmon remove /var/a:", "remove|/var/a:b"],
+      ["fsmon remove /tmp/x", `remove|${HOSTILE}`],
+      ["fsmon remove '/tmp/x", `remove|${HOSTILE}`],
+      ['fsmon remove "/tmp/x', `remove|${HOSTILE}`],
       ["fsmon query --since 1h -p /var/", "query|--since|1h|-p|/var/a:b"],
       ["fsmon query --path=/srv/", "query|--path=/srv/data one"],
       ["fsmon add some", "add|some folder/"],
@@ -87,6 +93,7 @@ describe("bash", () => {
     ];
     const got = complete(home, "bash", ...typed.map(([line]) => line));
     expect(got).toEqual(typed.map(([, words]) => words));
+    expect(existsSync(join(home.dir, "ran"))).toBe(false);
   });
 });
 

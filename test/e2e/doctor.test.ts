@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Finding } from "../../src/doctor/finding.ts";
@@ -69,6 +70,29 @@ describe.skipIf(captureObstacle !== null)(`fsmon doctor (needs root and mounts: 
       expect(missing).toContain("DELETE_SELF");
     } finally {
       run(["umount", at("merged")]);
+    }
+  });
+
+  test("judges a btrfs subvolume by what the daemon does with it, not by single marks", async () => {
+    const btrfs = TestFilesystem.mount("btrfs");
+    const mounted = join(fs.path, "sub");
+    try {
+      run(["btrfs", "subvolume", "create", join(btrfs.path, "s")]);
+      mkdirSync(mounted);
+      const device = run(["findmnt", "-no", "SOURCE", btrfs.path]).trim();
+      run(["mount", "-o", "subvol=s", device, mounted]);
+      await daemon.start();
+      await daemon.add(mounted, "-r");
+      const done = await daemon.fsmon("doctor", mounted, "--json");
+      expect(done.code).toBe(0);
+      const list = findings(done);
+      expect(about(list, "filesystem")[0]).toMatch(/^fine: btrfs at .* is a subvolume/);
+      expect(about(list, "canary")).toHaveLength(1);
+      expect(about(list, "canary")[0]).toStartWith("fine: A canary's line");
+    } finally {
+      await daemon.stop();
+      spawnSync("umount", [mounted]);
+      btrfs.unmount();
     }
   });
 

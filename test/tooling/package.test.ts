@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,6 +60,25 @@ describe("packages", () => {
     ).toEqual(["debian-binary", "control.tar.gz", "data.tar.gz"]);
     expect(ar([["odd", Buffer.from("x")]]).length % 2).toBe(0);
   });
+});
+
+test("a tarball is laid out for /usr/local, and its unit starts the binary there", () => {
+  installTree(small, join(dir, "local/fsmon-1"), "", false);
+  const archive = join(dir, "local.tar.gz");
+  writeFileSync(archive, packTar(join(dir, "local"), ["fsmon-1"]));
+  const target = join(dir, "usr-local");
+  mkdirSync(target);
+  spawnSync("tar", ["-xzf", archive, "-C", target, "--strip-components=1"]);
+  expect(statSync(join(target, "bin/fsmon")).mode & 0o7777).toBe(0o755);
+  expect(readFileSync(join(target, "share/man/man1/fsmon.1"), "utf8")).toStartWith(".TH");
+  for (const path of [
+    "share/bash-completion/completions/fsmon",
+    "share/zsh/site-functions/_fsmon",
+    "share/doc/fsmon/README.md",
+  ])
+    expect(existsSync(join(target, path))).toBe(true);
+  const unit = readFileSync(join(target, "lib/systemd/system/fsmon@.service"), "utf8");
+  expect(unit).toContain("ExecStart=/usr/local/bin/fsmon daemon");
 });
 
 describe.skipIf(Bun.which("dpkg-deb") === null)("a .deb (needs dpkg-deb)", () => {

@@ -103,9 +103,12 @@ _fsmon() {
     file) compopt -o default ;;
     directory) compopt -o dirnames ;;
     managed)
-      [[ $wanted == [\\"\\']* ]] && quoted=1 wanted=\${wanted:1}
+      [[ $wanted == [\\"\\']* ]] && quoted=\${wanted:0:1} wanted=\${wanted:1}
       while read -r word; do
-        if [[ -n $quoted ]]; then [[ $word == "$wanted"* ]] && COMPREPLY+=("$word")
+        # Within quotes a name must not end them: it could bring commands along.
+        if [[ $quoted == \\' ]]; then [[ $word == "$wanted"* ]] && COMPREPLY+=("\${word//\\'/\\'\\\\\\'\\'}")
+        elif [[ -n $quoted ]]; then
+          [[ $word == "$wanted"* ]] && COMPREPLY+=("$(sed 's/[\\\\"$\`]/\\\\&/g' <<<"$word")")
         else
           printf -v piece %q "$word"
           [[ $word == "$wanted"* || $piece == "$wanted"* ]] && COMPREPLY+=("$piece")
