@@ -173,7 +173,7 @@ function load() {
   } catch (error) {
     throw new Failure(
       `Cannot load fsmon's helper: ${error instanceof Error ? error.message : String(error)}`,
-      "the runtime needs executable memory (no MemoryDenyWriteExecute) and BUN_JSC_useJIT must not be 0",
+      "the runtime needs executable memory (no MemoryDenyWriteExecute) and memory files that may be executed",
     );
   } finally {
     closeSync(fd);
