@@ -30,10 +30,11 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
     ...["daemon/queue-bound", "daemon/anew"],
   ],
   who: ["kernel", "filter", "log", "managed", "query", "show"],
+  stats: ["log", "query", "show"],
   watch: ["kernel", "filter", "log", "managed", "query", "show"],
   cli: [
     ...["kernel", "filter", "show", "log", "config", "managed", "control"],
-    ...["query", "clean", "who", "watch", "health", "doctor", "daemon"],
+    ...["query", "clean", "who", "watch", "stats", "health", "doctor", "daemon"],
   ],
   pipeline: ["kernel", "decode", "resolve", "process", "filter", "log", "managed"],
   daemon: [

@@ -7,6 +7,9 @@ import { type ByteSink, type QueryRequest, runQuery } from "../query/query.ts";
 import { coloursFor } from "../show/colour.ts";
 import { LineCutter } from "../show/lines.ts";
 import { EventRows } from "../show/rows.ts";
+import { statsJson } from "../stats/json.ts";
+import { StatsSink } from "../stats/stats.ts";
+import { statsText } from "../stats/text.ts";
 import { loadContext } from "./context.ts";
 import { logDirInUse } from "./log-dir.ts";
 import { moveOut, StdoutClosed, writeOut } from "./output.ts";
@@ -36,6 +39,13 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   try {
     const onProgress = (readBytes: number, totalBytes: number | null) => progress.show(readBytes, totalBytes);
     const stdout = stdoutBeside(progress);
+    if (args.has("stats")) {
+      const stats = new StatsSink();
+      const { exitCode } = await runQuery(request, stats, note, onProgress);
+      progress.clear();
+      await tellStats(stats, args);
+      return exitCode;
+    }
     if (format === "jsonl") return (await runQuery(request, stdout, note, onProgress)).exitCode;
     const text = await textOf(stdout, args.has("no-color"));
     const { exitCode } = await runQuery(request, text, note, onProgress);
@@ -46,9 +56,23 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   }
 }
 
+async function tellStats(stats: StatsSink, args: ParsedArguments): Promise<void> {
+  const summary = stats.summary();
+  if (args.has("json")) writeOut(`${statsJson(summary)}\n`);
+  else writeOut(statsText(summary, await coloursFor(1, args.has("no-color")), stdoutColumns()));
+}
+
 const FORMATS = ["jsonl", "text"] as const;
 
 function formatOption(args: ParsedArguments): (typeof FORMATS)[number] {
+  const hasFormat = args.last("format") !== undefined;
+  if (args.has("stats") && hasFormat)
+    throw new UsageFailure(
+      "Cannot use --format together with --stats",
+      "--stats --json is the form for programs",
+    );
+  if (args.has("json") && !args.has("stats") && hasFormat && args.last("format") !== "jsonl")
+    throw new UsageFailure("Cannot use --json together with --format text", "give one of them");
   const typed = args.last("format") ?? "jsonl";
   const format = FORMATS.find((one) => one === typed.toLowerCase());
   if (format !== undefined) return format;

@@ -44,12 +44,15 @@ export const QUERY: CommandDefinition = {
       default: "jsonl",
       accepted: "jsonl, text",
     },
+    { name: "stats", summary: "who, what, where and when in numbers instead of the events" },
+    { name: "json", summary: "with --stats: one JSON object, exact, for programs" },
     CONFIG,
     LOG_DIR,
   ],
   examples: [
     { line: "fsmon query --since 1h", meaning: "the last hour" },
     { line: "fsmon query --since 1h --format text", meaning: "the same to read rather than to process" },
+    { line: "fsmon query --since 7d --stats", meaning: "a week at a glance" },
     {
       line: `fsmon query -p /var/www --since 1d | jq 'select(.event_type == "DELETE")'`,
       meaning: "who deleted what",

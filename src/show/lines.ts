@@ -1,19 +1,19 @@
-// Cuts a stream of bytes into lines and parses them: blocks go in, in order and cut anywhere; each whole line that is a JSON
-// object with a time is handed on. What is none has been counted by whoever read the bytes.
+// Cuts a stream of bytes into lines, and parses them: blocks go in, in order and cut anywhere; whole lines come out. What is no event
+// has been counted by whoever read the bytes, and is passed over here.
 
 import { parseTime } from "../log/time.ts";
 import type { LineKeys } from "./event.ts";
 
 const NEWLINE = 10;
 
-/** @param text the line as it stands there, without its newline */
-export type TakeLine = (keys: LineKeys, timeMs: number, text: string) => void;
+/** A line in [start, end) of bytes that are only valid during the call; its newline is left out. */
+export type TakeBytes = (bytes: Buffer, start: number, end: number) => void;
 
-export class LineCutter {
-  readonly #take: TakeLine;
+export class LineSplitter {
+  readonly #take: TakeBytes;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(take: TakeLine) {
+  constructor(take: TakeBytes) {
     this.#take = take;
   }
 
@@ -27,11 +27,12 @@ export class LineCutter {
         this.#rest = Buffer.concat([this.#rest, block]);
         return;
       }
-      this.#line(Buffer.concat([this.#rest, block.subarray(0, end)]).toString("utf8"));
+      const line = Buffer.concat([this.#rest, block.subarray(0, end)]);
+      this.#take(line, 0, line.length);
       start = end + 1;
     }
     for (let end = block.indexOf(NEWLINE, start); end >= 0; end = block.indexOf(NEWLINE, start)) {
-      this.#line(block.toString("utf8", start, end));
+      if (end > start) this.#take(block, start, end);
       start = end + 1;
     }
     this.#rest = Buffer.from(block.subarray(start));
@@ -39,16 +40,24 @@ export class LineCutter {
 
   /** A last line without a newline. */
   end(): void {
-    if (this.#rest.length > 0) this.#line(this.#rest.toString("utf8"));
+    if (this.#rest.length > 0) this.#take(this.#rest, 0, this.#rest.length);
     this.#rest = Buffer.alloc(0);
   }
+}
 
-  #line(text: string): void {
-    if (text === "") return;
-    const keys = parseLine(text);
-    if (keys === null) return;
-    const timeMs = typeof keys.time === "string" ? parseTime(keys.time) : Number.NaN;
-    if (!Number.isNaN(timeMs)) this.#take(keys, timeMs, text);
+/** @param text the line as it stands there, without its newline */
+export type TakeLine = (keys: LineKeys, timeMs: number, text: string) => void;
+
+/** The same with each line parsed. */
+export class LineCutter extends LineSplitter {
+  constructor(take: TakeLine) {
+    super((bytes, start, end) => {
+      const text = bytes.toString("utf8", start, end);
+      const keys = parseLine(text);
+      if (keys === null) return;
+      const timeMs = typeof keys.time === "string" ? parseTime(keys.time) : Number.NaN;
+      if (!Number.isNaN(timeMs)) take(keys, timeMs, text);
+    });
   }
 }
 
