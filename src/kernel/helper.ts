@@ -41,6 +41,18 @@ const SYMBOLS = {
     args: ["ptr" /* paths */, "u32" /* size */, "u32" /* count */, "ptr" /* out */],
     returns: "i32",
   },
+  fh_probe_sizes: {
+    args: [
+      "u32" /* index */,
+      "i32" /* force_sync */,
+      "ptr" /* paths */,
+      "u32" /* size */,
+      "u32" /* count */,
+      "ptr" /* out */,
+      "i32" /* timeout_ms */,
+    ],
+    returns: "i32",
+  },
   fh_fan_init: { args: ["u32" /* flags */, "u32" /* event_flags */], returns: "i32" },
   fh_fan_mark: {
     args: [

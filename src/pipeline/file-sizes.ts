@@ -10,6 +10,8 @@ export type WithMount = <T>(fs: Filesystem, work: (mountFd: number) => T, otherw
 
 export class FileSizes {
   private readonly batch = new SizeBatch();
+  /** Of filesystems whose server may hang. */
+  private readonly guarded = new Map<Filesystem, SizeBatch>();
   private readonly asked: Occurrence[] = [];
   /** Sizes found by handle, by the index that the batch gave. */
   private readonly byHandle = new Map<number, number>();
@@ -18,6 +20,7 @@ export class FileSizes {
 
   clear(): void {
     this.batch.clear();
+    if (this.guarded.size > 0) this.guarded.clear();
     this.asked.length = 0;
     this.byHandle.clear();
   }
@@ -27,7 +30,7 @@ export class FileSizes {
     if (one.sizeIndex >= 0) return;
     const now = one.renamedTo ?? one;
     if (now.sizeIndex < 0) {
-      now.sizeIndex = this.batch.add(now.places[0]!.path, now.bytes, now.nameAt, now.nameBytes);
+      now.sizeIndex = this.batchOf(now).add(now.places[0]!.path, now.bytes, now.nameAt, now.nameBytes);
       this.asked.push(now);
     }
     one.sizeIndex = now.sizeIndex;
@@ -36,9 +39,11 @@ export class FileSizes {
   /** Asks the kernel for everything that was asked for. */
   run(): void {
     this.batch.run();
+    for (const batch of this.guarded.values()) batch.run();
     const missing = new Map<Filesystem, Occurrence[]>();
     for (const one of this.asked) {
       // A name that a rename gave may be another file's by now.
+      if (one.filesystem?.probe != null) continue;
       const doubtful = one.moved || this.batch.sizeAt(one.sizeIndex) < 0;
       if (!doubtful || one.objectAt < 0 || one.filesystem === null) continue;
       const here = missing.get(one.filesystem);
@@ -52,12 +57,24 @@ export class FileSizes {
   /** Bytes; -1 for what wasn't asked for, is gone, or can't be asked. */
   of(one: Occurrence): number {
     if (one.sizeIndex < 0) return -1;
-    return this.byHandle.get(one.sizeIndex) ?? this.batch.sizeAt(one.sizeIndex);
+    const batch = this.batchOf(one);
+    if (batch !== this.batch) return batch.sizeAt(one.sizeIndex);
+    return this.byHandle.get(one.sizeIndex) ?? batch.sizeAt(one.sizeIndex);
   }
 
   /** Whether the name stood for something when it was asked for; a size may have been found by the handle, under another name. */
   isThere(one: Occurrence): boolean {
-    return one.sizeIndex >= 0 && one.renamedTo === null && this.batch.sizeAt(one.sizeIndex) >= 0;
+    return one.sizeIndex >= 0 && one.renamedTo === null && this.batchOf(one).sizeAt(one.sizeIndex) >= 0;
+  }
+
+  private batchOf({ filesystem }: Occurrence): SizeBatch {
+    if (filesystem === null || filesystem.probe === null) return this.batch;
+    let batch = this.guarded.get(filesystem);
+    if (batch === undefined) {
+      batch = new SizeBatch(filesystem.probe);
+      this.guarded.set(filesystem, batch);
+    }
+    return batch;
   }
 
   private askHandles(mountFd: number, occurrences: readonly Occurrence[]): null {

@@ -108,6 +108,7 @@ export class Pipeline {
    */
   tick(): void {
     this.awake.beat(Date.now());
+    if (!this.stopped && this.watching.answersAgain(() => this.now())) this.schedule(0);
     if (this.stopped || this.cancelTurn !== null || this.carry.waits || this.ahead.pendingEvents() > 0)
       return;
     if (this.watching.mounts.hasChanged()) return;

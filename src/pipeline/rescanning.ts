@@ -59,6 +59,8 @@ export class Rescanning {
     for (const watched of paths) {
       const rescan = new Rescan(reason, fromMs, toMs);
       for (const { fs } of this.beginningsOf(watched)) join(fs, watched, rescan);
+      // Nothing of it can be asked now; its events come, and it is read when its server answers.
+      if (this.isSilent(watched)) continue;
       const before = this.rootOf(watched);
       const stays = before !== null && isStillThere(watched.path, before);
       if (before !== null && !stays) this.tellTreeVanished(watched, before, rescan);
@@ -66,22 +68,25 @@ export class Rescanning {
       reattach(watched);
       for (const { fs } of this.beginningsOf(watched)) join(fs, watched, rescan);
       const there = this.tellItself(watched, rescan, stays ? "here" : "unknown, and all others were known");
-      if (wasFile && !there) tellItself(watched, FAN_DELETE, rescan, false, this.found);
+      if (wasFile && !there) tellItself(null, watched, FAN_DELETE, rescan, false, this.found);
       if (this.found.count > 0) this.tell();
     }
     for (const fs of this.filesystems.all()) beginVerification(fs, whole.has(fs));
   }
 
-  /** Reads what a managed path begins at now and didn't before. */
-  beginNew(watched: WatchedPath, before: ReadonlySet<string>, loss: Loss): void {
+  /** Reads what a managed path begins at now and didn't before. Returns whether there was something. */
+  beginNew(watched: WatchedPath, before: ReadonlySet<string>, loss: Loss): boolean {
     const rescan = new Rescan(loss.reason, loss.fromMs, loss.toMs);
+    let isNew = false;
     // A single file begins nowhere: its directory isn't read.
     if (watched.unmountedSinceMs !== null && this.rootOf(watched) === null)
       this.tellItself(watched, rescan, "unknown");
     for (const beginning of this.beginningsOf(watched)) {
       if (before.has(keyOf(beginning))) continue;
       this.readAgain(beginning.fs, beginning.node, watched, rescan);
+      isNew = true;
     }
+    return isNew;
   }
 
   /** For beginNew(). */
@@ -91,7 +96,9 @@ export class Rescanning {
 
   /** True while something is to be finished. */
   get isUnderWay(): boolean {
-    for (const fs of this.filesystems.all()) if (fs.verified !== null || fs.rescans.size > 0) return true;
+    for (const fs of this.filesystems.all()) {
+      if (fs.unscanned.length === 0 && (fs.verified !== null || fs.rescans.size > 0)) return true;
+    }
     return false;
   }
 
@@ -136,6 +143,10 @@ export class Rescanning {
     fs.unscanned.push(node);
   }
 
+  private isSilent({ path }: WatchedPath): boolean {
+    return this.filesystems.servers.silentOn(this.filesystems.mounts, path) !== null;
+  }
+
   private beginningsOf(watched: WatchedPath): Beginning[] {
     const all: Beginning[] = [];
     for (const fs of this.filesystems.all()) {
@@ -156,7 +167,8 @@ export class Rescanning {
     rescan: Rescan,
     known: "here" | "unknown" | "unknown, and all others were known",
   ): boolean {
-    const times: ObjectTimes | null = watched.state === "impossible" ? null : timesOf(watched.path);
+    const times: ObjectTimes | null =
+      watched.state === "impossible" || this.isSilent(watched) ? null : timesOf(watched.path);
     if (times === null) return false;
     const isNew = known === "unknown, and all others were known";
     let mask = 0;
@@ -164,7 +176,7 @@ export class Rescanning {
     else if (watched.path !== "/") mask = directoryTypes(times, rescan, known);
     // Another directory than before stands there, however old it is.
     if (isNew && times.directory && mask === 0) mask = FAN_CREATE;
-    tellItself(watched, mask, rescan, times.directory, this.found);
+    tellItself(this.rootOf(watched)?.fs ?? null, watched, mask, rescan, times.directory, this.found);
     return true;
   }
 
@@ -180,7 +192,7 @@ export class Rescanning {
       else tellVanished(fs, node, this.found, watched);
       if (this.found.count >= 1024) this.tell();
     }
-    tellItself(watched, FAN_DELETE, rescan, true, this.found);
+    tellItself(fs, watched, FAN_DELETE, rescan, true, this.found);
   }
 }
 

@@ -111,6 +111,8 @@ export class Watching implements StructureListener {
   }
 
   private scan(fs: Filesystem, untilMs: number): boolean {
+    // Later, when its server answers: answersAgain().
+    if (!this.filesystems.answers(fs)) return true;
     const { found } = this.rescanning;
     if (fs.inodeMarks !== null) return this.inodeScanner.scanSlice(fs, untilMs, found);
     const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs, found);
@@ -135,12 +137,38 @@ export class Watching implements StructureListener {
   /** Looks at the disk for paths whose way there was moved into place by the last batch. */
   attachMoved(): void {
     if (this.toAttach.size === 0) return;
+    const { servers, mounts } = this.filesystems;
     for (const watched of this.toAttach) {
+      // It keeps what it has, and is looked at when the server answers.
+      if (watched.state !== "impossible" && servers.silentOn(mounts, watched.path) !== null) continue;
       this.detach(watched);
       this.attach(watched);
     }
     this.toAttach.clear();
     this.filesystems.updateMarks();
+  }
+
+  /**
+   * Servers that were silent answer again: what belongs to them is attached and read.
+   *
+   * @returns whether there is something to do now
+   */
+  answersAgain(nowMs: () => number): boolean {
+    const sinceMs = this.filesystems.servers.answering(this.filesystems.mounts);
+    if (sinceMs === null) return false;
+    const { rescanning } = this;
+    const known = new Map([...this.paths.values()].map((one) => [one, rescanning.beginningKeys(one)]));
+    for (const watched of known.keys()) this.toAttach.add(watched);
+    this.attachMoved();
+    this.filesystems.coverLater();
+    this.filesystems.release();
+    const toMs = nowMs();
+    const loss = { reason: "internal", fromMs: sinceMs, toMs } as const;
+    for (const [watched, before] of known) {
+      // Of the others the marks stayed, and what happened is in the queue.
+      if (rescanning.beginNew(watched, before, loss)) watched.log.gap({ ...loss, lost: null }, toMs);
+    }
+    return true;
   }
 
   /**

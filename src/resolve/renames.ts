@@ -89,7 +89,8 @@ export class RenameResolver {
     const path = this.learner.pathNow(fs, batch.bytes.subarray(at, at + batch.get(i, fan.DIR_BYTES)));
     const nameAt = batch.get(i, fan.NAME_AT);
     const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, fan.NAME_BYTES));
-    return path !== null && typeof handleOf(joinPath(path, name)) !== "number";
+    if (path === null || !fs.answers) return false;
+    return typeof handleOf(joinPath(path, name)) !== "number";
   }
 
   /** @param quiet true for our own renames: the tree follows them, nothing is reported */

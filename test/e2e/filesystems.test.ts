@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RawClient } from "../control/fake-daemon.ts";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run } from "../support/filesystem.ts";
 import { hasProgram, Mounts } from "../support/mounts.ts";
@@ -278,6 +279,101 @@ describe.each([
     await until("the loss is logged", () => daemon.lines(file).some((line) => line.reason === "unmounted"));
     expect(((await managed(file)).reason as string) ?? "").toContain("unmounted");
   });
+});
+
+describe.skipIf(!canFuse)("a FUSE server that hangs (needs root, mounts and bindfs)", () => {
+  beforeEach(prepare);
+  afterEach(clean);
+
+  /** The server of a mount, by its command line. */
+  const serverOf = (path: string): number =>
+    Number(run(["pgrep", "-f", `^bindfs .*${path}$`]).split("\n")[0]);
+
+  test("holds up nobody but itself, and is followed again when it answers", async () => {
+    const { path: hung } = mounts.fuse("hung");
+    shell("mkdir -p old/deep; echo 1 > old/f", hung);
+    const root = mounts.tmpfs(join(mounts.home, "w"));
+    await daemon.add(hung, "-r", "-t", "create,modify,close_write,delete");
+    await daemon.add(root, "-r", "-t", "create,close_write");
+    await scanned(hung);
+    const server = serverOf(hung);
+    try {
+      for (let i = 0; i < 20; i++) writeFileSync(join(hung, `before-${i}`), "123");
+      // The sizes of these are asked for while the server stands still, and so is whatever a change of the mounts makes fsmon look at.
+      process.kill(server, "SIGSTOP");
+      const inner = mounts.tmpfs(join(root, "inner"));
+      const files = Array.from({ length: 20 }, (_, i) => `CREATE ${i}`);
+      const sinceMs = performance.now();
+      for (let i = 0; i < 20; i++) writeFileSync(join(root, String(i)), "x");
+      await until("the others are recorded", () => files.every((line) => words(root).includes(line)), 5000);
+      expect(performance.now() - sinceMs).toBeLessThan(3000);
+      mounts.umount(inner);
+      await until("the unmounting too", () => daemon.lines(root).some((line) => line.reason === "unmounted"));
+      expect((await daemon.fsmon("managed")).code).toBe(0);
+      expect((await daemon.fsmon("remove", root)).code).toBe(0);
+      await daemon.add(root, "-r", "-t", "create,close_write");
+      process.kill(server, "SIGCONT");
+      mkdirSync(join(hung, "after"));
+      await until("it is followed again", () => words(hung).includes("CREATE after"));
+      await until("what is made in it too", async () => {
+        const name = `probe-${performance.now()}`;
+        writeFileSync(join(hung, `after/${name}`), "1");
+        return until(name, () => words(hung).some((line) => line.endsWith(name)), 300).catch(() => false);
+      });
+      for (let i = 0; i < 20; i++) expect(words(hung)).toContain(`CREATE before-${i}`);
+      expect(daemon.lines(hung).filter((line) => line.event_type === "GAP")).toEqual([]);
+    } finally {
+      process.kill(server, "SIGCONT");
+    }
+  }, 30_000);
+
+  test("keeps the daemon neither from starting nor from ending, nor the next one from starting", async () => {
+    const { path: hung } = mounts.fuse("hung");
+    const root = mounts.tmpfs(join(mounts.home, "w"));
+    await daemon.add(hung, "-r", "-t", "create");
+    await daemon.add(root, "-r", "-t", "create");
+    await scanned(hung);
+    await daemon.stop();
+    const server = serverOf(hung);
+    process.kill(server, "SIGSTOP");
+    try {
+      for (let round = 0; round < 2; round++) {
+        await daemon.start();
+        writeFileSync(join(root, `f${round}`), "");
+        await until("it is recorded", () => words(root).includes(`CREATE f${round}`));
+        expect(await managed(hung)).toMatchObject({ state: "impossible" });
+        expect((await managed(hung)).reason).toContain("doesn't answer");
+        const sinceMs = performance.now();
+        expect(await daemon.stop()).toBe(0);
+        expect(performance.now() - sinceMs).toBeLessThan(2000);
+      }
+      await daemon.start();
+      process.kill(server, "SIGCONT");
+      await until("it is watched", async () => (await managed(hung)).state === "watched");
+      writeFileSync(join(hung, "f"), "");
+      await until("it is recorded", () => words(hung).includes("CREATE f"));
+      const gap = daemon.lines(hung).findLast((line) => line.event_type === "GAP");
+      expect(gap).toMatchObject({ reason: "internal" });
+    } finally {
+      process.kill(server, "SIGCONT");
+    }
+  }, 30_000);
+
+  test("a path on it is refused at add, in time", async () => {
+    const { path: hung } = mounts.fuse("hung");
+    const inside = join(hung, "d");
+    mkdirSync(inside);
+    const server = serverOf(hung);
+    process.kill(server, "SIGSTOP");
+    try {
+      // Asked as the client asks, which itself would wait for the server.
+      const client = await RawClient.connect(daemon.socketPath);
+      client.send(`version = 1\ncommand = "add"\npath = "${inside}"\n\n`);
+      expect(await client.reply()).toContain("doesn't answer");
+    } finally {
+      process.kill(server, "SIGCONT");
+    }
+  }, 30_000);
 });
 
 /** The daemon has read every new directory: two sentinels in a row with nothing found in between. */

@@ -226,7 +226,7 @@ describe.skipIf(captureObstacle !== null)("rescan (needs root and mounts)", () =
         );
       }
     },
-    30_000,
+    90_000,
   );
 
   test("more than there is room for is counted, and said to be cut short", async () => {

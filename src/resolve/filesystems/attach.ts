@@ -6,7 +6,7 @@ import { errnoName } from "../../kernel/syscall.ts";
 import type { Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
-import { isAtOrBelow, mountOf } from "./mounts.ts";
+import { isAtOrBelow, type Mount, mountOf } from "./mounts.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 export type Attachment =
@@ -23,6 +23,10 @@ const LOOKS_MAX = 5;
  */
 export function attach(filesystems: Filesystems, watch: Watch): Attachment {
   for (let look = 1; ; look++) {
+    const silent = filesystems.servers.silentOn(filesystems.mounts, watch.path);
+    if (silent !== null) {
+      return { state: "impossible", reason: silenceOf(silent), filesystemType: silent.type };
+    }
     const deepest = deepestDirectory(watch.path);
     const fs = filesystems.open(deepest);
     if (typeof fs === "string") {
@@ -115,6 +119,11 @@ export function attachMountsBelow(filesystems: Filesystems, watch: Watch): strin
     if (watch.excludesDirectory(mount.mountPoint)) continue;
     // Covered by a later mount on the same point, or unreachable: not what a path names.
     if (mountOf(filesystems.mounts, mount.mountPoint) !== mount) continue;
+    const silent = filesystems.servers.silentOn(filesystems.mounts, mount.mountPoint);
+    if (silent !== null) {
+      notes.push(silenceOf(silent));
+      continue;
+    }
     try {
       if (!lstatSync(mount.mountPoint).isDirectory()) continue;
       const fs = filesystems.open(mount.mountPoint);
@@ -143,6 +152,10 @@ export function attachMountsBelow(filesystems: Filesystems, watch: Watch): strin
     }
   }
   return notes;
+}
+
+function silenceOf({ mountPoint, type }: Mount): string {
+  return `the server of ${mountPoint} (${type}) doesn't answer; it is tried again`;
 }
 
 /** "/a/b" → "/", "/a", "/a/b". */

@@ -3,6 +3,7 @@
 // unless part of the tree is still unscanned.
 
 import type { FanotifyGroup, MarkKind } from "../../kernel/fanotify.ts";
+import type { Probe } from "../../kernel/probe.ts";
 import { NO_PLACES } from "../occurrence.ts";
 import type { Anchor, Expectation, Place, Watch } from "../watch.ts";
 import { bytesKey, bytesOfKey } from "./handle-key.ts";
@@ -55,6 +56,8 @@ export class Filesystem {
   markedMask = 0;
   /** Set where directories have to be marked one by one. */
   inodeMarks: InodeMarks | null = null;
+  /** Set where a server stands behind it, which may hang. */
+  probe: Probe | null = null;
   /** Where it is mounted and can be reached: the mount that shows most first. */
   mounts: readonly Mount[] = [];
   /** Directories (by handle) that another mount hides, and that mount: what is in them has no path. */
@@ -213,6 +216,12 @@ export class Filesystem {
     this.tree = tree;
     this.verified = new NodeSet();
     this.wasWhole = true;
+  }
+
+  /** False while the server behind it is silent: nothing may be asked of it by a path then. */
+  get answers(): boolean {
+    const { probe } = this;
+    return probe === null || this.mounts.some((mount) => probe.answers(mount.mountPoint));
   }
 
   /** The directory was renamed to where nothing is known. */

@@ -14,6 +14,7 @@ import { markNew, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
 import { type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
 import { ParkedTrees } from "./parked-trees.ts";
+import { Servers } from "./servers.ts";
 
 /**
  * What the tree itself lives on, whatever types a person chose. RENAME tells both ends at once, so MOVED_*
@@ -40,6 +41,7 @@ export class Filesystems {
   private hidden: ReadonlyMap<Filesystem, Covered> | null = null;
   private nextId = 0;
   private lastFound: Filesystem | null = null;
+  readonly servers = new Servers();
   private readonly access: MountAccess;
   private readonly parked = new ParkedTrees();
   mounts: Mount[] = readMounts();
@@ -50,7 +52,7 @@ export class Filesystems {
     /** Types that a managed path wants, as FAN_* bits. */
     private readonly wantedMask: (watch: Watch) => number,
   ) {
-    this.access = new MountAccess(() => mountWatch.hasChanged());
+    this.access = new MountAccess(() => mountWatch.hasChanged(), this.servers);
   }
 
   all(): Iterable<Filesystem> {
@@ -144,6 +146,7 @@ export class Filesystems {
     if (typeof fs === "string") return fs;
     this.nextId++;
     fs.mounts = this.mountsOf(fs.device);
+    fs.probe = this.servers.probeOf(mount);
     const tree = this.parked.take(fs);
     if (tree !== null) fs.compareWith(tree);
     this.byFsid.set(fsidKey(fs.fsidLow, fs.fsidHigh), fs);
@@ -225,8 +228,8 @@ export class Filesystems {
       return (fs.shared ? sharedDevices : fs.group.markedDevices()).has(fs.device);
     return fs.mounts.some((mount) => {
       const opened = this.access.open(mount);
-      // Changed once more meanwhile: the next look will tell.
-      if (typeof opened === "number") return this.mountWatch.hasChanged();
+      // Changed once more meanwhile, or not to be asked now: the next look will tell.
+      if (typeof opened === "number") return opened === -errnoOf("ETIMEDOUT") || this.mountWatch.hasChanged();
       return fs.group.hasMark("inode", opened.fd);
     });
   }
@@ -283,6 +286,11 @@ export class Filesystems {
       if (-place === errnoOf("ESTALE") || -place === errnoOf("ENOENT")) return null;
     }
     return { mountPoint: null };
+  }
+
+  /** False while its server doesn't answer, so that nothing of it can be read. */
+  answers(fs: Filesystem): boolean {
+    return fs.probe === null || fs.mounts.some((mount) => this.servers.answers(mount));
   }
 
   /** Gives descriptors back. To be called before the event loop gets its turn. */

@@ -4,6 +4,7 @@ import { closeSync, fstatSync } from "node:fs";
 import { openMount } from "../../kernel/mount.ts";
 import { errnoOf } from "../../kernel/syscall.ts";
 import { type Mount, mountKey, mountOf, readMounts } from "./mounts.ts";
+import type { Servers } from "./servers.ts";
 
 export interface OpenedMount {
   readonly fd: number;
@@ -16,13 +17,17 @@ export interface OpenedMount {
 export class MountAccess {
   private readonly held = new Map<number, OpenedMount>();
 
-  /** @param mountsChanged says whether mounts have changed since they were read: then paths may lead elsewhere */
-  constructor(private readonly mountsChanged: () => boolean) {}
+  constructor(
+    /** Says whether mounts have changed since they were read: then paths may lead elsewhere. */
+    private readonly mountsChanged: () => boolean,
+    private readonly servers: Servers,
+  ) {}
 
-  /** The root of a mount, or -errno. */
+  /** The root of a mount, or -errno: ETIMEDOUT while its server doesn't answer. */
   open(mount: Mount): OpenedMount | number {
     const held = this.held.get(mount.id);
     if (held !== undefined) return held;
+    if (!this.servers.answers(mount)) return -errnoOf("ETIMEDOUT");
     const opened = openMount(mount.mountPoint);
     if (typeof opened === "number") return opened;
     const { fd, isCopy } = opened;

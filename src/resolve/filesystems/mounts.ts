@@ -49,14 +49,62 @@ export function parseMountinfo(text: string): Mount[] {
   return mounts;
 }
 
-/** The mount that holds a path: the longest mount point above it, the latest of several on the same one. */
+/**
+ * The mount that holds a path. Found as the kernel walks: from the topmost mount along what is mounted on it, so that what a
+ * later mount on a directory above hides isn't taken for what the path leads to.
+ */
 export function mountOf(mounts: readonly Mount[], path: string): Mount | null {
-  let best: Mount | null = null;
-  for (const mount of mounts) {
-    if (!isAtOrBelow(path, mount.mountPoint)) continue;
-    if (best === null || mount.mountPoint.length >= best.mountPoint.length) best = mount;
+  const { tops, children } = indexOf(mounts);
+  let at: Mount | null = null;
+  for (const mount of tops) {
+    if (isAtOrBelow(path, mount.mountPoint) && mount.mountPoint.length >= (at?.mountPoint.length ?? 0))
+      at = mount;
   }
-  return best;
+  for (let steps = mounts.length; at !== null && steps > 0; steps--) {
+    const next: Mount | null = nextMount(children.get(at.id) ?? [], path);
+    if (next === null) break;
+    at = next;
+  }
+  return at;
+}
+
+/** Of what is mounted on one mount, what the way to a path meets first. */
+function nextMount(mounted: readonly Mount[], path: string): Mount | null {
+  let first: Mount | null = null;
+  for (const mount of mounted) {
+    if (!isAtOrBelow(path, mount.mountPoint)) continue;
+    if (first === null || mount.mountPoint.length < first.mountPoint.length) first = mount;
+  }
+  return first;
+}
+
+interface MountIndex {
+  /** Those that are mounted on nothing that can be seen: the root, as a rule. */
+  tops: readonly Mount[];
+  /** What is mounted on each, by id. */
+  children: ReadonlyMap<number, readonly Mount[]>;
+}
+
+/** A list of mounts never changes; a machine full of containers has thousands, and each is asked about. */
+const indexes = new WeakMap<readonly Mount[], MountIndex>();
+
+function indexOf(mounts: readonly Mount[]): MountIndex {
+  const known = indexes.get(mounts);
+  if (known !== undefined) return known;
+  const ids = new Set(mounts.map((mount) => mount.id));
+  const tops: Mount[] = [];
+  const children = new Map<number, Mount[]>();
+  for (const mount of mounts) {
+    if (!ids.has(mount.parentId) || mount.parentId === mount.id) tops.push(mount);
+    else {
+      const siblings = children.get(mount.parentId);
+      if (siblings === undefined) children.set(mount.parentId, [mount]);
+      else siblings.push(mount);
+    }
+  }
+  const index = { tops, children };
+  indexes.set(mounts, index);
+  return index;
 }
 
 /** Tells one mount from another over time; ids alone are given again. */

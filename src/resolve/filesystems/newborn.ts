@@ -124,4 +124,5 @@ function tellFound(fs: Filesystem, node: number, name: string, directory: boolea
   one.bytes = bytes;
   one.nameBytes = bytes.length;
   one.found = true;
+  one.filesystem = fs;
 }

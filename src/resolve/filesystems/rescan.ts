@@ -96,7 +96,7 @@ export function tellEntry(
     const mask = entry.directory ? directoryTypes(entry, rescan, known) : fileTypes(entry, rescan);
     if (mask === 0) continue;
     name ??= Uint8Array.from(bytes.subarray(entry.nameAt, entry.nameAt + entry.nameBytes));
-    add(mask, rescan, place, name, entry.directory, out);
+    add(fs, mask, rescan, place, name, entry.directory, out);
   }
 }
 
@@ -150,7 +150,7 @@ export function tellMove(
     for (const place of places) {
       const rescan = fs.rescans.get(place.watch);
       if (rescan === undefined || !wantsEntry(place, ownName, 0, ownName.length)) continue;
-      add(mask, rescan, place, ownName, true, out).otherEnd = other;
+      add(fs, mask, rescan, place, ownName, true, out).otherEnd = other;
     }
   };
   end(abi.FAN_MOVED_FROM, from, oldName, pathAt(to, name));
@@ -176,12 +176,13 @@ export function tellVanished(
     // A managed path itself isn't one of those that a comparison tells of: it has a place of its own then.
     if (rescan === undefined || (only === null ? place.onlyName !== null : place.watch !== only)) continue;
     if (!wantsEntry(place, name, 0, name.length)) continue;
-    add(abi.FAN_DELETE, rescan, place, name, true, out);
+    add(fs, abi.FAN_DELETE, rescan, place, name, true, out);
   }
 }
 
-/** The managed path itself. */
+/** The managed path itself, on that filesystem. */
 export function tellItself(
+  fs: Filesystem | null,
   watch: Watch,
   mask: number,
   rescan: Rescan,
@@ -193,10 +194,11 @@ export function tellItself(
   const path = Buffer.from(watch.path.slice(0, slash));
   const name = Buffer.from(watch.path.slice(slash + 1));
   // The name alone, as if its directory's one entry were managed: no exclude pattern is asked for the path itself.
-  add(mask, rescan, { watch, path, depth: -1, onlyName: name, cached: null }, name, directory, out);
+  add(fs, mask, rescan, { watch, path, depth: -1, onlyName: name, cached: null }, name, directory, out);
 }
 
 function add(
+  fs: Filesystem | null,
   mask: number,
   rescan: Rescan,
   place: Place,
@@ -208,6 +210,7 @@ function add(
   one.bytes = name;
   one.nameBytes = name.length;
   one.found = true;
+  one.filesystem = fs;
   one.rescan = rescan;
   return one;
 }

@@ -84,27 +84,50 @@ describe("isAtOrBelow()", () => {
 describe("mountOf()", () => {
   const mounts = parseMountinfo(
     [
-      line(1, "8:1", "/", "/", "ext4"),
-      line(2, "8:2", "/", "/mnt/a", "xfs"),
-      line(3, "8:3", "/", "/mnt/a/deep", "btrfs"),
-      line(4, "8:4", "/", "/mnt/ab", "ext4"),
-      line(5, "8:5", "/", "/mnt/a", "tmpfs"),
+      on(0, line(1, "8:1", "/", "/", "ext4")),
+      on(1, line(2, "8:2", "/", "/mnt/a", "xfs")),
+      on(2, line(3, "8:3", "/", "/mnt/a/deep", "btrfs")),
+      on(1, line(4, "8:4", "/", "/mnt/ab", "ext4")),
+      on(2, line(5, "8:5", "/", "/mnt/a/other", "tmpfs")),
+      on(5, line(6, "8:6", "/", "/mnt/a/other", "ext4")),
+      on(1, line(7, "8:7", "/", "/srv/x/y", "ext4")),
+      on(1, line(8, "8:8", "/", "/srv/x", "ext4")),
     ].join("\n"),
   );
   const idOf = (path: string) => mountOf(mounts, path)?.id;
 
-  test("is the longest mount point above a path", () => {
-    expect(["/", "/etc", "/mnt", "/mnt/a/deep/er", "/mnt/ab", "/mnt/abc"].map(idOf)).toEqual([
-      1, 1, 1, 3, 4, 1,
+  test("is the one on the way to a path that is met last", () => {
+    expect(["/", "/etc", "/mnt", "/mnt/a", "/mnt/a/deep/er", "/mnt/ab", "/mnt/abc"].map(idOf)).toEqual([
+      1, 1, 1, 2, 3, 4, 1,
     ]);
   });
 
   test("is the latest of several on the same mount point", () => {
-    expect(["/mnt/a", "/mnt/a/x"].map(idOf)).toEqual([5, 5]);
+    expect(["/mnt/a/other", "/mnt/a/other/x"].map(idOf)).toEqual([6, 6]);
+  });
+
+  test("is never one that a later mount on a directory above hides", () => {
+    expect(["/srv", "/srv/x", "/srv/x/y", "/srv/x/y/z"].map(idOf)).toEqual([1, 8, 8, 8]);
   });
 
   test("is null where nothing is mounted above", () => {
     expect(mountOf([], "/")).toBeNull();
     expect(mountOf(mounts.slice(1), "/etc")).toBeNull();
   });
+
+  test("ends where mounts claim to be mounted on each other", () => {
+    const odd = parseMountinfo(
+      [
+        on(0, line(1, "8:1", "/", "/", "ext4")),
+        on(1, line(2, "8:2", "/", "/a", "ext4")),
+        on(2, line(2, "8:2", "/", "/a", "ext4")),
+      ].join("\n"),
+    );
+    expect(mountOf(odd, "/a/b")?.device).toBe("8:2");
+  });
 });
+
+/** The line of a mount that is mounted on the one with that id. */
+function on(parent: number, text: string): string {
+  return text.replace(/^(\d+) \d+/, `$1 ${parent}`);
+}
