@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { withoutDaemon } from "../log/lifetime.ts";
-import { listLogs, logHash } from "../log/names.ts";
+import { listLog, listLogs, logHash } from "../log/names.ts";
 import { errorCode, openForReading } from "../log/open.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { countLinesBefore } from "./count.ts";
@@ -181,7 +181,7 @@ function limitsOf(request: CleanRequest): Limits {
 
 function surveyOf(request: CleanRequest, hash: string): SurveyedLog {
   const { logDir, owner } = request;
-  const log = listLogs(logDir, owner).get(hash) ?? { hash, segments: [] };
+  const log = listLog(logDir, hash, owner) ?? { hash, segments: [] };
   return surveyLog(logDir, log, owner);
 }
 

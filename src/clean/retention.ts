@@ -3,7 +3,7 @@
 // when it alone breaks a limit.
 import { statfsSync, statSync } from "node:fs";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { type LogFiles, listLogs } from "../log/names.ts";
+import { type LogFiles, listLog, listLogs } from "../log/names.ts";
 import { errorCode } from "../log/open.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { decide, type Limits } from "./decide.ts";
@@ -119,7 +119,7 @@ export class Retention {
   *#cleanLog(log: LogFiles, nowMs: number): Generator<void, void> {
     const { logDir, owner, limits, sealLive } = this.#options;
     for (let round = 0; round < 2; round++) {
-      const survey = surveyLog(logDir, listLogs(logDir, owner).get(log.hash) ?? log, owner);
+      const survey = surveyLog(logDir, listLog(logDir, log.hash, owner) ?? log, owner);
       for (const problem of survey.problems) this.#tell(problem);
       yield;
       const sealed = survey.files.filter((file) => file.number !== null);

@@ -80,6 +80,17 @@ export function listLogs(logDir: string, who: Identity): Map<string, LogFiles> {
   }
 }
 
+/** The files of one log; with thousands of logs in a directory, a look for each of them must not sort them all. */
+export function listLog(logDir: string, hash: string, who: Identity): LogFiles | undefined {
+  try {
+    const names = asOwner(who, () => readdirSync(logDir));
+    return groupLogNames(names.filter((name) => name.startsWith(hash))).get(hash);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 function inOrder(segments: SegmentFile[]): SegmentFile[] {
   const rank = (segment: SegmentFile) => segment.number ?? Number.POSITIVE_INFINITY;
   // While `zstd` or `gzip` is at work (and for good with `zstd`'s default), both forms exist: the plain one is complete.

@@ -2,7 +2,7 @@
 import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { listLogs, liveName, segmentName } from "./names.ts";
+import { listLog, liveName, segmentName } from "./names.ts";
 
 /**
  * Renames the live file behind the highest segment there is, packed ones included.
@@ -12,7 +12,7 @@ import { listLogs, liveName, segmentName } from "./names.ts";
  * @throws system errors; the live file then has its name still
  */
 export function sealAs(logDir: string, hash: string, owner: Identity, atLeast: number): number {
-  const existing = listLogs(logDir, owner).get(hash)?.segments ?? [];
+  const existing = listLog(logDir, hash, owner)?.segments ?? [];
   const number = Math.max(atLeast, ...existing.map((segment) => (segment.number ?? 0) + 1));
   asOwner(owner, () => renameSync(join(logDir, liveName(hash)), join(logDir, segmentName(hash, number))));
   return number;

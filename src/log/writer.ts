@@ -6,7 +6,7 @@ import { Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { SyscallError } from "../kernel/syscall.ts";
 import { LiveFile } from "./live-file.ts";
-import { listLogs, logHash } from "./names.ts";
+import { listLog, logHash } from "./names.ts";
 import { errorCode } from "./open.ts";
 import { countLines, gapReasonOf, Outage } from "./outage.ts";
 import { type PreviousLife, readPreviousLife } from "./previous.ts";
@@ -78,7 +78,7 @@ export class LogWriter {
     try {
       this.#file.open();
       const { logDir, owner } = this.#options;
-      return readPreviousLife(logDir, listLogs(logDir, owner).get(this.hash), owner);
+      return readPreviousLife(logDir, listLog(logDir, this.hash, owner), owner);
     } catch (error) {
       if (error instanceof Failure) throw error;
       throw new Failure(

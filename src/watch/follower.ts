@@ -4,7 +4,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { listLogs, liveName } from "../log/names.ts";
+import { listLog, liveName } from "../log/names.ts";
 import { wholeLinesEnd } from "../log/tail.ts";
 import { lineTimeBytes } from "../log/time.ts";
 import { firstLineAt } from "../query/bisect.ts";
@@ -219,7 +219,7 @@ export class LogFollower {
   }
 
   #segments(): { path: string; number: number; ino: number; dev: number }[] {
-    const segments = listLogs(this.#logDir, this.#owner).get(this.hash)?.segments ?? [];
+    const segments = listLog(this.#logDir, this.hash, this.#owner)?.segments ?? [];
     return segments.flatMap(({ name, number, packing }) => {
       if (number === null || packing !== null) return [];
       const path = join(this.#logDir, name);
