@@ -19,6 +19,8 @@ import { until } from "../test/support/wait.ts";
 import { type Contender, Fallen, type Found, type Running, shortName, Tally } from "./contender.ts";
 
 const ADD_GROUP = "bench";
+// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query(1) names its fields like this
+const VERSION_FORMAT = "${Version}";
 
 let sentinels = 0;
 
@@ -301,9 +303,6 @@ function auditdConfig(log: string): string {
     "",
   ].join("\n");
 }
-
-// biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query(1) names its fields like this
-const VERSION_FORMAT = "${Version}";
 
 function packageVersion(name: string): string {
   const done = spawnSync("dpkg-query", ["-W", "-f", VERSION_FORMAT, name], { encoding: "utf8" });
