@@ -67,6 +67,7 @@ export class Filesystem {
   private sweepAt = Number.POSITIVE_INFINITY;
   private readonly placeCache = new Map<number, readonly Place[]>();
   private cachedPathBytes = 0;
+  private readonly way: number[] = [];
 
   /**
    * @param id small number, unique among the filesystems of this daemon
@@ -282,7 +283,9 @@ export class Filesystem {
 
   private findPlaces(node: number): readonly Place[] {
     const places: Place[] = [];
-    const names: Uint8Array[] = [];
+    // Of the directories on the way up: their names are copied once the path's length is known. A tree may be thousands of levels deep.
+    const way = this.way;
+    way.length = 0;
     // A merged rename can leave two directories each below the other until the disk was asked: never walk
     // further than there are directories.
     for (
@@ -293,11 +296,11 @@ export class Filesystem {
       if (this.covered.size > 0 && this.covered.has(bytesKey(this.tree.handleOf(at)))) break;
       const known = at === node ? undefined : this.placeCache.get(at);
       if (known !== undefined) {
-        for (const place of known) if (place.onlyName === null) this.addPlace(places, place, names);
+        for (const place of known) if (place.onlyName === null) this.addPlace(places, place);
         break;
       }
-      for (const anchor of this.anchors.get(at) ?? []) this.addPlace(places, anchor, names);
-      names.push(Uint8Array.from(this.tree.nameOf(at)));
+      for (const anchor of this.anchors.get(at) ?? []) this.addPlace(places, anchor);
+      way.push(at);
     }
     for (const { watch, name, path, last } of this.expectations.get(node) ?? []) {
       if (last) places.push({ watch, path, depth: -1, onlyName: name, cached: null });
@@ -305,23 +308,23 @@ export class Filesystem {
     return places.length === 0 ? NO_PLACES : places;
   }
 
-  private addPlace(places: Place[], above: Anchor, names: readonly Uint8Array[]): void {
+  private addPlace(places: Place[], above: Anchor): void {
     const { watch } = above;
-    const depth = above.depth + names.length;
+    const { way, tree } = this;
+    const depth = above.depth + way.length;
     // One level below a non-recursive path: the subdirectory's own events (ATTRIB …) are still those of a
     // direct child.
     if (!watch.recursive && depth > 1) return;
     let path = above.path;
-    if (names.length > 0) {
+    if (way.length > 0) {
       let bytes = path.length;
-      for (const name of names) bytes += name.length + 1;
+      for (const node of way) bytes += tree.nameBytesOf(node) + 1;
       const whole = new Uint8Array(bytes);
       whole.set(path);
       let at = path.length;
-      for (let i = names.length - 1; i >= 0; i--) {
+      for (let i = way.length - 1; i >= 0; i--) {
         whole[at++] = 0x2f;
-        whole.set(names[i]!, at);
-        at += names[i]!.length;
+        at = tree.copyName(way[i]!, whole, at);
       }
       path = whole;
       if (

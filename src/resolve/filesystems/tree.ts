@@ -135,6 +135,20 @@ export class DirectoryTree {
     return this.blob.subarray(nameAt, nameAt + this.blob[nameAt - 1]!);
   }
 
+  nameBytesOf(node: number): number {
+    const record = this.records[node]!;
+    return this.blob[record + 2 + this.blob[record]!]!;
+  }
+
+  /** Hot. Copies the name; returns where it ends. */
+  copyName(node: number, target: Uint8Array, at: number): number {
+    const record = this.records[node]!;
+    const nameAt = record + 3 + this.blob[record]!;
+    const end = nameAt + this.blob[nameAt - 1]!;
+    for (let i = nameAt; i < end; i++) target[at++] = this.blob[i]!;
+    return at;
+  }
+
   /** A copy of the handle record {u32 bytes, s32 type, data}. */
   handleOf(node: number): Uint8Array {
     const record = this.records[node]!;
