@@ -31,10 +31,11 @@ export type Answer<C extends Command> =
 export async function askDaemon<C extends Command>(
   socketPath: string,
   request: Extract<Request, { command: C }>,
+  replyTimeMs = REPLY_TIME_MS,
 ): Promise<Answer<C>> {
   const until = performance.now() + CONNECT_TIME_MS;
   for (;;) {
-    const text = await converse(socketPath, encodeRequest(request), until);
+    const text = await converse(socketPath, encodeRequest(request), until, replyTimeMs);
     if (text === null) return { running: false, obstacle: obstacleAt(socketPath) };
     const reply = decode<C>(request.command, text, socketPath);
     if (reply.ok) return { running: true, reply: reply.data };
@@ -47,9 +48,14 @@ export async function askDaemon<C extends Command>(
 }
 
 /** Sends the bytes and collects the reply's text; null when nobody listens. */
-async function converse(socketPath: string, request: Uint8Array, until: number): Promise<string | null> {
+async function converse(
+  socketPath: string,
+  request: Uint8Array,
+  until: number,
+  replyTimeMs: number,
+): Promise<string | null> {
   for (;;) {
-    const conversation = new Conversation(socketPath, request);
+    const conversation = new Conversation(socketPath, request, replyTimeMs);
     try {
       await Bun.connect({ unix: socketPath, socket: conversation.callbacks() });
     } catch (error) {
@@ -72,11 +78,12 @@ class Conversation {
   readonly #socketPath: string;
   readonly #reader = new MessageReader(REPLY_SIZE_MAX_BYTES + 1024);
   readonly #timer: Timer;
+  #socket: Bun.Socket | null = null;
   #rest: Uint8Array;
   #resolve: (text: string) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
-  constructor(socketPath: string, request: Uint8Array) {
+  constructor(socketPath: string, request: Uint8Array, replyTimeMs: number) {
     this.#socketPath = socketPath;
     this.#rest = request;
     this.reply = new Promise((resolve, reject) => {
@@ -88,11 +95,13 @@ class Conversation {
     this.#timer = setTimeout(() => {
       this.#fail(
         new Failure(
-          `The daemon at "${socketPath}" gave no answer in ${REPLY_TIME_MS / 1000} s`,
+          `The daemon at "${socketPath}" gave no answer in ${replyTimeMs / 1000} s`,
           "see whether it is alive",
         ),
       );
-    }, REPLY_TIME_MS);
+      // An open socket would keep the program alive for as long as the daemon hangs.
+      this.#socket?.terminate();
+    }, replyTimeMs);
   }
 
   cancel(): void {
@@ -102,6 +111,7 @@ class Conversation {
   callbacks() {
     return {
       open: (socket: Bun.Socket) => {
+        this.#socket = socket;
         try {
           refuseStranger(socket, this.#socketPath);
           this.#send(socket);

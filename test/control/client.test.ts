@@ -52,6 +52,18 @@ describe("askDaemon()", () => {
     });
   });
 
+  test("gives a daemon up that hangs, and the program that asked can end", async () => {
+    await using daemon = await fakeDaemon();
+    const hung = join(daemon.dir, "hung.sock");
+    using _listener = Bun.listen({ unix: hung, socket: { data() {} } });
+    const program = `
+      import { askDaemon } from "${join(import.meta.dir, "../../src/control/client.ts")}";
+      await askDaemon(${JSON.stringify(hung)}, { command: "status" }, 200).catch(({ message }) => console.log(message));`;
+    const child = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe", timeout: 10_000 });
+    expect(await new Response(child.stdout).text()).toContain("gave no answer in 0.2 s");
+    expect(await child.exited).toBe(0);
+  });
+
   test("waits for a place when the daemon is crowded", async () => {
     await using daemon = await fakeDaemon();
     const crowd: RawClient[] = [];
