@@ -68,21 +68,28 @@ function measureQueries(): void {
 
 function measureMerge(rests: readonly string[]): void {
   const nowMs = Date.now();
-  for (const count of [1, 10, 100]) {
+  for (const [count, bytes] of [
+    [1, sizeBytes / 5],
+    [10, sizeBytes / 5],
+    [100, sizeBytes / 20],
+    [100, sizeBytes / 10],
+    [100, sizeBytes / 5],
+    [100, sizeBytes / 2.5],
+  ] as const) {
     const logDir = join(home, `merge-${count}`);
     for (let i = 0; i < count; i++)
       writeLog(rests, {
         logDir,
         managedPath: `/merge/${i}`,
-        sizeBytes: sizeBytes / 5 / count,
+        sizeBytes: bytes / count,
         segmentBytes: SEGMENT_BYTES,
         fromMs: nowMs - DAY_MS + i,
         toMs: nowMs,
       });
     const { medianMs, maxRssKb } = timeCommand({ ...query("--log-dir", logDir), runs: 5 });
     say(
-      `merge of ${count} logs, as many bytes`,
-      `${rate(sizeOf(logDir), medianMs)}, ${maxRssKb >> 10} MB in all`,
+      `merge of ${count} logs, ${Math.round(bytes / 1e6)} MB in all`,
+      `${ms(medianMs)}, ${rate(sizeOf(logDir), medianMs)}, ${maxRssKb >> 10} MB in all`,
     );
     rmSync(logDir, { recursive: true });
   }
@@ -102,13 +109,16 @@ function measureClean(kind: string, dir: string, whole: string): void {
     ["size", "--max-size", half, "--keep-days", "10000"],
     ["age", "--keep-days", "15", "--max-size", "1000GB"],
   ] as const) {
-    const { medianMs, minMs } = timeCommand({
+    const { medianMs, minMs, maxRssKb } = timeCommand({
       argv: [BINARY, "clean", "--log-dir", logDir, ...flags],
       env,
       runs: 3,
       before: fill,
     });
-    say(`clean half by ${how} on ${kind}`, `${ms(medianMs)} (best ${ms(minMs)})`);
+    say(
+      `clean half by ${how} on ${kind}`,
+      `${ms(medianMs)} (best ${ms(minMs)}), ${maxRssKb >> 10} MB in all`,
+    );
   }
   rmSync(logDir, { recursive: true });
 }
@@ -132,25 +142,21 @@ function onFilesystem(kind: string, work: (dir: string) => void): void {
   }
 }
 
+/** Over an ext4 of its own, so that it is compared with that and not with whatever TMPDIR lies on. */
 function onOverlay(work: (dir: string) => void): void {
-  const dirs = ["lower", "upper", "work", "merged"].map((name) => join(home, name));
-  for (const dir of dirs) mkdirSync(dir);
-  const [lower, upper, scratch, merged] = dirs;
-  run([
-    "mount",
-    "-t",
-    "overlay",
-    "-o",
-    `lowerdir=${lower},upperdir=${upper},workdir=${scratch}`,
-    "overlay",
-    merged!,
-  ]);
-  try {
-    work(merged!);
-  } finally {
-    run(["umount", merged!]);
-    for (const dir of dirs) rmSync(dir, { recursive: true });
-  }
+  onFilesystem("ext4", (under) => {
+    const [lower, upper, scratch, merged] = ["lower", "upper", "work", "merged"].map((name) =>
+      join(under, name),
+    );
+    for (const dir of [lower, upper, scratch, merged]) mkdirSync(dir!);
+    const options = `lowerdir=${lower},upperdir=${upper},workdir=${scratch}`;
+    run(["mount", "-t", "overlay", "-o", options, "overlay", merged!]);
+    try {
+      work(merged!);
+    } finally {
+      run(["umount", merged!]);
+    }
+  });
 }
 
 try {

@@ -16,7 +16,7 @@ import { Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { lockFile } from "../kernel/lock.ts";
 import { SyscallError } from "../kernel/syscall.ts";
-import { closeQuietly, errorCode, makeLogDir, openForUpdate } from "./open.ts";
+import { closeQuietly, errorCode, isSameFile, makeLogDir, openForUpdate } from "./open.ts";
 import { stringifySafely } from "./state.ts";
 import { readRange } from "./tail.ts";
 import { formatTime, parseTime } from "./time.ts";
@@ -49,7 +49,10 @@ const PADDED_BYTES = 1024;
 const REASON_MAX_CHARACTERS = 300;
 
 export class Lifetime {
-  readonly #fd: number;
+  readonly #path: string;
+  readonly #logDir: string;
+  readonly #owner: Identity;
+  #fd: number;
   readonly #previous: PreviousRun;
   readonly #startedMs: number;
   /** What stood there when this daemon came. */
@@ -65,6 +68,9 @@ export class Lifetime {
   constructor(logDir: string, owner: Identity, nowMs: number) {
     makeLogDir(logDir, owner);
     const path = join(logDir, LOCK_NAME);
+    this.#path = path;
+    this.#logDir = logDir;
+    this.#owner = owner;
     try {
       this.#fd = openForUpdate(path, owner).fd;
     } catch (error) {
@@ -99,6 +105,7 @@ export class Lifetime {
     if (Math.abs(nowMs - this.#beatAtMs) < HEARTBEAT_MS) return;
     this.#beatAtMs = nowMs;
     try {
+      this.#reclaim();
       futimesSync(this.#fd, nowMs / 1000, nowMs / 1000);
     } catch {
       // A read-only or broken disk: the logs themselves say so.
@@ -145,6 +152,21 @@ export class Lifetime {
       // The disk is full or broken: the next start then takes this for a crash.
     }
     closeSync(this.#fd);
+  }
+
+  /** Somebody has removed the lock file, or the whole directory: it is made again, or a second daemon could write to it. */
+  #reclaim(): void {
+    if (isSameFile(this.#fd, this.#path, this.#owner)) return;
+    makeLogDir(this.#logDir, this.#owner);
+    const { fd } = openForUpdate(this.#path, this.#owner);
+    if (!locked(fd, 0)) {
+      // A second one was quicker; or a clean looks, and the next beat has it.
+      closeQuietly(fd);
+      return;
+    }
+    closeQuietly(this.#fd);
+    this.#fd = fd;
+    this.#write(null);
   }
 
   /** Overwrites in place, padded to one length: on a full disk that needs no further block. */

@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Lifetime, LOCK_NAME, runningDaemon, withoutDaemon } from "../../src/log/lifetime.ts";
 import { LogDir, OWNER } from "./log-dir.ts";
@@ -93,6 +102,27 @@ test("runningDaemon() reads why a daemon can't be controlled, as long as that is
   life.stop(T0 + 1000);
   expect(runningDaemon(dir.path, OWNER)).toBeNull();
   expect(JSON.parse(readFileSync(join(dir.path, LOCK_NAME), "utf8")).uncontrollable).toBeNull();
+});
+
+test("Lifetime.beat() takes a directory again whose lock file, or all of it, was removed or renamed", () => {
+  using dir = new LogDir();
+  const life = new Lifetime(dir.path, OWNER, T0);
+  const lock = join(dir.path, LOCK_NAME);
+  let nowMs = T0;
+  for (const spoil of [
+    () => rmSync(lock),
+    () => rmSync(dir.path, { recursive: true }),
+    () => renameSync(dir.path, `${dir.path}.away`),
+  ]) {
+    spoil();
+    nowMs += 10_000;
+    life.beat(nowMs);
+    expect(statSync(lock).mtimeMs).toBeCloseTo(nowMs, -1);
+    expect(withoutDaemon(dir.path, OWNER, () => true)).toBeNull();
+  }
+  rmSync(`${dir.path}.away`, { recursive: true });
+  life.stop(nowMs);
+  expect(new Lifetime(dir.path, OWNER, nowMs).previousLife()).toEqual({ kind: "stopped", endedMs: nowMs });
 });
 
 test("Lifetime lets a directory have one daemon", async () => {
