@@ -1301,7 +1301,7 @@ static int line_number(struct span *s)
 	return 1;
 }
 
-static int line_word(struct span *s, const char *word, size_t size)
+static inline int line_word(struct span *s, const char *word, size_t size)
 {
 	if ((size_t)(s->end - s->at) < size || memcmp(s->at, word, size) != 0)
 		return 0;
@@ -1380,6 +1380,23 @@ static int line_value(struct span *s, int depth)
 	}
 }
 
+#define LITERAL(s, text) line_word(s, text, sizeof(text) - 1)
+
+/* What stands behind the time in nearly every line: the seven further keys that are always there, in their order and without white
+ * space. Comparing them whole takes two thirds of the time of reading them as any JSON; whatever looks otherwise is left to that. */
+static int line_eight_keys(struct span *s)
+{
+	const unsigned char *from = s->at;
+
+	if (LITERAL(s, ",\"event_type\":") && line_string(s) && LITERAL(s, ",\"path\":") && line_string(s) &&
+	    LITERAL(s, ",\"pid\":") && line_value(s, 0) && LITERAL(s, ",\"cmd\":") && line_value(s, 0) &&
+	    LITERAL(s, ",\"user\":") && line_value(s, 0) && LITERAL(s, ",\"file_size\":") && line_number(s) &&
+	    LITERAL(s, ",\"monitored_path\":") && line_string(s))
+		return 1;
+	s->at = from;
+	return 0;
+}
+
 static int two_digits(const unsigned char *at)
 {
 	unsigned tens = at[0] - '0', ones = at[1] - '0';
@@ -1432,7 +1449,7 @@ EXPORT int32_t fh_lines(const void *block, uint32_t from, uint32_t to, uint32_t 
 		/* A newline ends every string and is no white space, so the check never runs into the next line. */
 		if (to - at > TIME_AT + TIME_CHARS + 1 && memcmp(line, "{\"time\":\"", TIME_AT) == 0)
 			time = line_time(line + TIME_AT);
-		if (!__builtin_isnan(time) && line_members(&s, 0) && s.at < s.end && *s.at == '\n') {
+		if (!__builtin_isnan(time) && (line_eight_keys(&s), line_members(&s, 0)) && s.at < s.end && *s.at == '\n') {
 			newline = s.at;
 		} else {
 			time = __builtin_nan("");
