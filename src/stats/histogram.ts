@@ -4,7 +4,8 @@
 const SECOND_MS = 1000;
 /** Each divides the next, so that fine buckets can be added up to coarse ones. */
 const SPANS_MS = [
-  1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 6_048_000,
+  1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 6_048_000, 60_480_000,
+  1_209_600_000,
 ].map((seconds) => seconds * SECOND_MS);
 /** More fine buckets than this and they are added up; ten times what is shown at the end. */
 const BUCKETS_MAX = 1024;

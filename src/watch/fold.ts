@@ -7,7 +7,7 @@ import type { EventRows } from "../show/rows.ts";
 import { formatNumberOf } from "../show/size.ts";
 
 /** A screenful may come at once … */
-const BURST_ROWS = 40;
+const BURST_ROWS = 24;
 /** … and so many a second can still be followed by eye. */
 const ROWS_PER_SECOND = 20;
 /** How often what was folded is shown: slower than this feels stuck. */

@@ -2,7 +2,6 @@
 // at the pace of its reader.
 
 import type { EventRows } from "../show/rows.ts";
-import { formatNumberOf } from "../show/size.ts";
 import { Fold } from "./fold.ts";
 import type { WantedLines } from "./wanted.ts";
 import type { ViewedLine, Viewer } from "./watch.ts";
@@ -126,7 +125,7 @@ export class RowViewer implements Viewer {
     if (this.#saidSo || this.#fold?.holds !== true) return;
     this.#saidSo = true;
     this.#outlet.note(
-      `Events come faster than ${formatNumberOf(20, "line")} a second can be read: repeats are folded, with their number (a pipe and --json get each)`,
+      "Faster than a person reads: repeats are folded, with their number (a pipe or --json gets each)",
     );
   }
 
