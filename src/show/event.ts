@@ -44,11 +44,16 @@ export function numberKey(keys: LineKeys, name: string): number | null {
 
 /** Of a file at the event, or before it went where that is known; null for directories and where it isn't known. */
 export function sizeBytesOf(keys: LineKeys): number | null {
-  const lastSize = numberKey(keys, "last_size");
+  const lastSize = bytesKey(keys, "last_size");
   if (lastSize !== null) return lastSize;
   if (keys.dir === true || kindOf(String(keys.event_type)) === "state" || keys.event_type === "GAP")
     return null;
-  return GONE_TYPES.has(String(keys.event_type)) ? null : numberKey(keys, "file_size");
+  return GONE_TYPES.has(String(keys.event_type)) ? null : bytesKey(keys, "file_size");
+}
+
+function bytesKey(keys: LineKeys, name: string): number | null {
+  const value = numberKey(keys, name);
+  return value !== null && value >= 0 && Number.isFinite(value) ? value : null;
 }
 
 const UNKNOWN_PROGRAM: Readonly<Record<string, string>> = {

@@ -170,7 +170,8 @@ export class EventRows {
 
   #stateText(keys: LineKeys, room: number | null): string {
     const gap = gapOf(keys);
-    const sentence = gap === null ? watchText(keys) : gapText(gap);
+    const unreadable = keys.event_type === "GAP" ? "events may be missing" : watchText(keys);
+    const sentence = gap === null ? unreadable : gapText(gap);
     const path = textKey(keys, "monitored_path") ?? "?";
     const text = path === this.#options.onlyPath() ? sentence : `${escapeForTerminal(path)}: ${sentence}`;
     return room === null ? text : fitBeginning(text, Math.max(1, room));

@@ -10,6 +10,8 @@ const NEWLINE = 10;
 /** The newest lines are mostly enough: a block that is read within a millisecond. */
 const FIRST_BLOCK_BYTES = 128 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
+/** Searched at a time: when a rename changes the needles, what was searched ahead is searched again. */
+const WINDOW_BYTES = 32 * 1024;
 
 export interface FoundLine {
   keys: LineKeys;
@@ -27,8 +29,12 @@ export class BackwardFile {
   #block: Buffer = Buffer.alloc(0);
   /** Offset in the file of the block's first byte, which begins a line. */
   #from: number;
-  /** Offsets in the block of the lines that hold a needle, ascending; those before #position are still to come. */
+  /** Offsets in the block of the lines that hold a needle and are still to come, ascending. */
   #starts: number[] = [];
+  /** The block was searched from here on. */
+  #searchedFrom = 0;
+  /** Where it stood before the last line was looked for, and in which block. */
+  #before = { position: 0, block: -1 };
 
   /** @param end behind the newline of the last line to look at */
   constructor(fd: number, end: number) {
@@ -38,8 +44,21 @@ export class BackwardFile {
   }
 
   /** The needles are others from here on: what was not handed out yet is searched anew. */
-  searchAnew(needles: readonly Buffer[]): void {
-    this.#search(needles);
+  searchAnew(): void {
+    this.#starts = [];
+    this.#searchedFrom = this.#position - this.#from;
+  }
+
+  /**
+   * Takes back the line that was handed out last, and what was passed over before it was found.
+   *
+   * @returns false when that lies in a block that isn't there any more
+   */
+  takeBack(): boolean {
+    if (this.#before.block !== this.#from) return false;
+    this.#position = this.#before.position;
+    this.searchAnew();
+    return true;
   }
 
   /** The first line's time of the block that was read last; NaN where it can't be told. */
@@ -56,6 +75,7 @@ export class BackwardFile {
    * The next older line that holds a needle; null at the beginning of the file, or once it has come to lines before `floorMs`.
    */
   next(needles: readonly Buffer[], floorMs: number): FoundLine | null {
+    this.#before = { position: this.#position, block: this.#from };
     for (;;) {
       for (let start = this.#starts.pop(); start !== undefined; start = this.#starts.pop()) {
         const newline = this.#block.indexOf(NEWLINE, start);
@@ -66,10 +86,14 @@ export class BackwardFile {
           return { keys: line.keys, timeMs: line.timeMs, text };
         }
       }
+      if (this.#searchedFrom > 0) {
+        this.#searchWindow(needles);
+        continue;
+      }
       this.#position = this.#from;
       if (this.reachesBefore(floorMs)) return null;
       if (this.#from === 0 || !this.#readBefore()) return null;
-      this.#search(needles);
+      this.#searchedFrom = this.#block.length;
     }
   }
 
@@ -105,17 +129,24 @@ export class BackwardFile {
     return this.#room.subarray(0, have);
   }
 
-  #search(needles: readonly Buffer[]): void {
+  /** Searches the window before what was searched already. */
+  #searchWindow(needles: readonly Buffer[]): void {
+    const to = this.#searchedFrom;
+    const from = Math.max(0, to - WINDOW_BYTES);
     const limit = this.#position - this.#from;
-    const block = this.#block;
     const starts = new Set<number>();
     for (const needle of needles) {
-      for (let hit = block.indexOf(needle); hit >= 0 && hit < limit; ) {
-        starts.add(hit === 0 ? 0 : block.lastIndexOf(NEWLINE, hit - 1) + 1);
-        const end = block.indexOf(NEWLINE, hit);
-        hit = end < 0 ? -1 : block.indexOf(needle, end + 1);
+      // A hit that begins in the window may end behind it.
+      const window = this.#block.subarray(from, Math.min(this.#block.length, to + needle.length - 1));
+      for (let hit = window.indexOf(needle); hit >= 0; ) {
+        const start = from + hit === 0 ? 0 : this.#block.lastIndexOf(NEWLINE, from + hit - 1) + 1;
+        // A line that reaches into the window before may have been handed out for its end.
+        if (start < limit) starts.add(start);
+        const end = window.indexOf(NEWLINE, hit);
+        hit = end < 0 ? -1 : window.indexOf(needle, end + 1);
       }
     }
+    this.#searchedFrom = from;
     this.#starts = [...starts].sort((a, b) => a - b);
   }
 }

@@ -67,12 +67,16 @@ export class LogHistory {
 
   /** The needles are others, and the head was taken: what is older is searched by them. */
   async searchOn(needles: readonly Buffer[], floorMs: number): Promise<void> {
-    this.#current?.searchAnew(needles);
+    this.#current?.searchAnew();
     await this.advance(needles, floorMs);
   }
 
   /** The needles are others: everything before a moment is searched by them, though it was passed over already. */
   async searchFrom(beforeMs: number, needles: readonly Buffer[], floorMs: number): Promise<void> {
+    if (this.head !== null && this.#current?.takeBack() === true) {
+      await this.advance(needles, floorMs);
+      return;
+    }
     this.close();
     this.#files = [...this.#all];
     this.#beforeMs = Math.min(this.#beforeMs, beforeMs);

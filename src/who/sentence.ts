@@ -43,7 +43,7 @@ export function changeText(change: Change, directory: string): string {
   }
   const sizeBytes = sizeOf(change);
   const size = sizeBytes === null ? "" : `, ${formatSize(sizeBytes)}`;
-  return `${withCounts(words, change.writes).join(", ")}${size}`;
+  return `${abridged(withCounts(words, change.writes)).join(", ")}${size}`;
 }
 
 function wordOf({ keys, relation }: ChangeEvent, directory: string, replaced: boolean): string {
@@ -59,6 +59,15 @@ function wordOf({ keys, relation }: ChangeEvent, directory: string, replaced: bo
   if (type === "MOVED_FROM") return `${what}moved away`;
   if (type === "CREATE" && keys.dir === true) return "directory made";
   return VERBS[type] ?? escapeForTerminal(type);
+}
+
+/** One line is one line, whatever a program did within a second. */
+const WORDS_MAX = 6;
+
+function abridged(words: readonly string[]): readonly string[] {
+  if (words.length <= WORDS_MAX) return words;
+  const left = words.length - WORDS_MAX + 1;
+  return [...words.slice(0, WORDS_MAX - 2), `… (${formatCount(left)} more)`, ...words.slice(-1)];
 }
 
 function withCounts(words: readonly string[], writes: number): readonly string[] {

@@ -1,6 +1,7 @@
 // `fsmon who`: who changed a file, newest first. A path goes in; changes, and the gaps that limit what can be said, come out as
 // they are found, read backwards out of the logs that may know of it. Needs no daemon, and never writes to a log.
 
+import { dirname } from "node:path";
 import type { Identity } from "../kernel/identity.ts";
 import { recordedUntil } from "../log/lifetime.ts";
 import { listLogs, logHash } from "../log/names.ts";
@@ -65,11 +66,22 @@ export interface WhoSummary {
 export function coveringPaths(request: WhoRequest): { covering: string[]; all: string[] } {
   const { logDir, owner, managedPaths, path, recursive } = request;
   const hashes = new Set(listLogs(logDir, owner).keys());
-  const all = [...new Set([...managedPaths, ...forgottenPaths(logDir, hashes, managedPaths, owner)])].filter(
-    (one) => hashes.has(logHash(one)),
+  const forgotten = forgottenPaths(logDir, hashes, managedPaths, owner);
+  // A log is named after its path, so what lies above needs no first line to be known.
+  const all = [...new Set([...managedPaths, ...forgotten, ...withAbove(path)])].filter((one) =>
+    hashes.has(logHash(one)),
   );
   const covering = all.filter((one) => isAtOrBelow(path, one) || (recursive && isAtOrBelow(one, path)));
   return { covering, all };
+}
+
+function withAbove(path: string): string[] {
+  const above: string[] = [path];
+  for (let one = path; one !== "/"; ) {
+    one = dirname(one);
+    above.push(one);
+  }
+  return above;
 }
 
 export async function findChanges(request: WhoRequest, answer: Answer): Promise<WhoSummary> {

@@ -331,6 +331,38 @@ describe("fsmon who reads", () => {
     expect(await pids("-n", "all")).toEqual(["3", "2", "1"]);
   });
 
+  test("every line of a large log, wherever blocks and windows of the search end, within a second or so", async () => {
+    let text = START;
+    let expected = 0;
+    for (let i = 0; text.length < 3_000_000; i++) {
+      const ours = i % 7 === 0;
+      if (ours) expected++;
+      // Of all lengths, so that the borders fall everywhere.
+      const more = { pid: i + 1, cmd: "x".repeat(i % 15), exe: `/${"e".repeat((i * 7919) % 300)}` };
+      text += line(i * 3, "CLOSE_WRITE", ours ? "/srv/f" : `/srv/f${i}`, more);
+    }
+    write(text);
+    expect((await rows("/srv/f", "-n", "all")).length).toBe(expected);
+    expect((await rows("/srv/f", "-n", "10")).length).toBe(10);
+  });
+
+  test("a thousand saves by rename in two logs at once", async () => {
+    manage(home.managedFile, { path: "/srv" }, { path: "/srv/sub" });
+    const there = { monitored_path: "/srv/sub" };
+    let above = START;
+    let below = watchLine(0, "started", "/srv/sub");
+    for (let i = 0; i < 1000; i++) {
+      above += renameLines(i * 5, `/srv/sub/tmp${i}`, "/srv/sub/f", { pid: i + 1 });
+      below += renameLines(i * 5, `/srv/sub/tmp${i}`, "/srv/sub/f", { pid: i + 1, ...there });
+    }
+    write(above);
+    writeLog(home.logDir, "/srv/sub", below);
+    const told = await rows("/srv/sub/f", "-n", "all");
+    expect(told).toHaveLength(1000);
+    expect(told[0]).toBe("alice sh[1000] renamed from tmp999, 5B");
+    expect(told[999]).toBe("alice sh[1] renamed from tmp0, 5B");
+  });
+
   test("names of every kind, exactly and not as a part of another", async () => {
     const names = ["a b", "ü", "日本", 'q"q', "back\\slash", "new\nline", "\u009b31m", "ff", "f.bak", "F"];
     write(START + [...names, "f"].map((name, i) => line(1 + i, "CREATE", `/srv/${name}`)).join(""));
