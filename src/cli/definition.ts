@@ -18,8 +18,8 @@ export interface OptionDefinition {
   readonly complete?: Completion;
 }
 
-/** Files, directories, managed paths, or these words. */
-export type Completion = "file" | "directory" | "managed" | readonly string[];
+/** Files, directories, managed paths, managed paths and files where none fits, or these words. */
+export type Completion = "file" | "directory" | "managed" | "recorded" | readonly string[];
 
 export interface ArgumentDefinition {
   /** What it is called in the help, "PATH". */

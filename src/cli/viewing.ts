@@ -67,7 +67,9 @@ export const WHO: CommandDefinition = {
     "Follows the file back across renames, saves by rename and renamed directories; it may be gone by now. What was deleted and made again under the name belongs to the answer.",
     "A user in brackets is who logged in: root (alice) is alice behind sudo. Lines beginning with ! say when changes may be missing. Works without a daemon.",
   ],
-  args: [{ name: "FILE", summary: "a file below a managed path, or with -r a directory", complete: "file" }],
+  args: [
+    { name: "FILE", summary: "a file below a managed path, or with -r a directory", complete: "recorded" },
+  ],
   options: [
     { name: "recursive", short: "r", summary: "what changed below a directory" },
     {

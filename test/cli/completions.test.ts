@@ -88,6 +88,8 @@ describe("bash", () => {
       ["fsmon query --path=/srv/", "query|--path=/srv/data one"],
       ["fsmon add some", "add|some folder/"],
       ["fsmon add -r -e '*.swp' so", "add|-r|-e|*.swp|some folder/"],
+      ["fsmon who /srv/", "who|/srv/data one"],
+      ["fsmon who so", "who|some folder/"],
       ["fsmon completions z", "completions|zsh"],
       ["fsmon help gen", "help|generate"],
     ];
@@ -105,6 +107,8 @@ describe.skipIf(Bun.which("zsh") === null)("zsh (needs zsh)", () => {
       ["fsmon add --recu", "add|--recursive"],
       ["fsmon remove /srv/", "remove|/srv/data one"],
       ["fsmon add -r so", "add|-r|some folder"],
+      ["fsmon who /srv/", "who|/srv/data one"],
+      ["fsmon who so", "who|some folder"],
       ["fsmon completions fi", "completions|fish"],
     ];
     const got = complete(home, "zsh", ...typed.map(([line]) => line));

@@ -102,7 +102,8 @@ _fsmon() {
     # readline itself knows best how names are quoted.
     file) compopt -o default ;;
     directory) compopt -o dirnames ;;
-    managed)
+    managed|recorded)
+      [[ $kind == recorded ]] && compopt -o default
       [[ $wanted == [\\"\\']* ]] && quoted=\${wanted:0:1} wanted=\${wanted:1}
       while read -r word; do
         # Within quotes a name must not end them: it could bring commands along.

@@ -42,6 +42,7 @@ function optionWords({ name, short, value, summary, complete }: OptionDefinition
 function offers(complete: Completion): string {
   if (complete === "file") return "-F";
   if (complete === "directory") return `-a ${quoted("(__fish_complete_directories)")}`;
+  if (complete === "recorded") return `-F ${offers("managed")}`;
   if (complete === "managed") return `-a ${quoted("(fsmon managed --paths 2>/dev/null)")}`;
   return `-a ${quoted(complete.join(" "))}`;
 }

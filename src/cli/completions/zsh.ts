@@ -58,6 +58,7 @@ function action(complete: Completion | undefined, value: string): string {
   if (complete === "file") return "_files";
   if (complete === "directory") return "_files -/";
   if (complete === "managed") return "_fsmon_managed";
+  if (complete === "recorded") return "{_fsmon_managed || _files}";
   return value.includes(",") ? `_values -s , ${value} ${complete.join(" ")}` : `(${complete.join(" ")})`;
 }
 
