@@ -926,6 +926,106 @@ EXPORT double fh_perf_lost(int32_t fd)
 	return got == (ssize_t)sizeof values ? (double)values[1] : -ENODATA;
 }
 
+/* ---- executables -------------------------------------------------------------------------------------------------- */
+
+/* What a kernel still writes behind data_head while it is read: four nested records of a path each, and some. */
+#define FLIGHT_MARGIN 32768
+
+/* A software event on one CPU that writes down what is mapped to be executed, over and over into a ring of ring_bytes (a
+ * power of two of pages) that nobody drains: the newest records are always there. *map is where it lies. */
+EXPORT int32_t fh_flight_open(int32_t cpu, uint32_t ring_bytes, uint64_t *map)
+{
+	struct perf_event_attr attr;
+	void *at;
+	int rc, fd;
+
+	memset(&attr, 0, sizeof attr);
+	attr.size = sizeof attr;
+	attr.type = PERF_TYPE_SOFTWARE;
+	attr.config = PERF_COUNT_SW_DUMMY;
+	attr.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU;
+	attr.sample_id_all = 1;
+	attr.mmap = 1;
+	attr.mmap2 = 1;
+	attr.write_backward = 1;
+	attr.use_clockid = 1;
+	attr.clockid = CLOCK_MONOTONIC;
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* Without PROT_WRITE there is no reader whose place the kernel would respect. */
+	at = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE) + ring_bytes, PROT_READ, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	*map = (uint64_t)(uintptr_t)at;
+	return fd;
+}
+
+/* Bytes [from, from + length) of a ring, which may go on at its beginning. */
+static void ring_copy(void *to, const unsigned char *data, uint64_t ring, uint64_t from, uint32_t length)
+{
+	uint64_t until_end = ring - from % ring;
+
+	if (length <= until_end) {
+		memcpy(to, data + from % ring, length);
+	} else {
+		memcpy(to, data + from % ring, until_end);
+		memcpy((char *)to + until_end, data, length - until_end);
+	}
+}
+
+/* The first file that process pid mapped to be executed at since_ns or later, in one ring: its path to out, its time to
+ * *time_ns; returns the path's length, 0 when there is none, -ENODATA when there may have been one that is overwritten by
+ * now. Reads from the newest record backwards in time. */
+EXPORT int32_t fh_flight_find(uint64_t map, int32_t pid, double since_ns, void *out, uint32_t capacity, double *time_ns)
+{
+	const struct perf_event_mmap_page *control = (const void *)(uintptr_t)map;
+	const unsigned char *data = (const unsigned char *)control + control->data_offset;
+	uint64_t ring = control->data_size, head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
+	/* The head starts at 0 and goes down. */
+	uint64_t written = 0 - head, valid = written < ring ? written : ring - FLIGHT_MARGIN, at = 0;
+	int32_t found = 0;
+	int whole = written < ring;
+
+	while (at + sizeof(struct perf_event_header) < valid) {
+		struct perf_event_header header;
+		struct {
+			uint32_t pid, tid;
+			uint64_t time;
+		} id;
+		uint32_t path = sizeof header + 64, who;
+
+		/* Records are 8-byte aligned: neither header nor trailer has the ring's end in it, but a path may. */
+		ring_copy(&header, data, ring, head + at, sizeof header);
+		if (header.size < sizeof header + 24 || at + header.size > valid)
+			break;
+		ring_copy(&id, data, ring, head + at + header.size - 24, sizeof id);
+		if ((double)id.time < since_ns) {
+			whole = 1;
+			break;
+		}
+		ring_copy(&who, data, ring, head + at + sizeof header, sizeof who);
+		if (header.type == PERF_RECORD_MMAP2 && who == (uint32_t)pid && header.size > path + 24) {
+			uint32_t length = header.size - path - 24;
+
+			/* "[vdso]" and "//anon" are no files. */
+			if (length <= capacity && data[(head + at + path) % ring] == '/' && data[(head + at + path + 1) % ring] != '/') {
+				ring_copy(out, data, ring, head + at + path, length);
+				found = (int32_t)strnlen(out, length);
+				*time_ns = (double)id.time;
+			}
+		}
+		at += header.size;
+	}
+	/* What was written meanwhile has overwritten the oldest of it. */
+	if (at + (head - __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE)) + FLIGHT_MARGIN > ring && written + FLIGHT_MARGIN > ring)
+		whole = 0;
+	return whole ? found : -ENODATA;
+}
+
 /* ---- netlink: process events, ends of processes, devices ------------------------------------------------------- */
 
 /* A socket of a netlink protocol that is a member of these groups. Returns the descriptor. */

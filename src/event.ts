@@ -45,6 +45,23 @@ export function typesToMask(types: readonly EventType[]): number {
   return mask;
 }
 
+/** What a line says of its process only on request: name → bit. */
+export const DETAIL_BITS = { parent: 1, ancestry: 2, unit: 4, container: 8 } as const;
+
+export type Detail = keyof typeof DETAIL_BITS;
+
+export const DETAILS = Object.keys(DETAIL_BITS) as Detail[];
+
+/** The bit of the command line: no part of the details, because it may hold secrets. */
+export const ARGS_BIT = 16;
+
+/** Which of them are wanted, as a mask. */
+export function detailsToMask(details: readonly Detail[], args: boolean): number {
+  let mask = args ? ARGS_BIT : 0;
+  for (const detail of details) mask |= DETAIL_BITS[detail];
+  return mask;
+}
+
 /** What a person asked for when a path was added. Pattern lists are kept as typed; src/filter parses them. */
 export interface FilterSpec {
   recursive: boolean;
@@ -57,8 +74,10 @@ export interface FilterSpec {
   minSizeBytes: number | null;
   excludeCmd: readonly string[];
   onlyCmd: readonly string[];
-  /** Adds unit, container and ancestry to each line. */
+  /** Adds parent, ancestry, unit and container to each line. */
   details: boolean;
+  /** Adds the command line, which may hold secrets. */
+  args: boolean;
 }
 
 export interface ManagedPath extends FilterSpec {

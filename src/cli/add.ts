@@ -27,6 +27,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     excludeCmd: args.all("exclude-cmd"),
     onlyCmd: args.all("only-cmd"),
     details: args.has("details"),
+    args: args.has("args"),
   });
   const { path, changedBy } = resolveManagedPath(typed, workingDirectory(typed));
   const entry: ManagedPath = { path, ...filters };

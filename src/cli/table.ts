@@ -60,7 +60,15 @@ export const COMMANDS: readonly CommandDefinition[] = [
       { ...TYPES, default: DEFAULT_TYPES.join(", ") },
       { name: "all-events", summary: "all 14 event types" },
       ...FILTERS,
-      { name: "details", summary: "add systemd unit, container and ancestry to each line" },
+      {
+        name: "details",
+        summary: "add parent, ancestry, systemd unit and container of the process to each line",
+      },
+      {
+        name: "args",
+        summary:
+          "add the process's command line to each line; passwords and tokens that are typed there end up in the log",
+      },
       CONFIG,
       SOCKET,
     ],

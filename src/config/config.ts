@@ -68,6 +68,8 @@ export function loadConfig({ owner, env, flags = {}, places }: ConfigOptions): C
     maxTotalBytes: inForce("maxTotalBytes"),
     minFreeBytes: inForce("minFreeBytes"),
     segmentSizeBytes: inForce("segmentSizeBytes"),
+    details: inForce("details"),
+    args: inForce("args"),
     socketPath: inForce("socketPath"),
   };
   return Object.freeze({

@@ -2,6 +2,7 @@
 // config.ts reads by this table and template.ts writes by it, so that they can't differ. A new key is one entry here
 // and one field in ConfigValues.
 import { isAbsolute, normalize } from "node:path";
+import { DETAILS, type Detail } from "../event.ts";
 import { Failure } from "../failure.ts";
 import { formatSizeExactly, MAX_DAYS, parseSize } from "../filter/units.ts";
 import type { Owner } from "./owner.ts";
@@ -19,6 +20,9 @@ export interface ConfigValues {
   /** Disk space to leave free for others; null: no bound. */
   readonly minFreeBytes: number | null;
   readonly segmentSizeBytes: number;
+  /** What every line says of its process besides. */
+  readonly details: readonly Detail[];
+  readonly args: boolean;
   readonly socketPath: string;
 }
 
@@ -103,6 +107,33 @@ export const KEYS: { readonly [Field in ConfigField]: ConfigKey<ConfigValues[Fie
       "The file that is being written is sealed at this size and a new one begun.",
     ]),
     standard: () => 64 * 2 ** 20,
+  },
+  details: {
+    section: "logging",
+    key: "details",
+    comment: [
+      `More about the process in every line, of ${DETAILS.map((detail) => `"${detail}"`).join(", ")}.`,
+      "`fsmon add --details` adds all of them to the lines of one path.",
+    ],
+    accepted: `a list of ${DETAILS.join(", ")}, such as details = ["ancestry"]`,
+    read: (value) =>
+      Array.isArray(value) && value.every((one) => DETAILS.some((detail) => detail === one))
+        ? DETAILS.filter((detail) => value.includes(detail))
+        : undefined,
+    standard: () => [],
+    write: (value) => `[${value.map((detail) => `"${detail}"`).join(", ")}]`,
+  },
+  args: {
+    section: "logging",
+    key: "args",
+    comment: [
+      "The process's command line in every line. Passwords and tokens that somebody types there end up in the logs.",
+      "`fsmon add --args` adds it to the lines of one path.",
+    ],
+    accepted: "true or false",
+    read: (value) => (typeof value === "boolean" ? value : undefined),
+    standard: () => false,
+    write: (value) => String(value),
   },
   socketPath: {
     ...placeKey("socket", "path", ["At most 107 bytes long, as the kernel wants it."], MAX_SOCKET_PATH_BYTES),

@@ -17,6 +17,7 @@ export function entryTable(entry: ManagedPath): Record<string, unknown> {
     exclude_cmd: [...entry.excludeCmd],
     only_cmd: [...entry.onlyCmd],
     details: entry.details,
+    args: entry.args,
   };
 }
 
@@ -43,6 +44,7 @@ export function readEntry(fields: Fields): ManagedPath {
     excludeCmd: fields.has("exclude_cmd") ? fields.strings("exclude_cmd") : [],
     onlyCmd: fields.has("only_cmd") ? fields.strings("only_cmd") : [],
     details: fields.has("details") && fields.boolean("details"),
+    args: fields.has("args") && fields.boolean("args"),
   };
 }
 

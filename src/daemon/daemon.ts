@@ -5,7 +5,7 @@ import type { Config } from "../config/config.ts";
 import { createMissingConfig } from "../config/template.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import { ControlServer } from "../control/server.ts";
-import type { ManagedPath } from "../event.ts";
+import { detailsToMask, type ManagedPath } from "../event.ts";
 import { EXIT, type ExitCode, Failure } from "../failure.ts";
 import { FanotifyGroup } from "../kernel/fanotify.ts";
 import { Lifetime, type PreviousRun } from "../log/lifetime.ts";
@@ -78,6 +78,7 @@ export class Daemon {
         onFault: (error) => this.fail(error),
       });
       this.reporter = new StatusReporter(this.pipeline, options.version, startedMs);
+      this.pipeline.processes.attribution.commonDetails = detailsToMask(config.details, config.args);
       for (const note of this.pipeline.processes.streams.notes) this.note(note);
       for (const managed of stored.paths) this.watchStored(managed);
     } catch (error) {
@@ -202,6 +203,7 @@ export class Daemon {
   /** Other settings from now on. */
   configure(config: Config): void {
     this.config = config;
+    this.pipeline.processes.attribution.commonDetails = detailsToMask(config.details, config.args);
     this.upkeep.configure(config);
     for (const log of this.logs()) log.resize(segmentSizeOf(config));
   }

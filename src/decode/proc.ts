@@ -65,6 +65,7 @@ function decodeEvent(bytes: Buffer, at: number, size: number, wanted: number, ou
       out.push({
         kind: "uid",
         timeNs,
+        tid: bytes.readInt32LE(data),
         pid: bytes.readInt32LE(data + 4),
         uid: bytes.readUInt32LE(data + 8),
         euid: bytes.readUInt32LE(data + 12),

@@ -11,7 +11,8 @@ export type ProcessRecord =
   | { kind: "comm"; timeNs: number; pid: number; tid: number; comm: string; exec: boolean }
   /** exec seen by the connector: it carries no name. */
   | { kind: "exec"; timeNs: number; pid: number }
-  | { kind: "uid"; timeNs: number; pid: number; uid: number; euid: number }
+  /** A thread took other users; the process did where tid === pid. */
+  | { kind: "uid"; timeNs: number; pid: number; tid: number; uid: number; euid: number }
   | { kind: "exit"; timeNs: number; pid: number; tid: number }
   /** Told by taskstats as a thread ends: the name and real user that it has then. It has no time. */
   | { kind: "end"; timeNs: number; pid: number; tid: number; parentPid: number; uid: number; comm: string }

@@ -16,6 +16,7 @@ export interface FilterFlags {
   readonly excludeCmd?: readonly string[] | undefined;
   readonly onlyCmd?: readonly string[] | undefined;
   readonly details?: boolean | undefined;
+  readonly args?: boolean | undefined;
 }
 
 /**
@@ -42,6 +43,7 @@ export function parseFilterFlags(flags: FilterFlags): FilterSpec {
     allEvents,
     minSizeBytes: flags.minSize === undefined ? null : parseSize(flags.minSize),
     details: flags.details === true,
+    args: flags.args === true,
     ...patterns,
   };
   checkPatterns(spec);
@@ -88,7 +90,7 @@ function unknownType(word: string): UsageFailure {
  * One line for people:
  * `types=MODIFY,CREATE | recursive | min_size=- | exclude-path=*.swp | exclude-cmd=- | only-cmd=nginx,vim | events=filtered`.
  * `events` is `all` for all 14 types, `default` for the default set, `filtered` for any other choice; ` | details`
- * follows where asked for. Patterns stand as typed: whoever prints them on a terminal escapes them.
+ * and ` | args` follow where asked for. Patterns stand as typed: whoever prints them on a terminal escapes them.
  */
 export function formatFilters(spec: FilterSpec): string {
   const mask = typesToMask(spec.types);
@@ -104,5 +106,6 @@ export function formatFilters(spec: FilterSpec): string {
     `events=${events}`,
   ];
   if (spec.details) fields.push("details");
+  if (spec.args) fields.push("args");
   return fields.join(" | ");
 }

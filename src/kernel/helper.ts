@@ -121,6 +121,21 @@ const SYMBOLS = {
     returns: "i32",
   },
   fh_send: { args: ["i32" /* fd */, "ptr" /* message */, "u32" /* size */], returns: "i32" },
+  fh_flight_open: {
+    args: ["i32" /* cpu */, "u32" /* ring_bytes */, "ptr" /* map */],
+    returns: "i32",
+  },
+  fh_flight_find: {
+    args: [
+      "u64" /* map */,
+      "i32" /* pid */,
+      "f64" /* since_ns */,
+      "ptr" /* out */,
+      "u32" /* capacity */,
+      "ptr" /* time_ns */,
+    ],
+    returns: "i32",
+  },
   fh_proc_listen: {
     args: ["i32" /* fd */, "u32" /* operation */, "u32" /* event_mask */, "i32" /* filtered */],
     returns: "i32",

@@ -119,7 +119,7 @@ export class PerfSideband {
 }
 
 /** "0-3,8" → [0, 1, 2, 3, 8] (cpulist format, Documentation/admin-guide/cputopology.rst). */
-function onlineCpus(): number[] {
+export function onlineCpus(): number[] {
   const cpus: number[] = [];
   for (const range of readFileSync("/sys/devices/system/cpu/online", "latin1").trim().split(",")) {
     const [first, last] = range.split("-").map(Number);

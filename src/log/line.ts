@@ -2,12 +2,13 @@
 // managed path) is kept as ready-made JSON text and only copied; names that need no escape are copied byte by
 // byte. docs/events.md specifies the keys.
 import type { EventType } from "../event.ts";
+import { isUtf8, jsonBody, jsonBytes } from "./json-text.ts";
+import type { ProcessText } from "./process-text.ts";
 import { stringifySafely } from "./state.ts";
 import { formatTime } from "./time.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A directory's path as JSON text, ready for a name to follow. */
 export interface PathText {
@@ -21,55 +22,6 @@ export interface PathText {
 
 export function pathText(raw: Uint8Array): PathText {
   return { raw, json: encoder.encode(`${jsonBody(decoder.decode(raw))}/`), exact: isUtf8(raw) };
-}
-
-/** What is known of a process, for a line's keys. */
-export interface ProcessFacts {
-  pid: number | null;
-  /** Raw bytes as latin1; null when unknown. */
-  comm: string | null;
-  /** Name behind the real user id, or the number; null when unknown. */
-  user: string | null;
-  parentPid: number | null;
-  exe: Uint8Array | null;
-  uid: number | null;
-  euid: number | null;
-  login: string | null;
-  /** How it was identified, where not exactly; why not, where not at all. */
-  who: string | null;
-  whoReason: string | null;
-  /** On request (`add --details`); null otherwise. */
-  details: { unit: string | null; container: string | null; ancestry: string | null } | null;
-}
-
-/** A process as JSON text: what stands between path and file_size, and what follows monitored_path. */
-export interface ProcessText {
-  readonly middle: Uint8Array;
-  readonly tail: Uint8Array;
-}
-
-export function processText(facts: ProcessFacts): ProcessText {
-  const comm = facts.comm === null ? null : Buffer.from(facts.comm, "latin1");
-  const middle = `","pid":${facts.pid},"cmd":${comm === null ? "null" : jsonBytes(comm)},"user":${jsonOrNull(facts.user)},"file_size":`;
-  let tail = "";
-  if (comm !== null && !isUtf8(comm)) tail += `,"cmd_b64":"${comm.toString("base64")}"`;
-  if (facts.parentPid !== null) tail += `,"ppid":${facts.parentPid}`;
-  if (facts.exe !== null) {
-    tail += `,"exe":${jsonBytes(facts.exe)}`;
-    if (!isUtf8(facts.exe)) tail += `,"exe_b64":"${Buffer.from(facts.exe).toString("base64")}"`;
-  }
-  if (facts.uid !== null) tail += `,"uid":${facts.uid}`;
-  if (facts.euid !== null) tail += `,"euid":${facts.euid}`;
-  if (facts.login !== null) tail += `,"login":${stringifySafely(facts.login)}`;
-  if (facts.details !== null) {
-    const { unit, container, ancestry } = facts.details;
-    if (unit !== null) tail += `,"unit":${stringifySafely(unit)}`;
-    if (container !== null) tail += `,"container":${stringifySafely(container)}`;
-    if (ancestry !== null) tail += `,"ancestry":${jsonBytes(Buffer.from(ancestry, "latin1"))}`;
-  }
-  if (facts.who !== null) tail += `,"who":${stringifySafely(facts.who)}`;
-  if (facts.whoReason !== null) tail += `,"who_reason":${stringifySafely(facts.whoReason)}`;
-  return { middle: encoder.encode(middle), tail: encoder.encode(`${tail}}\n`) };
 }
 
 /** The piece with monitored_path. */
@@ -247,30 +199,4 @@ export class LineBuffer {
     larger.set(this.bytes.subarray(0, this.used));
     this.bytes = larger;
   }
-}
-
-function jsonOrNull(text: string | null): string {
-  return text === null ? "null" : stringifySafely(text);
-}
-
-function jsonBytes(bytes: Uint8Array): string {
-  return stringifySafely(decoder.decode(bytes));
-}
-
-function jsonBody(text: string): string {
-  return stringifySafely(text).slice(1, -1);
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i]! >= 0x80) {
-      try {
-        fatalDecoder.decode(bytes);
-        return true;
-      } catch {
-        return false;
-      }
-    }
-  }
-  return true;
 }

@@ -1,5 +1,5 @@
 // A managed path as one line of the store, both ways: JSON with the keys path, recursive, types, all_events, exclude,
-// min_size, exclude_cmd, only_cmd, details. People edit the store, so what they leave out means the default, and
+// min_size, exclude_cmd, only_cmd, details, args. People edit the store, so what they leave out means the default, and
 // what doesn't fit is refused with a reason that can be shown beside the line's number.
 import { EVENT_TYPES, type EventType, type ManagedPath } from "../event.ts";
 import { Failure } from "../failure.ts";
@@ -24,6 +24,7 @@ export function encodeEntry(entry: ManagedPath): string {
     exclude_cmd: entry.excludeCmd,
     only_cmd: entry.onlyCmd,
     details: entry.details,
+    args: entry.args,
   });
   // JSON.stringify leaves DEL and C1 as they are, and a terminal obeys some of them.
   return text.replace(/[\x7f-\x9f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
@@ -50,6 +51,7 @@ export function decodeEntry(line: string): ManagedPath {
     excludeCmd: strings(fields, "exclude_cmd"),
     onlyCmd: strings(fields, "only_cmd"),
     details: flag(fields, "details"),
+    args: flag(fields, "args"),
   };
   reasoned(() => compileFilter(entry, path));
   return entry;

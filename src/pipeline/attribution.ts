@@ -1,9 +1,12 @@
-// A pid → the keys of a line that say who it was. Made once per process image and kept with the process;
-// executable, login and unit are read when the first line needs them.
-import { type ProcessFacts, type ProcessText, processText } from "../log/line.ts";
-import { type ControlGroup, readControlGroup } from "../process/cgroup.ts";
+// A pid → the keys of a line that say who it was. Made once per process image and kept with the process; what only
+// /proc tells is read when the first line needs it, and looked at again now and then.
+import { ARGS_BIT, DETAIL_BITS } from "../event.ts";
+import { NOBODY, type ProcessFacts, type ProcessText, processText } from "../log/process-text.ts";
+import { readControlGroup } from "../process/cgroup.ts";
+import type { Executables } from "../process/executables.ts";
 import { isKnown, type Process, type Unknowable } from "../process/process.ts";
-import { readExe, readLogin } from "../process/procfs.ts";
+import { readCommandLine, readExe, readLogin } from "../process/procfs.ts";
+import { isStill, surroundings } from "../process/surroundings.ts";
 import type { ProcessTable } from "../process/table.ts";
 import { UserNames } from "../process/users.ts";
 
@@ -11,17 +14,19 @@ import { UserNames } from "../process/users.ts";
 interface Cached {
   /** Generation of the user names they were made with. */
   generation: number;
-  /** By details × changed; made when first needed. */
-  texts: (ProcessText | undefined)[];
+  /** When /proc was read for them, CLOCK_MONOTONIC. */
+  readNs: number;
+  /** One for each mask of details and word for `who` that was needed: hardly ever more than two. */
+  variants: { details: number; who: string | null; text: ProcessText }[];
 }
 
-/**
- * A process that takes its name or user so soon after its fork is being launched: what it does before is a shell's redirection at
- * most, and counts as the program's (docs/events.md).
- */
-const LAUNCH_NS = 50e6;
-/** Deeper chains than a person reads; a bound against a table that goes in circles. */
+/** Login and control group change without a message: a process that goes on working is looked at again this often. */
+const FRESH_NS = 1e9;
+const GROUP_BITS = DETAIL_BITS.unit | DETAIL_BITS.container;
+/** Deeper chains than a person reads. */
 const ANCESTORS_MAX = 16;
+/** A command line in a log is cut to this. */
+const ARGS_MAX_BYTES = 4096;
 /** Pids without a process whose text is kept. */
 const UNKNOWN_MAX = 1024;
 
@@ -31,11 +36,17 @@ export class Attribution {
   private readonly unknown = new Map<number, ProcessText>();
   private unknownReason: Unknowable = "gone_before_known";
   private batchSinceNs = 0;
+  private nowNs = 0;
   /** Events that were asked about, and those of them that no process is known for. */
   asked = 0;
   unattributed = 0;
+  /** What the lines of every path say of a process besides what the path itself asks for: a mask of DETAIL_BITS. */
+  commonDetails = 0;
 
-  constructor(private readonly table: ProcessTable) {
+  constructor(
+    private readonly table: ProcessTable,
+    private readonly executables: Executables,
+  ) {
     this.users = new UserNames(() => {
       this.generation++;
     });
@@ -47,17 +58,20 @@ export class Attribution {
   }
 
   /**
-   * From when on the events of the next batch can be.
+   * From when to when the events of the next batch can be.
    *
    * @param sinceNs CLOCK_MONOTONIC of when the queue was last seen empty
+   * @param nowNs of when this batch was read
    */
-  beginBatch(sinceNs: number): void {
+  beginBatch(sinceNs: number, nowNs: number): void {
     this.batchSinceNs = sinceNs;
+    this.nowNs = nowNs;
     this.table.beginBatch(sinceNs);
   }
 
-  /** Hot. The text for a line of this pid's. */
-  textOf(pid: number, details: boolean): ProcessText {
+  /** Hot. The text for a line of this pid's, with these details (a mask of DETAIL_BITS). */
+  textOf(pid: number, pathDetails: number): ProcessText {
+    const details = pathDetails | this.commonDetails;
     this.asked++;
     const process = this.table.find(pid);
     if (process === null) {
@@ -65,19 +79,19 @@ export class Attribution {
       return this.unknownText(pid);
     }
     if (!isKnown(process.nameBy)) this.unattributed++;
-    // It took another name or user while the batch was filling: what it did first bears the later one. Said, not hidden.
-    const changed = process.changedNs > this.batchSinceNs && process.changedNs - process.forkedNs > LAUNCH_NS;
-    const variant = (details ? 1 : 0) + (changed ? 2 : 0);
     let cached = process.cached as Cached | null;
-    if (cached === null || cached.generation !== this.generation) {
-      cached = { generation: this.generation, texts: [] };
+    if (
+      cached === null ||
+      cached.generation !== this.generation ||
+      (this.nowNs - cached.readNs > FRESH_NS && !process.exited)
+    ) {
+      cached = { generation: this.generation, readNs: this.nowNs, variants: [] };
       process.cached = cached;
     }
-    let text = cached.texts[variant];
-    if (text === undefined) {
-      text = this.describe(process, details, changed);
-      cached.texts[variant] = text;
-    }
+    const who = this.whoOf(process);
+    for (const one of cached.variants) if (one.details === details && one.who === who) return one.text;
+    const text = this.describe(process, details, who);
+    cached.variants.push({ details, who, text });
     return text;
   }
 
@@ -87,64 +101,68 @@ export class Attribution {
   /** For what was found by reading a directory: nobody saw who did it. */
   readonly unseen: ProcessText = processText({ ...NOBODY, whoReason: "scan" });
 
-  /** For the command filters: null where it isn't known. */
-  commOf(pid: number): string | null {
-    const process = this.table.find(pid);
-    return process !== null && isKnown(process.nameBy) ? process.comm : null;
+  /**
+   * Hot. Events carry no time: what a process did before it took another name or user, and what it did then, can't be
+   * told apart where both can lie in this batch. The later name and user stand in the line, and this word.
+   */
+  private whoOf(process: Process): string | null {
+    const { nameBy, userBy, launchedNs, changedNs, forkedNs } = process;
+    const source = isKnown(nameBy) && nameBy !== null ? nameBy : isKnown(userBy) ? userBy : null;
+    if (source === "lost") return source;
+    const since = this.batchSinceNs;
+    // The first exec after a fork; whatever came in between belongs to it.
+    const launched = launchedNs > changedNs && launchedNs > since;
+    if (launched ? forkedNs <= since : changedNs > since && changedNs > forkedNs) return "changed_meanwhile";
+    if (process.mixedUsers) return "threads_differ";
+    return source ?? (launched ? "launched" : null);
   }
 
-  private describe(process: Process, details: boolean, changed: boolean): ProcessText {
+  private describe(process: Process, details: number, who: string | null): ProcessText {
+    const args = (details & ARGS_BIT) !== 0 && !process.exited ? readCommandLine(process.pid) : null;
+    const { image } = process;
+    const exe = image.exe === undefined && !process.exited ? readExe(process.pid) : null;
     // A dead process's number may belong to another by now: what wasn't read while it lived stays unknown.
-    if (process.exe === undefined) process.exe = process.exited ? null : readExe(process.pid);
-    if (process.login === undefined) process.login = this.inherited(process, readLogin, (one) => one.login);
+    const lives = isStill(process);
+    if (image.exe === undefined) image.exe = lives && exe !== null ? exe : this.executables.pathOf(image);
+    const login = surroundings(process, lives, "login", readLogin);
+    const group =
+      (details & GROUP_BITS) === 0
+        ? { value: undefined, inherited: false }
+        : surroundings(process, lives, "group", readControlGroup);
+    const unit = (details & DETAIL_BITS.unit) === 0 ? null : (group.value?.unit ?? null);
+    const container = (details & DETAIL_BITS.container) === 0 ? null : (group.value?.container ?? null);
+    const inherited: string[] = [];
+    if (login.inherited && typeof login.value === "number") inherited.push("login");
+    if (group.inherited && unit !== null) inherited.push("unit");
+    if (group.inherited && container !== null) inherited.push("container");
     const { nameBy, userBy } = process;
     const named = isKnown(nameBy);
     const user = isKnown(userBy) ? this.users.nameOf(process.uid) : null;
     return processText({
       pid: process.pid,
       comm: named ? process.comm : null,
-      user,
+      user: user?.name ?? null,
+      userReason: user?.reason ?? null,
       parentPid: process.parentPid === 0 ? null : process.parentPid,
-      exe: named ? process.exe : null,
-      uid: user === null || user === String(process.uid) ? null : process.uid,
+      exe: named ? (image.exe ?? null) : null,
+      uid: user === null || user.name === String(process.uid) ? null : process.uid,
       euid: user === null || process.euid === process.uid ? null : process.euid,
-      login: process.login === null ? null : this.users.nameOf(process.login),
-      who: changed ? "changed_meanwhile" : ((named ? nameBy : null) ?? (user !== null ? userBy : null)),
+      login: typeof login.value === "number" ? this.users.nameOf(login.value).name : null,
+      parentComm: (details & DETAIL_BITS.parent) === 0 ? null : commIfKnown(process.parent),
+      unit,
+      container,
+      ancestry: (details & DETAIL_BITS.ancestry) === 0 ? null : ancestryOf(process),
+      args: lives && args !== null ? args.subarray(0, ARGS_MAX_BYTES) : null,
+      argsCut: args !== null && args.length > ARGS_MAX_BYTES,
+      inherited,
+      who: named || user !== null ? who : null,
       whoReason: named ? (user === null ? userBy : null) : nameBy,
-      details: details ? { ...this.groupOf(process), ancestry: this.ancestryOf(process) } : null,
     });
   }
 
-  private groupOf(process: Process): ControlGroup {
-    if (process.group === undefined)
-      process.group = this.inherited(process, readControlGroup, (one) => one.group);
-    return process.group ?? { unit: null, container: null };
-  }
-
-  /**
-   * What a child has from its parent unless it changes it: asked of the process while it lives, else of the
-   * parent.
-   */
-  private inherited<T>(
-    process: Process,
-    read: (pid: number) => T | null,
-    known: (process: Process) => T | null | undefined,
-  ): T | null {
-    if (!process.exited) return read(process.pid);
-    const parent = this.table.peek(process.parentPid);
-    if (parent === null) return null;
-    return known(parent) ?? (parent.exited ? null : read(parent.pid));
-  }
-
-  /** "systemd>sshd>bash>make>rm", the process itself last. */
-  private ancestryOf(process: Process): string {
-    const names = [process.comm];
-    let one: Process | null = process;
-    while (one !== null && one.parentPid > 0 && names.length < ANCESTORS_MAX) {
-      one = this.table.peek(one.parentPid);
-      if (one !== null) names.unshift(one.comm);
-    }
-    return names.join(">");
+  /** For the command filters: null where it isn't known. */
+  commOf(pid: number): string | null {
+    return commIfKnown(this.table.find(pid));
   }
 
   private unknownText(pid: number): ProcessText {
@@ -171,16 +189,23 @@ function strangerFacts(pid: number, whoReason: Unknowable): Partial<ProcessFacts
   return { pid, whoReason };
 }
 
-const NOBODY: ProcessFacts = {
-  pid: null,
-  comm: null,
-  user: null,
-  parentPid: null,
-  exe: null,
-  uid: null,
-  euid: null,
-  login: null,
-  who: null,
-  whoReason: null,
-  details: null,
-};
+function commIfKnown(process: Process | null): string | null {
+  return process !== null && isKnown(process.nameBy) ? process.comm : null;
+}
+
+/** "systemd>sshd>bash>make>rm", the process itself last; "?" in front where more ancestors aren't known, or shown. */
+function ancestryOf(process: Process): string {
+  let text = nameInChain(process);
+  let one = process;
+  for (let i = 1; one.parent !== null && i < ANCESTORS_MAX; i++) {
+    one = one.parent;
+    text = `${nameInChain(one)}>${text}`;
+  }
+  return one.parentPid === 0 ? text : `?>${text}`;
+}
+
+/** A name may have the separator in it. */
+function nameInChain(process: Process): string {
+  const comm = commIfKnown(process) ?? "?";
+  return comm.includes(">") || comm.includes("\\") ? comm.replace(/[\\>]/g, "\\$&") : comm;
+}

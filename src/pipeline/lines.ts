@@ -1,7 +1,8 @@
 // Occurrences → lines in the logs of the managed paths that want them: filter, size, format. Hot, in two
 // passes over a batch, because the sizes of all files are asked for by one call in between.
-import { TYPE_BITS } from "../event.ts";
-import { extraText, type PathText, type ProcessText, pathText } from "../log/line.ts";
+import { DETAILS, detailsToMask, TYPE_BITS } from "../event.ts";
+import { extraText, type PathText, pathText } from "../log/line.ts";
+import type { ProcessText } from "../log/process-text.ts";
 import type { Occurrence, Occurrences } from "../resolve/occurrence.ts";
 import { LINE_ORDER, LINE_ORDER_REBORN } from "../resolve/order.ts";
 import type { Place, Watch } from "../resolve/watch.ts";
@@ -189,9 +190,7 @@ export class LineMaker {
 
   private processText(one: Occurrence, watched: WatchedPath): ProcessText {
     if (one.found) return this.attribution.unseen;
-    return one.error !== 0
-      ? this.attribution.nobody
-      : this.attribution.textOf(one.pid, watched.managed.details);
+    return one.error !== 0 ? this.attribution.nobody : this.attribution.textOf(one.pid, detailsOf(watched));
   }
 
   private placeText(place: Place): PlaceText {
@@ -240,6 +239,10 @@ function sizePasses(
   // What is gone is judged by its last known size; an event that can't be judged is kept.
   const known = size < 0 || (mask & ~SIZELESS) === 0 ? lastSize : size;
   return filter.wantsSize(known < 0 ? null : known);
+}
+
+function detailsOf({ managed }: WatchedPath): number {
+  return managed.details || managed.args ? detailsToMask(managed.details ? DETAILS : [], managed.args) : 0;
 }
 
 function extraOf(one: Occurrence) {

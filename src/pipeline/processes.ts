@@ -3,6 +3,7 @@
 import type { EventBatch } from "../decode/fan.ts";
 import type { ProcessRecord } from "../decode/process.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
+import { Executables } from "../process/executables.ts";
 import { ProcessStreams, type RecordLoss } from "../process/streams.ts";
 import { ProcessTable } from "../process/table.ts";
 import type { Source } from "../process/way.ts";
@@ -13,6 +14,7 @@ export class Processes {
   readonly streams: ProcessStreams;
   readonly attribution: Attribution;
   private readonly table: ProcessTable;
+  private readonly executables: Executables;
   private readonly records: ProcessRecord[] = [];
 
   constructor(sources: ReadonlySet<Source>) {
@@ -24,7 +26,8 @@ export class Processes {
     };
     this.streams = streams;
     this.table = new ProcessTable(streams.tells, tellEnds);
-    this.attribution = new Attribution(this.table);
+    this.executables = new Executables(sources.has("perf"));
+    this.attribution = new Attribution(this.table, this.executables);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
   }
@@ -42,7 +45,7 @@ export class Processes {
     table.follow(records);
     if (lost !== null) table.repair(lost);
     if (table.hasReused) tellReusedApart(batch, table, sinceNs, readNs);
-    this.attribution.beginBatch(sinceNs);
+    this.attribution.beginBatch(sinceNs, readNs);
     return lost;
   }
 
@@ -53,5 +56,6 @@ export class Processes {
 
   close(): void {
     this.streams.close();
+    this.executables.close();
   }
 }

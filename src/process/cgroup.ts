@@ -9,12 +9,12 @@ export interface ControlGroup {
   container: string | null;
 }
 
-/** Null for a process that is gone. */
-export function readControlGroup(pid: number): ControlGroup | null {
+/** Undefined for a process that is gone. */
+export function readControlGroup(pid: number): ControlGroup | undefined {
   try {
     return parseControlGroup(readFileSync(`/proc/${pid}/cgroup`, "utf8"));
   } catch {
-    return null;
+    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 // Process numbers → processes. A number can be given away again while what its earlier holder did is still in the queue:
 // then both are known here, and an alias, a negative number, stands for the earlier one.
-import { alike, type Process, type Unknowable, unknownProcess } from "./process.ts";
+import { alike, type Process, UNKNOWN_IMAGE, type Unknowable, unknownProcess } from "./process.ts";
 
 /** Stands for all that were forgotten for want of room. */
 const DROPPED: Process = {
@@ -12,7 +12,7 @@ const ALIASES_MAX = 0x3fff_ffff;
 
 /** What is the same of two that are alike; their executables may differ. */
 function common(process: Process): Process {
-  return { ...process, earlier: null, alias: 0, cached: null, exe: null };
+  return { ...process, earlier: null, alias: 0, cached: null, image: UNKNOWN_IMAGE };
 }
 
 export class ProcessNumbers {

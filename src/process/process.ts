@@ -9,9 +9,23 @@ import type { ControlGroup } from "./cgroup.ts";
 export type Provenance = null | "proc" | "exit" | "lost" | "unread" | Unknowable;
 export type Unknowable = "gone_before_known" | "process_stream_lost" | "pid_reused";
 
+/** A program as it was executed once. */
+export interface Image {
+  /** Who executed it, and when (CLOCK_MONOTONIC; 0: before the streams were opened). */
+  readonly pid: number;
+  readonly sinceNs: number;
+  /** Path of the executable, latin1; null for none (kernel threads), undefined while nobody asked. */
+  exe: string | null | undefined;
+}
+
+export const UNKNOWN_IMAGE: Image = { pid: 0, sinceNs: 0, exe: null };
+
 export interface Process {
   readonly pid: number;
+  /** Who forked it, also when that one is gone by now. */
   parentPid: number;
+  /** The same, kept beyond its end for its name; null where it isn't known, or too many above it are gone. */
+  parent: Process | null;
   /** latin1, one character a byte, at most 15. */
   comm: string;
   uid: number;
@@ -30,17 +44,22 @@ export interface Process {
   end: { readonly comm: string; readonly uid: number } | null;
   /** What the log made of this process; emptied whenever something above changes. */
   cached: unknown;
-  /** Path of the executable, read once per image; undefined while nobody asked. */
-  exe: Uint8Array | null | undefined;
-  /** Login user id; undefined while nobody asked. */
+  /** No longer in the table: only its children know it. */
+  forgotten: boolean;
+  /** The program that it runs: the same for all that were forked since it was executed. */
+  image: Image;
+  /** Login user id, null for none; undefined while it wasn't read (surroundings.ts). */
   login: number | null | undefined;
-  /** Unit and container; undefined while nobody asked. */
-  group: ControlGroup | null | undefined;
+  /** Unit and container; undefined while they weren't read. */
+  group: ControlGroup | undefined;
+  /** Some of its threads act as other users: an event doesn't tell which thread it was. */
+  mixedUsers: boolean;
   /**
-   * CLOCK_MONOTONIC of the fork and of the last change of name or user, 0 for what was there before: tells
-   * which events of a batch can be older.
+   * CLOCK_MONOTONIC of the fork, of the first exec after it, and of the last change of name or user besides; 0
+   * for what was there before or never was. They tell which events of a batch can be older.
    */
   forkedNs: number;
+  launchedNs: number;
   changedNs: number;
   /** CLOCK_MONOTONIC of its EXIT record, Infinity before. Its files may be closed after it (6.17 and later). */
   exitedNs: number;
@@ -51,6 +70,7 @@ export function unknownProcess(pid: number, why: Provenance): Process {
   return {
     pid,
     parentPid: 0,
+    parent: null,
     comm: "",
     uid: 0,
     euid: 0,
@@ -62,10 +82,13 @@ export function unknownProcess(pid: number, why: Provenance): Process {
     alias: 0,
     end: null,
     cached: null,
-    exe: undefined,
+    forgotten: false,
+    image: UNKNOWN_IMAGE,
     login: undefined,
     group: undefined,
+    mixedUsers: false,
     forkedNs: 0,
+    launchedNs: 0,
     changedNs: 0,
     exitedNs: Number.POSITIVE_INFINITY,
   };
@@ -73,9 +96,9 @@ export function unknownProcess(pid: number, why: Provenance): Process {
 
 /** A child is what its parent is, and runs its program until it executes another. */
 export function inherit(pid: number, parent: Process): Process {
-  const { pid: parentPid, comm, uid, euid, nameBy, userBy, exe, login, group } = parent;
+  const { pid: parentPid, comm, uid, euid, nameBy, userBy, image } = parent;
   const child = unknownProcess(pid, null);
-  return Object.assign(child, { parentPid, comm, uid, euid, nameBy, userBy, exe, login, group });
+  return Object.assign(child, { parentPid, parent, comm, uid, euid, nameBy, userBy, image });
 }
 
 /** Whether a name or a user of this provenance may be shown. */

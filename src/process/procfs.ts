@@ -13,18 +13,27 @@ export interface ProcStatus {
 /** Name, parent and real and effective user. comm is latin1: one character a byte. */
 export function readStatus(pid: number): ProcStatus | null {
   try {
-    const comm = readFileSync(`/proc/${pid}/comm`, "latin1");
+    const comm = readComm(pid);
     const status = readFileSync(`/proc/${pid}/status`, "latin1");
     const uid = /^Uid:\t(\d+)\t(\d+)/m.exec(status);
     const parent = /^PPid:\t(\d+)/m.exec(status);
-    if (uid === null || parent === null) return null;
-    // The file ends in a newline of its own; the name may contain others.
+    if (comm === null || uid === null || parent === null) return null;
     return {
-      comm: comm.slice(0, -1),
+      comm,
       parentPid: Number(parent[1]),
       uid: Number(uid[1]),
       euid: Number(uid[2]),
     };
+  } catch {
+    return null;
+  }
+}
+
+/** Name, latin1. */
+export function readComm(pid: number): string | null {
+  try {
+    // The file ends in a newline of its own; the name may contain others.
+    return withoutWork(readFileSync(`/proc/${pid}/comm`, "latin1").slice(0, -1));
   } catch {
     return null;
   }
@@ -60,25 +69,54 @@ export function readPidMax(): number {
 
 const PID_MAX_DEFAULT = 32768;
 
+const DELETED = " (deleted)";
+
+/** A path as the kernel tells it of an open file, without what it adds when the file has no name any more. */
+export function withoutDeleted(path: string): string {
+  return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
+}
+
 /**
- * Path of the executable's file, as bytes; " (deleted)" is cut off, for the name is what is asked for. Null
- * for kernel threads too.
+ * Path of the executable's file, latin1; " (deleted)" is cut off, for the name is what is asked for. Null for
+ * kernel threads too.
  */
-export function readExe(pid: number): Buffer | null {
+export function readExe(pid: number): string | null {
   try {
-    const exe = readlinkSync(`/proc/${pid}/exe`, "buffer");
-    const deleted = Buffer.from(" (deleted)");
-    return exe.subarray(-deleted.length).equals(deleted) ? exe.subarray(0, -deleted.length) : exe;
+    return withoutDeleted(readlinkSync(`/proc/${pid}/exe`, "latin1"));
   } catch {
     return null;
   }
 }
 
-/** The user who logged in, whatever became of the user id since (sudo, su); null where nobody did. */
-export function readLogin(pid: number): number | null {
+/**
+ * /proc shows a kernel worker's name with what it last worked on behind it ("kworker/0:1-events"), which the kernel's
+ * records don't have.
+ */
+function withoutWork(comm: string): string {
+  return comm.startsWith("kworker/") ? comm.replace(/^(kworker\/u?\d+:\d+[HI]*)[-+].*$/s, "$1") : comm;
+}
+
+/**
+ * The user who logged in, whatever became of the user id since (sudo, su); null where nobody did, undefined for a
+ * process that is gone.
+ */
+export function readLogin(pid: number): number | null | undefined {
   try {
     const uid = Number(readFileSync(`/proc/${pid}/loginuid`, "latin1"));
     return uid === UNSET_LOGIN ? null : uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The command line as the process has it now, each argument ended by a NUL; null for a process that is gone, and for
+ * kernel threads. May hold secrets.
+ */
+export function readCommandLine(pid: number): Buffer | null {
+  try {
+    const bytes = readFileSync(`/proc/${pid}/cmdline`);
+    return bytes.length === 0 ? null : bytes;
   } catch {
     return null;
   }

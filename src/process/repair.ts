@@ -1,7 +1,7 @@
 // After records of processes were lost: who is still the same, who isn't known any more. Never keeps a name that another
 // program or another process may have had in the meantime.
 import type { Process } from "./process.ts";
-import { readPidMax, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import { readExe, readPidMax, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import type { RecordLoss } from "./streams.ts";
 import type { Tells } from "./way.ts";
 
@@ -44,7 +44,8 @@ export function repair(
     Object.assign(process, usersOnly ? { uid: status.uid, euid: status.euid } : status, { cached: null });
     process.userBy = !tells.users ? "unread" : uid === process.uid && euid === process.euid ? "lost" : "proc";
     if (!usersOnly) {
-      process.exe = undefined;
+      process.image = { pid: process.pid, sinceNs: 0, exe: readExe(process.pid) };
+      process.mixedUsers = false;
       process.nameBy = process.comm === comm ? "lost" : "proc";
     }
     changed.push(process);

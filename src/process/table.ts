@@ -5,25 +5,29 @@
 import type { ProcessRecord } from "../decode/process.ts";
 import { answer, ask } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";
+import { changeUser, keepForChildren, newImage, rename, weighUsers } from "./life.ts";
 import { ProcessNumbers } from "./numbers.ts";
 import { inherit, type Process, type Unknowable, unknownProcess } from "./process.ts";
-import { readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import { readExe, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
+import { Threads } from "./threads.ts";
 import { ALL_TOLD, type Tells } from "./way.ts";
 
 export type { Process } from "./process.ts";
 
 export class ProcessTable {
   private readonly numbers = new ProcessNumbers();
-  /**
-   * Names of threads that differ from their process's: a child inherits the name of the thread that forked
-   * it.
-   */
-  private readonly threadNames = new Map<number, string>();
+  private readonly threads = new Threads();
   private readonly graveyard = new Graveyard(
-    (process) => this.numbers.forget(process),
-    (process) => this.numbers.drop(process),
+    (process) => {
+      keepForChildren(process);
+      this.numbers.forget(process);
+    },
+    (process) => {
+      keepForChildren(process);
+      this.numbers.drop(process);
+    },
   );
   /**
    * What /proc told of the living holds exactly for what they do from now on, because the streams tell every change: from
@@ -61,6 +65,7 @@ export class ProcessTable {
       process.userBy = this.tells.users ? null : "unread";
     }
     this.provisional.length = 0;
+    for (const process of this.numbers.values()) process.parent = this.numbers.get(process.parentPid) ?? null;
   }
 
   get size(): number {
@@ -80,19 +85,24 @@ export class ProcessTable {
   /** Applies records, oldest first. */
   apply(records: readonly ProcessRecord[]): void {
     for (const record of records) {
+      // From inside a pid namespace everybody outside is 0.
+      if (record.kind === "lost" || record.pid <= 0) continue;
+      const process = this.numbers.get(record.pid);
       switch (record.kind) {
         case "fork":
-          if (record.pid === record.parentPid) this.forkThread(record.pid, record.tid, record.parentTid);
+          if (record.pid === record.parentPid)
+            this.threads.fork(record.pid, record.tid, record.parentTid, process?.comm);
           else this.fork(record.pid, record.parentPid, record.parentTid, record.timeNs);
           break;
         case "comm":
-          this.rename(record.pid, record.tid, record.comm, record.exec, record.timeNs);
+          if (process !== undefined) rename(process, this.threads, record, this.tells);
           break;
         case "uid":
-          this.changeUser(record.pid, record.uid, record.euid, record.timeNs);
+          if (process !== undefined) changeUser(process, this.threads, record);
           break;
         case "exit":
-          this.threadNames.delete(record.tid);
+          this.threads.forget(record.tid);
+          if (process?.mixedUsers) weighUsers(process, this.threads);
           if (record.pid === record.tid) this.exit(record.pid, record.timeNs);
           break;
         case "exec":
@@ -100,8 +110,6 @@ export class ProcessTable {
           break;
         case "end":
           if (record.pid === record.tid) this.end(record);
-          break;
-        case "lost":
           break;
       }
     }
@@ -115,7 +123,7 @@ export class ProcessTable {
       else this.provisional.push(process);
     }
     if (loss.usersOnly) return;
-    this.threadNames.clear();
+    this.threads.clear();
     this.lossAgo = 0;
     for (const pid of readPids()) if (!this.numbers.has(pid)) this.readFromProc(pid);
   }
@@ -213,8 +221,11 @@ export class ProcessTable {
     const before = this.numbers.get(pid) ?? null;
     const child = parent === null ? this.orphan(pid, parentPid) : inherit(pid, parent);
     child.forkedNs = child.changedNs = timeNs;
-    child.comm = this.threadNames.get(parentTid) ?? child.comm;
-    this.threadNames.delete(pid);
+    child.comm = this.threads.nameOf(parentTid) ?? child.comm;
+    const { uid, euid } = this.threads.userOf(parentTid) ?? child;
+    child.uid = uid;
+    child.euid = euid;
+    this.threads.forget(pid);
     // Its own is better than what was read of its parent.
     if (!this.tells.names && child.nameBy !== null) child.nameBy = "unread";
     if (!this.tells.users) child.userBy = "unread";
@@ -232,44 +243,8 @@ export class ProcessTable {
     const status = readStatus(pid);
     if (status === null) return process;
     this.provisional.push(process);
+    process.image = { pid, sinceNs: 0, exe: readExe(pid) };
     return Object.assign(process, status, { nameBy: "proc", userBy: "proc" } as const);
-  }
-
-  /** A thread has the name of the one that made it, and keeps it when that one or the process takes another. */
-  private forkThread(pid: number, tid: number, parentTid: number): void {
-    const name = this.threadNames.get(parentTid) ?? this.numbers.get(pid)?.comm;
-    if (name !== undefined) this.threadNames.set(tid, name);
-  }
-
-  private rename(pid: number, tid: number, comm: string, exec: boolean, timeNs: number): void {
-    const process = this.numbers.get(pid);
-    if (process === undefined) return;
-    if (!exec && tid !== pid) {
-      this.threadNames.set(tid, comm);
-      return;
-    }
-    process.comm = comm;
-    process.nameBy = null;
-    process.cached = null;
-    process.changedNs = timeNs;
-    if (!exec) return;
-    if (!this.tells.users) process.userBy = "unread";
-    answer(process);
-    process.exe = undefined;
-    // exec from a thread that isn't the first: the first one's EXIT came before, under this very number.
-    process.exited = false;
-    process.exitedNs = Number.POSITIVE_INFINITY;
-    this.threadNames.delete(pid);
-  }
-
-  private changeUser(pid: number, uid: number, euid: number, timeNs: number): void {
-    const process = this.numbers.get(pid);
-    if (process === undefined) return;
-    process.uid = uid;
-    process.euid = euid;
-    process.userBy = null;
-    process.cached = null;
-    process.changedNs = timeNs;
   }
 
   private exit(pid: number, timeNs: number): void {
@@ -284,13 +259,9 @@ export class ProcessTable {
   private execWithoutName(pid: number, timeNs: number): void {
     const process = this.numbers.get(pid);
     if (process === undefined) return;
+    newImage(process, timeNs);
     process.comm = UNREAD;
     process.nameBy = "unread";
-    process.exe = undefined;
-    process.exited = false;
-    process.exitedNs = Number.POSITIVE_INFINITY;
-    process.changedNs = timeNs;
-    process.cached = null;
     // Its end can be told before its youngest records (streams.ts holds them back for a drain).
     answer(process);
   }
@@ -325,6 +296,8 @@ export class ProcessTable {
     const status = readStatus(pid);
     if (status === null) return null;
     const process: Process = { ...unknownProcess(pid, "proc"), ...status };
+    process.image = { pid, sinceNs: 0, exe: readExe(pid) };
+    process.parent = this.numbers.get(process.parentPid) ?? null;
     this.numbers.set(process);
     this.provisional.push(process);
     return process;

@@ -38,6 +38,8 @@ const DEFAULTS = {
   maxTotalBytes: null,
   minFreeBytes: null,
   segmentSizeBytes: 64 * 2 ** 20,
+  details: [],
+  args: false,
 };
 
 describe("loadConfig()", () => {
@@ -47,7 +49,7 @@ describe("loadConfig()", () => {
     expect(none.managedFile).toBe(join(home, ".local/share/fsmon/managed.jsonl"));
     expect(none.logDir).toBe(join(home, ".local/state/fsmon"));
     expect(new Set(Object.values(none.sources))).toEqual(new Set(["default"]));
-    expect(Object.keys(none.sources)).toHaveLength(8);
+    expect(Object.keys(none.sources)).toHaveLength(10);
     expect(load("")).toMatchObject({ ...DEFAULTS, configFound: true });
     expect(Object.isFrozen(none)).toBe(true);
   });
@@ -62,6 +64,8 @@ max_size = "1.5MB"
 max_total = 5000
 min_free = "0"
 segment_size = "64KB"
+details = ["container", "ancestry"]
+args = true
 [socket]
 path = "/run/fsmon-<UID>.sock"
 `);
@@ -73,6 +77,8 @@ path = "/run/fsmon-<UID>.sock"
       maxTotalBytes: 5000,
       minFreeBytes: 0,
       segmentSizeBytes: 65_536,
+      details: ["ancestry", "container"],
+      args: true,
       socketPath: `/run/fsmon-${process.getuid?.()}.sock`,
     });
     expect(new Set(Object.values(config.sources))).toEqual(new Set(["config"]));

@@ -21,6 +21,7 @@ export const ENTRY: ManagedPath = {
   excludeCmd: [],
   onlyCmd: ["nginx,vim"],
   details: false,
+  args: false,
 };
 
 export const WATCHED: PathStatus = {

@@ -12,7 +12,14 @@ describe("a request", () => {
     { command: "add", entry: ENTRY },
     {
       command: "add",
-      entry: { ...ENTRY, minSizeBytes: null, types: EVENT_TYPES, allEvents: true, details: true },
+      entry: {
+        ...ENTRY,
+        minSizeBytes: null,
+        types: EVENT_TYPES,
+        allEvents: true,
+        details: true,
+        args: false,
+      },
     },
     { command: "add", entry: { ...ENTRY, path: '/a "b"\n\n\x1b[31m\u2028é', exclude: ["a\nb", "\t*"] } },
     { command: "remove", path: "/" },
@@ -47,6 +54,7 @@ describe("a request", () => {
         excludeCmd: [],
         onlyCmd: [],
         details: false,
+        args: false,
       },
     });
   });

@@ -28,7 +28,7 @@ describe.skipIf(captureObstacle !== null)("an internal fault (needs root and mou
         minSizeBytes: null,
       };
       const entries = paths.map((path) =>
-        encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false }),
+        encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false, args: false }),
       );
       writeFileSync(store, `${entries.join("\n")}\n`);
 

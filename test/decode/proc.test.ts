@@ -65,7 +65,7 @@ describe("decodeProcMessages()", () => {
     expect(decode(Buffer.concat(SAMPLES))).toEqual([
       { kind: "fork", timeNs: 1000, pid: 20, tid: 20, parentPid: 10, parentTid: 11 },
       { kind: "exec", timeNs: 2000, pid: 20 },
-      { kind: "uid", timeNs: 3000, pid: 20, uid: 1000, euid: 0xfffffffe },
+      { kind: "uid", timeNs: 3000, pid: 20, tid: 21, uid: 1000, euid: 0xfffffffe },
       { kind: "comm", timeNs: 4000, pid: 20, tid: 21, comm: "worker", exec: false },
       { kind: "exit", timeNs: 5000, pid: 20, tid: 21 },
     ]);

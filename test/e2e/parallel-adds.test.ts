@@ -28,6 +28,7 @@ test.skipIf(captureObstacle !== null)(
         excludeCmd: [],
         onlyCmd: [],
         details: false,
+        args: false,
       });
       const asked = Array.from({ length: 100 }, (_, i) => entry(`asked-${i}`));
       const beside = Array.from({ length: 20 }, (_, i) => entry(`beside-${i}`));

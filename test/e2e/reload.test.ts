@@ -35,7 +35,7 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
       exclude: [],
       minSizeBytes: null,
     };
-    return `${encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false, ...more })}\n`;
+    return `${encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false, args: false, ...more })}\n`;
   };
   /** Sends SIGHUP and waits for what the daemon says to it. */
   async function hup(): Promise<string> {

@@ -112,6 +112,7 @@ describe.skipIf(captureObstacle !== null)("safe as root (needs root and mounts)"
       excludeCmd: [],
       onlyCmd: [],
       details: false,
+      args: false,
     };
     writeFileSync(file, paths.map((path) => `${encodeEntry({ path, ...entry })}\n`).join(""));
     giveTo(join(daemon.home, ".local"), PERSON_UID);

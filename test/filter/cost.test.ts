@@ -23,6 +23,7 @@ test("20 patterns cost no more than 1 µs an event, the answers for directories 
       excludeCmd: ["rsync|apt*"],
       onlyCmd: [],
       details: false,
+      args: false,
     },
     "/srv",
   );

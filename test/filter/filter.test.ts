@@ -12,6 +12,7 @@ const NOTHING: FilterSpec = {
   excludeCmd: [],
   onlyCmd: [],
   details: false,
+  args: false,
 };
 
 function excluding(exclude: string[], managedPath = "/srv/www") {

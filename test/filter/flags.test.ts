@@ -55,6 +55,7 @@ describe("parseFilterFlags()", () => {
       excludeCmd: [],
       onlyCmd: [],
       details: false,
+      args: false,
     });
   });
 
@@ -67,6 +68,7 @@ describe("parseFilterFlags()", () => {
       excludeCmd: ["rsync|apt*"],
       onlyCmd: ["nginx,vim"],
       details: true,
+      args: false,
     });
     expect(spec).toEqual({
       recursive: true,
@@ -77,6 +79,7 @@ describe("parseFilterFlags()", () => {
       excludeCmd: ["rsync|apt*"],
       onlyCmd: ["nginx,vim"],
       details: true,
+      args: false,
     });
   });
 
@@ -123,6 +126,7 @@ describe("formatFilters()", () => {
       minSize: "1MB",
       excludeCmd: ["a", "b|c"],
       details: true,
+      args: false,
     });
     expect(formatFilters(all)).toBe(
       `types=${EVENT_TYPES.join(",")} | non-recursive | min_size=1MB | exclude-path=- | exclude-cmd=a,b|c | only-cmd=- | events=all | details`,

@@ -1,31 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { isUtf8 } from "node:buffer";
 import { EVENT_TYPES, type EventType } from "../../src/event.ts";
-import {
-  extraText,
-  LineBuffer,
-  monitoredText,
-  type ProcessFacts,
-  pathText,
-  processText,
-} from "../../src/log/line.ts";
+import { extraText, LineBuffer, monitoredText, pathText } from "../../src/log/line.ts";
+import { NOBODY, type ProcessFacts, processText } from "../../src/log/process-text.ts";
 import { stringifySafely } from "../../src/log/state.ts";
 import { Random } from "../query/random-logs.ts";
 
 const TIME_MS = Date.UTC(2026, 4, 7, 10, 0, 1, 482);
-const NOBODY: ProcessFacts = {
-  pid: null,
-  comm: null,
-  user: null,
-  parentPid: null,
-  exe: null,
-  uid: null,
-  euid: null,
-  login: null,
-  who: null,
-  whoReason: null,
-  details: null,
-};
 const NGINX: ProcessFacts = { ...NOBODY, pid: 1234, comm: "nginx", user: "www-data" };
 const PLAIN = {
   otherEnd: null,
@@ -80,7 +61,7 @@ describe("a line", () => {
     expect(
       textOf({
         name: "index.html",
-        process: { parentPid: 1201, exe: Buffer.from("/usr/sbin/nginx"), uid: 33 },
+        process: { parentPid: 1201, exe: "/usr/sbin/nginx", uid: 33 },
       }),
     ).toBe(
       '{"time":"2026-05-07T10:00:01.482+00:00","event_type":"CLOSE_WRITE","path":"/var/www/myapp/index.html","pid":1234,"cmd":"nginx","user":"www-data","file_size":21,"monitored_path":"/var/www/myapp","ppid":1201,"exe":"/usr/sbin/nginx","uid":33}\n',
@@ -100,13 +81,20 @@ describe("a line", () => {
       process: {
         comm: "\xff",
         parentPid: 1,
-        exe: Buffer.from([0x2f, 0xff]),
+        parentComm: "\xff",
+        exe: "/\xff",
         uid: 2,
         euid: 3,
         login: "me",
         who: "proc",
         whoReason: "reason",
-        details: { unit: "a.service", container: "abc", ancestry: "systemd>sh" },
+        userReason: "late",
+        unit: "a.service",
+        container: "abc",
+        ancestry: "systemd>sh",
+        args: Buffer.from("a\0\xff\0", "latin1"),
+        argsCut: true,
+        inherited: ["login"],
       },
       extra: {
         otherEnd: Buffer.from([0x2f, 0xfe]),
@@ -119,7 +107,7 @@ describe("a line", () => {
       },
     });
     expect(Object.keys(line).join(" ")).toBe(
-      "time event_type path pid cmd user file_size monitored_path path_b64 from from_b64 exchange dir merged error error_count cmd_b64 ppid exe exe_b64 uid euid login unit container ancestry who who_reason",
+      "time event_type path pid cmd user file_size monitored_path path_b64 from from_b64 exchange dir merged error error_count cmd_b64 ppid parent parent_b64 exe exe_b64 uid euid user_reason login unit container ancestry args args_b64 args_cut inherited who who_reason",
     );
     expect(line).toMatchObject({
       exchange: true,
@@ -252,7 +240,7 @@ describe("the process", () => {
   test("shows names that aren't UTF-8 and carries their bytes", () => {
     const comm = Buffer.from([0x61, 0xff, 0x1b, 0x22]);
     const exe = Buffer.from([0x2f, 0xc3, 0x28]);
-    const line = parsed({ process: { comm: comm.toString("latin1"), exe } });
+    const line = parsed({ process: { comm: comm.toString("latin1"), exe: exe.toString("latin1") } });
     expect(line).toMatchObject({
       cmd: 'a\ufffd\u001b"',
       cmd_b64: comm.toString("base64"),
@@ -271,7 +259,8 @@ describe("the process", () => {
     const process = {
       user: 'a"\n\u009b',
       login: "b\\",
-      details: { unit: "c\u007f", container: null, ancestry: "d\x1b>e" },
+      unit: "c\u007f",
+      ancestry: "d\x1b>e",
     };
     expect(textOf({ process })).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
     expect(parsed({ process })).toMatchObject({
@@ -358,7 +347,7 @@ describe("LineBuffer", () => {
       { name: Buffer.alloc(255, 1) },
       { directory: Buffer.alloc(4000, 0xff), name: Buffer.alloc(255, 0xff) },
       { name: "a", extra: { otherEnd: Buffer.alloc(4096, 0xff), otherKey: "to" } },
-      { name: "a", process: { exe: Buffer.alloc(4096, 0xff) } },
+      { name: "a", process: { exe: "\xff".repeat(4096) } },
     ];
     for (const line of longest) {
       const wanted = textOf(line);
@@ -403,7 +392,7 @@ describe("LineBuffer", () => {
       add(buffer, {
         directory,
         name,
-        process: { comm: comm.toString("latin1"), exe },
+        process: { comm: comm.toString("latin1"), exe: exe?.toString("latin1") ?? null },
         extra: { otherEnd, otherKey: "from", directory: random.chance(0.5) },
       });
       const text = buffer.bytes.toString("utf8", from, buffer.used);

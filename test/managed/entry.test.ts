@@ -12,11 +12,12 @@ const ENTRY: ManagedPath = {
   excludeCmd: ["rsync|apt*"],
   onlyCmd: ["nginx,vim"],
   details: true,
+  args: false,
 };
 
 test("encodeEntry() writes one line with the documented keys", () => {
   expect(encodeEntry({ ...ENTRY, path: "/srv" })).toBe(
-    '{"path":"/srv","recursive":true,"types":["MODIFY","CREATE"],"all_events":false,"exclude":["*.swp","re:\\\\.tmp$"],"min_size":1024,"exclude_cmd":["rsync|apt*"],"only_cmd":["nginx,vim"],"details":true}',
+    '{"path":"/srv","recursive":true,"types":["MODIFY","CREATE"],"all_events":false,"exclude":["*.swp","re:\\\\.tmp$"],"min_size":1024,"exclude_cmd":["rsync|apt*"],"only_cmd":["nginx,vim"],"details":true,"args":false}',
   );
   expect(encodeEntry(ENTRY)).not.toContain("\n");
 });
@@ -25,7 +26,15 @@ describe("decodeEntry()", () => {
   test("reads back what encodeEntry() wrote", () => {
     const entries: ManagedPath[] = [
       ENTRY,
-      { ...ENTRY, minSizeBytes: null, types: EVENT_TYPES, allEvents: true, exclude: [], details: false },
+      {
+        ...ENTRY,
+        minSizeBytes: null,
+        types: EVENT_TYPES,
+        allEvents: true,
+        exclude: [],
+        details: false,
+        args: false,
+      },
     ];
     for (const entry of entries) expect(decodeEntry(encodeEntry(entry))).toEqual(entry);
   });
@@ -41,6 +50,7 @@ describe("decodeEntry()", () => {
       excludeCmd: [],
       onlyCmd: [],
       details: false,
+      args: false,
     });
     expect(decodeEntry('{"path":"/srv","all_events":true}').types).toEqual(EVENT_TYPES);
     expect(decodeEntry('{"path":"/srv","types":["create","MODIFY"]}').types).toEqual(["MODIFY", "CREATE"]);

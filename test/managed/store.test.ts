@@ -47,6 +47,7 @@ function entry(path: string, more: Partial<ManagedPath> = {}): ManagedPath {
     excludeCmd: [],
     onlyCmd: [],
     details: false,
+    args: false,
     ...more,
   };
 }

@@ -1,20 +1,23 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { ProcessRecord } from "../../src/decode/process.ts";
+import { ARGS_BIT, DETAIL_BITS } from "../../src/event.ts";
 import { LineBuffer, monitoredText, pathText } from "../../src/log/line.ts";
 import { Attribution } from "../../src/pipeline/attribution.ts";
+import { Executables } from "../../src/process/executables.ts";
 import { ProcessTable } from "../../src/process/table.ts";
 
 /** Beyond every real pid (2^22), so that /proc knows nothing of them. */
 const PARENT = 10_000_001;
 const CHILD = 10_000_002;
 
-const fork = (pid: number, parentPid: number, timeNs = 1): ProcessRecord => ({
+const fork = (pid: number, parentPid: number, timeNs = 1, parentTid = parentPid): ProcessRecord => ({
   kind: "fork",
   timeNs,
   pid,
   tid: pid,
   parentPid,
-  parentTid: parentPid,
+  parentTid,
 });
 const exec = (pid: number, comm: string, timeNs = 2): ProcessRecord => ({
   kind: "comm",
@@ -28,8 +31,17 @@ const uid = (pid: number, real: number, euid = real, timeNs = 3): ProcessRecord 
   kind: "uid",
   timeNs,
   pid,
+  tid: pid,
   uid: real,
   euid,
+});
+const threadUid = (pid: number, tid: number, real: number): ProcessRecord => ({
+  kind: "uid",
+  timeNs: 5,
+  pid,
+  tid,
+  uid: real,
+  euid: real,
 });
 const exit = (pid: number): ProcessRecord => ({ kind: "exit", timeNs: 4, pid, tid: pid });
 
@@ -45,11 +57,13 @@ function known(...records: ProcessRecord[]): { attribution: Attribution; table: 
     exec(CHILD, "cc"),
     ...records,
   ]);
-  return { attribution: new Attribution(table), table };
+  const attribution = new Attribution(table, new Executables(false));
+  attribution.beginBatch(1e3, 2e3);
+  return { attribution, table };
 }
 
 /** The keys of a line of this pid that speak of the process. */
-function keysOf(attribution: Attribution, pid: number, details = false): Record<string, unknown> {
+function keysOf(attribution: Attribution, pid: number, details = 0): Record<string, unknown> {
   const buffer = new LineBuffer();
   const directory = pathText(Buffer.from("/w"));
   const text = attribution.textOf(pid, details);
@@ -85,7 +99,7 @@ describe("the keys of a line", () => {
   });
 
   test("read the executable of a process that lives", () => {
-    const attribution = new Attribution(new ProcessTable());
+    const attribution = new Attribution(new ProcessTable(), new Executables(false));
     expect(keysOf(attribution, process.pid)).toMatchObject({
       pid: process.pid,
       exe: process.execPath,
@@ -127,27 +141,88 @@ describe("the keys of a line", () => {
     expect(keysOf(attribution, 10_000_099)).toMatchObject({ who_reason: "gone_before_known" });
   });
 
-  test("say that a process changed while the batch was filling, unless it was only being launched", () => {
+  test("say that a process changed, or was launched, while the batch was filling", () => {
     const [beforeNs, lateNs, afterNs] = [0.9e9, 1e9, 1.1e9];
     const { attribution } = known(exec(CHILD, "late", lateNs));
-    attribution.beginBatch(beforeNs);
+    attribution.beginBatch(beforeNs, 2e9);
     expect(keysOf(attribution, CHILD)).toMatchObject({ cmd: "late", who: "changed_meanwhile" });
-    attribution.beginBatch(afterNs);
+    attribution.beginBatch(afterNs, 2e9);
     expect(keysOf(attribution, CHILD)).not.toHaveProperty("who");
     const born = known(fork(CHILD + 1, PARENT, lateNs), exec(CHILD + 1, "born", lateNs + 1e6)).attribution;
-    born.beginBatch(beforeNs);
-    expect(keysOf(born, CHILD + 1)).toMatchObject({ cmd: "born" });
-    expect(keysOf(born, CHILD + 1)).not.toHaveProperty("who", "changed_meanwhile");
+    born.beginBatch(beforeNs, 2e9);
+    expect(keysOf(born, CHILD + 1)).toMatchObject({ cmd: "born", who: "launched" });
+    born.beginBatch(lateNs + 5e5, 2e9);
+    expect(keysOf(born, CHILD + 1)).toMatchObject({ cmd: "born", who: "changed_meanwhile" });
+    born.beginBatch(afterNs, 2e9);
+    expect(keysOf(born, CHILD + 1)).not.toHaveProperty("who");
+  });
+
+  test("say that a process changed its user, however soon after its fork and though it executed nothing", () => {
+    const forkedNs = 1e9;
+    const { attribution } = known(fork(CHILD + 1, PARENT, forkedNs), uid(CHILD + 1, 1, 1, forkedNs + 1e3));
+    attribution.beginBatch(0.9e9, 2e9);
+    expect(keysOf(attribution, CHILD + 1)).toMatchObject({ user: "daemon", who: "changed_meanwhile" });
+  });
+
+  test("say nothing of a change to the same: an older name, and users that it had already", () => {
+    const { attribution } = known(uid(CHILD, 0, 0, 1e9), fork(CHILD + 1, CHILD, 1e9));
+    attribution.beginBatch(0.9e9, 2e9);
+    for (const pid of [CHILD, CHILD + 1]) expect(keysOf(attribution, pid)).not.toHaveProperty("who");
+  });
+
+  test("say that threads of the process act as other users, until they don't", () => {
+    const { attribution, table } = known();
+    table.apply([threadUid(CHILD, CHILD + 7, 33)]);
+    expect(keysOf(attribution, CHILD)).toMatchObject({ user: "root", who: "threads_differ" });
+    table.apply([fork(CHILD + 1, CHILD, 5, CHILD + 7)]);
+    expect(keysOf(attribution, CHILD + 1)).toMatchObject({ user: "www-data" });
+    table.apply([threadUid(CHILD, CHILD + 7, 0)]);
+    expect(keysOf(attribution, CHILD)).not.toHaveProperty("who");
+    // All of them, one after the other, as glibc does it.
+    table.apply([threadUid(CHILD, CHILD + 7, 33), uid(CHILD, 33, 33, 10)]);
+    expect(keysOf(attribution, CHILD)).toMatchObject({ user: "www-data" });
+    expect(keysOf(attribution, CHILD)).not.toHaveProperty("who");
+    table.apply([threadUid(CHILD, CHILD + 7, 1), { kind: "exit", timeNs: 11, pid: CHILD, tid: CHILD + 7 }]);
+    expect(keysOf(attribution, CHILD)).not.toHaveProperty("who");
   });
 
   test("add the names of its ancestors on request", () => {
     const { attribution } = known();
-    expect(String(keysOf(attribution, CHILD, true).ancestry)).toEndWith(">make>cc");
-    expect(keysOf(attribution, CHILD, false)).not.toHaveProperty("ancestry");
+    expect(String(keysOf(attribution, CHILD, DETAIL_BITS.ancestry).ancestry)).toEndWith(">make>cc");
+    expect(keysOf(attribution, CHILD, DETAIL_BITS.parent)).toMatchObject({ parent: "make" });
+    for (const key of ["ancestry", "parent", "unit", "args"])
+      expect(keysOf(attribution, CHILD)).not.toHaveProperty(key);
+  });
+
+  test("keep an ancestor that is gone in the chain, and never take who has its number now", () => {
+    const { attribution, table } = known(exit(PARENT));
+    for (let i = 0; i < 3; i++) table.sweep();
+    expect(table.peek(PARENT)).toBeNull();
+    table.apply([fork(PARENT, process.pid, 20), exec(PARENT, "stranger", 21)]);
+    expect(String(keysOf(attribution, CHILD, DETAIL_BITS.ancestry).ancestry)).toEndWith(">make>cc");
+  });
+
+  test("show names with the separator in them as what they are, and what isn't known as ?", () => {
+    const { attribution, table } = known(exec(PARENT, "a>b\\", 9));
+    expect(String(keysOf(attribution, CHILD, DETAIL_BITS.ancestry).ancestry)).toEndWith(">a\\>b\\\\>cc");
+    table.apply([{ kind: "exec", timeNs: 10, pid: PARENT }]);
+    expect(String(keysOf(attribution, CHILD, DETAIL_BITS.ancestry | DETAIL_BITS.parent).ancestry)).toEndWith(
+      ">?>cc",
+    );
+  });
+
+  test("tell the command line of a process that lives", () => {
+    const { attribution, table } = known();
+    table.seed();
+    const line = keysOf(attribution, process.pid, ARGS_BIT);
+    expect(line.args).toEqual(readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1));
+    expect(keysOf(attribution, CHILD, ARGS_BIT)).not.toHaveProperty("args");
   });
 
   test("bound the ancestors, also where the table goes in circles", () => {
     const { attribution } = known(fork(PARENT, CHILD), exec(PARENT, "make"));
-    expect(String(keysOf(attribution, CHILD, true).ancestry).split(">").length).toBeLessThanOrEqual(16);
+    expect(
+      String(keysOf(attribution, CHILD, DETAIL_BITS.ancestry).ancestry).split(">").length,
+    ).toBeLessThanOrEqual(16);
   });
 });

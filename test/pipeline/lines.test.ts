@@ -7,6 +7,7 @@ import type { LogWriter } from "../../src/log/writer.ts";
 import { Attribution } from "../../src/pipeline/attribution.ts";
 import { LineMaker } from "../../src/pipeline/lines.ts";
 import { WatchedPath } from "../../src/pipeline/watched-path.ts";
+import { Executables } from "../../src/process/executables.ts";
 import { ProcessTable } from "../../src/process/table.ts";
 import { type Occurrence, Occurrences } from "../../src/resolve/occurrence.ts";
 import type { Place } from "../../src/resolve/watch.ts";
@@ -47,6 +48,7 @@ function managed(options: Partial<ManagedPath> = {}): { watched: WatchedPath; lo
     excludeCmd: [],
     onlyCmd: [],
     details: false,
+    args: false,
     ...options,
   };
   return { watched: new WatchedPath(ids++, spec, log as unknown as LogWriter), log };
@@ -81,7 +83,7 @@ function make(watches: readonly WatchedPath[], all: Occurrences, logDir = "/var/
   const byWatch = (watch: { id: number }) => watches.find((one) => one.id === watch.id);
   const maker = new LineMaker(
     byWatch,
-    new Attribution(table),
+    new Attribution(table, new Executables(false)),
     logDir,
     () => false,
     (_fs, _work, otherwise) => otherwise,

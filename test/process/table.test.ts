@@ -46,6 +46,7 @@ const uid = (pid: number, real: number, effective = real): ProcessRecord => ({
   kind: "uid",
   timeNs: nowNs++,
   pid,
+  tid: pid,
   uid: real,
   euid: effective,
 });
@@ -75,16 +76,16 @@ function who(table: ProcessTable, pid: number): string | null {
 }
 
 describe("a process", () => {
-  test("inherits name, users, executable and login by fork", () => {
+  test("inherits name, users and executable by fork; what changes without a message isn't copied", () => {
     const table = tableWithShell();
     const shell = table.find(SHELL) as Process;
-    shell.exe = Buffer.from("/bin/sh");
     shell.login = 1000;
     table.apply([fork(CHILD, SHELL)]);
     expect(who(table, CHILD)).toBe(`sh 1000/1000 of ${SHELL}`);
     expect(table.find(CHILD)).toMatchObject({
-      exe: shell.exe,
-      login: 1000,
+      image: shell.image,
+      login: undefined,
+      parent: shell,
       exited: false,
       nameBy: shell.nameBy,
     });
@@ -93,19 +94,27 @@ describe("a process", () => {
   test("has the program's name by exec, exactly, and its executable is read anew", () => {
     const table = tableWithShell();
     const shell = table.find(SHELL) as Process;
-    Object.assign(shell, { exe: Buffer.from("/bin/sh"), cached: "made before" });
+    Object.assign(shell, { cached: "made before" });
+    const before = shell.image;
     table.apply([fork(CHILD, SHELL), exec(CHILD, "rm")]);
     expect(who(table, CHILD)).toBe(`rm 1000/1000 of ${SHELL}`);
-    expect(table.find(CHILD)).toMatchObject({ nameBy: null, exe: undefined, cached: null });
+    expect(table.find(CHILD)).toMatchObject({
+      nameBy: null,
+      image: { pid: CHILD, exe: undefined },
+      cached: null,
+    });
+    expect(shell.image).toBe(before);
     expect([shell.comm, shell.cached]).toEqual(["sh", "made before"]);
   });
 
   test("has another name when its first thread renames itself, without having executed anything", () => {
     const table = tableWithShell();
     const shell = table.find(SHELL) as Process;
-    Object.assign(shell, { exe: Buffer.from("/bin/sh"), cached: "made before" });
+    Object.assign(shell, { cached: "made before" });
+    const { image } = shell;
     table.apply([rename(SHELL, SHELL, "renamed")]);
-    expect([shell.comm, shell.cached, String(shell.exe)]).toEqual(["renamed", null, "/bin/sh"]);
+    expect([shell.comm, shell.cached]).toEqual(["renamed", null]);
+    expect(shell.image).toBe(image);
   });
 
   test("keeps a name byte by byte", () => {
@@ -327,7 +336,7 @@ describe("records", () => {
       comm: "?",
       nameBy: "gone_before_known",
       userBy: table.find(SHELL)!.userBy,
-      exe: undefined,
+      image: { exe: undefined },
       cached: null,
     });
   });
@@ -472,7 +481,7 @@ describe("a number that was given away again", () => {
   test("is named where all of them would be named alike, without the executable, which may differ", () => {
     const table = lives("touch", "touch");
     const one = table.find(table.tellApart(CHILD, 2000, 9000));
-    expect(one).toMatchObject({ comm: "touch", uid: 1000, exe: null, nameBy: null });
+    expect(one).toMatchObject({ comm: "touch", uid: 1000, image: { exe: null }, nameBy: null });
   });
 
   test("is the latest's alone once the queue was read to its end twice", () => {
