@@ -1,5 +1,6 @@
 // A pid → the keys of a line that say who it was. Made once per process image and kept with the process; what only
 // /proc tells is read when the first line needs it, and looked at again now and then.
+import type { ProcessRecord } from "../decode/process.ts";
 import { ARGS_BIT, DETAIL_BITS } from "../event.ts";
 import { NOBODY, type ProcessFacts, type ProcessText, processText } from "../log/process-text.ts";
 import { readControlGroup } from "../process/cgroup.ts";
@@ -55,6 +56,20 @@ export class Attribution {
   /** Looks whether the user database has changed. */
   refresh(): void {
     this.users.refresh();
+  }
+
+  /** Asks for the names of users that processes have taken, before a line needs them. */
+  noteUsers(records: readonly ProcessRecord[]): void {
+    for (const record of records) if (record.kind === "uid") this.users.expect(record.uid);
+  }
+
+  expectUser(uid: number): void {
+    this.users.expect(uid);
+  }
+
+  /** True while some user's name is being looked up that is worth waiting for. */
+  get awaitsNames(): boolean {
+    return this.users.areAwaited;
   }
 
   /**

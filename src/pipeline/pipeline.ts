@@ -19,6 +19,7 @@ import { Carry } from "./carry.ts";
 import { LineMaker } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import { Processes } from "./processes.ts";
+import { Reading } from "./reading.ts";
 import type { Loss } from "./rescanning.ts";
 import type { WatchedPath } from "./watched-path.ts";
 import { Watching } from "./watching.ts";
@@ -64,6 +65,7 @@ export class Pipeline {
   private emptiedMs = Date.now();
   /** The same on the process records' clock. */
   private emptiedNs = monotonicNs();
+  private readonly reading: Reading;
   private readonly carry = new Carry();
   private readonly awake = new Awake(Date.now());
   /** Ends the waiting for the next turn; null while none is waited for. */
@@ -77,6 +79,10 @@ export class Pipeline {
     const watching = new Watching(this.queues, () => this.tellFound());
     this.watching = watching;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid, this.ahead);
+    this.reading = new Reading(this.ahead, this.processes, () => {
+      watching.filesystems.uncover();
+      if (options.debug !== null) describeEvents(this.ahead.batch, options.debug);
+    });
     this.lines = new LineMaker(
       (watch) => watching.byWatch(watch),
       this.processes.attribution,
@@ -245,6 +251,10 @@ export class Pipeline {
     let emptied = false;
     let settled = false;
     for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
+      if (this.reading.waits(this.emptiedNs)) {
+        this.schedule(Reading.againMs);
+        return;
+      }
       const round = this.round();
       events += round.events;
       emptied = round.emptied;
@@ -271,11 +281,7 @@ export class Pipeline {
   private round(): { events: number; emptied: boolean; settled: boolean } {
     const { occurrences } = this;
     const { batch } = this.ahead;
-    const beforeNs = monotonicNs();
-    const emptied = this.ahead.next();
-    this.watching.filesystems.uncover();
-    if (this.options.debug !== null) describeEvents(batch, this.options.debug);
-    const lost = this.processes.follow(batch, this.emptiedNs);
+    const { beforeNs, emptied, lost } = this.reading.take(this.emptiedNs);
     const timeMs = this.now();
     if (lost !== null) this.gapEverywhere("process_stream_lost", this.emptiedMs, lost.count, timeMs);
     this.carry.take(batch, this.resolver.incompleteFrom(batch, emptied));

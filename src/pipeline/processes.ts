@@ -30,6 +30,7 @@ export class Processes {
     this.attribution = new Attribution(this.table, this.executables);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
+    for (const process of this.table.all()) this.attribution.expectUser(process.uid);
   }
 
   /**
@@ -43,6 +44,7 @@ export class Processes {
     const readNs = monotonicNs();
     const lost = streams.drain(records);
     table.follow(records);
+    this.attribution.noteUsers(records);
     if (lost !== null) table.repair(lost);
     if (table.hasReused) tellReusedApart(batch, table, sinceNs, readNs);
     this.attribution.beginBatch(sinceNs, readNs);

@@ -68,6 +68,11 @@ export class ProcessTable {
     for (const process of this.numbers.values()) process.parent = this.numbers.get(process.parentPid) ?? null;
   }
 
+  /** Everybody who is known. */
+  all(): Iterable<Process> {
+    return this.numbers.values();
+  }
+
   get size(): number {
     return this.numbers.size;
   }

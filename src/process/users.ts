@@ -1,6 +1,6 @@
 // User id → name, as the system itself looks it up: /etc/passwd directly, anything else (LDAP, SSSD, systemd's dynamic
 // users) by getent beside the event loop. Cached, never blocking; whoever needs a name that is being looked up can wait
-// for it a moment (awaits()).
+// for it a moment (areAwaited).
 import { readFileSync, statSync } from "node:fs";
 import { getent, type LookUp } from "./getent.ts";
 
@@ -69,12 +69,21 @@ export class UserNames {
     return { name: answer.name ?? String(uid), reason: answer.failed ? "lookup_failed" : null };
   }
 
-  /** True while an answer is on its way that is worth waiting for. Asks, where nobody has asked yet. */
-  awaits(uid: number): boolean {
-    if (this.names.has(uid) || this.isFresh(uid)) return false;
+  /** Asks for a name that a line may need soon. */
+  expect(uid: number): void {
+    if (!this.names.has(uid)) this.isFresh(uid);
+  }
+
+  /** Hot. True while answers are on their way that are worth waiting for. */
+  get areAwaited(): boolean {
+    if (this.asked.size === 0) return false;
     const nowMs = this.nowMs();
     if (nowMs < this.sulkingUntilMs) return false;
-    if (nowMs - (this.asked.get(uid) ?? nowMs) < PATIENCE_MS) return true;
+    // The oldest first.
+    for (const sinceMs of this.asked.values()) {
+      if (nowMs - sinceMs < PATIENCE_MS) return true;
+      break;
+    }
     this.sulkingUntilMs = nowMs + SULKING_MS;
     return false;
   }

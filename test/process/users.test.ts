@@ -38,66 +38,72 @@ function names(): { users: UserNames; directory: Directory; clock: { ms: number 
 describe("UserNames", () => {
   test("knows the users of /etc/passwd at once", () => {
     const { users, directory } = names();
-    expect([users.nameOf(0), users.awaits(0)]).toEqual([{ name: "root", reason: null }, false]);
+    users.expect(0);
+    expect([users.nameOf(0), users.areAwaited]).toEqual([{ name: "root", reason: null }, false]);
     expect(directory.asked).toEqual([]);
   });
 
   test("asks the system for others once, is waited for, and tells when the name is there", async () => {
     const { users, directory, answers } = names();
     directory.names.set(STRANGER, "ldap-user");
-    expect([users.awaits(STRANGER), users.awaits(STRANGER)]).toEqual([true, true]);
+    for (let i = 0; i < 2; i++) users.expect(STRANGER);
+    expect(users.areAwaited).toBe(true);
     expect(users.nameOf(STRANGER)).toEqual({ name: String(STRANGER), reason: "lookup_slow" });
     const before = answers();
     await directory.answer();
     expect(answers()).toBe(before + 1);
-    expect(users.awaits(STRANGER)).toBe(false);
+    expect(users.areAwaited).toBe(false);
     expect(users.nameOf(STRANGER)).toEqual({ name: "ldap-user", reason: null });
     expect(directory.asked).toEqual([[STRANGER]]);
   });
 
   test("tells the number, as the system's own answer, where no name exists", async () => {
     const { users, directory } = names();
-    users.awaits(STRANGER);
+    users.expect(STRANGER);
     await directory.answer();
     expect(users.nameOf(STRANGER)).toEqual({ name: String(STRANGER), reason: null });
   });
 
   test("asks for all that came up meanwhile together", async () => {
     const { users, directory } = names();
-    for (let i = 0; i < 100; i++) users.awaits(STRANGER + i);
+    for (let i = 0; i < 100; i++) users.expect(STRANGER + i);
     for (let i = 0; i < 3; i++) await directory.answer();
     expect(directory.asked.map((uids) => uids.length)).toEqual([1, 64, 35]);
   });
 
   test("is waited for no longer than patience lasts, and then by nobody for a while", async () => {
     const { users, directory, clock } = names();
-    users.awaits(STRANGER);
+    users.expect(STRANGER);
     clock.ms += PATIENCE_MS - 1;
-    expect(users.awaits(STRANGER)).toBe(true);
+    expect(users.areAwaited).toBe(true);
     clock.ms += 1;
-    expect(users.awaits(STRANGER)).toBe(false);
-    expect(users.awaits(STRANGER + 1)).toBe(false);
+    expect(users.areAwaited).toBe(false);
+    users.expect(STRANGER + 1);
+    expect(users.areAwaited).toBe(false);
     expect(users.nameOf(STRANGER + 1).reason).toBe("lookup_slow");
     for (let i = 0; i < 2; i++) await directory.answer();
     clock.ms += 20_000;
-    expect(users.awaits(STRANGER + 2)).toBe(true);
+    users.expect(STRANGER + 2);
+    expect(users.areAwaited).toBe(true);
   });
 
   test("asks again after a minute, and a failure then keeps the name that was right before", async () => {
     const { users, directory, clock } = names();
     directory.names.set(STRANGER, "first");
-    users.awaits(STRANGER);
+    users.expect(STRANGER);
     await directory.answer();
     directory.names.set(STRANGER, "second");
     clock.ms += 59_000;
-    expect([users.awaits(STRANGER), users.nameOf(STRANGER).name]).toEqual([false, "first"]);
+    users.expect(STRANGER);
+    expect([users.areAwaited, users.nameOf(STRANGER).name]).toEqual([false, "first"]);
     clock.ms += 2_000;
-    expect(users.awaits(STRANGER)).toBe(true);
+    users.expect(STRANGER);
+    expect(users.areAwaited).toBe(true);
     await directory.answer();
     expect(users.nameOf(STRANGER).name).toBe("second");
     clock.ms += 61_000;
     directory.broken = true;
-    users.awaits(STRANGER);
+    users.expect(STRANGER);
     await directory.answer();
     expect(users.nameOf(STRANGER)).toEqual({ name: "second", reason: null });
   });
@@ -105,7 +111,7 @@ describe("UserNames", () => {
   test("says when the lookup failed", async () => {
     const { users, directory } = names();
     directory.broken = true;
-    users.awaits(STRANGER);
+    users.expect(STRANGER);
     await directory.answer();
     expect(users.nameOf(STRANGER)).toEqual({ name: String(STRANGER), reason: "lookup_failed" });
   });

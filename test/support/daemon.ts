@@ -46,6 +46,9 @@ export interface LogLine {
   origin?: string;
   ppid?: number;
   exe?: string;
+  uid?: number;
+  euid?: number;
+  ancestry?: string;
   error?: number;
 }
 

@@ -195,6 +195,9 @@ static void run(const char *what, int argc, char **argv)
 
 	if (strcmp(what, "plain") == 0) {
 		testify("plain");
+	} else if (strcmp(what, "stay") == 0) {
+		testify("stay");
+		rest();
 	} else if (strcmp(what, "fork") == 0) {
 		pid = fork();
 		if (pid == 0) {

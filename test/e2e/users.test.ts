@@ -1,0 +1,208 @@
+// Who a process is: its real user at the time of the event, by the name that the system's own lookup gives.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type LogLine, TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
+import { Workload } from "../support/workload.ts";
+
+/** A module that glibc comes with and nobody uses: the test's own takes its place, for the daemon alone. */
+const MODULE = [
+  "/usr/lib/x86_64-linux-gnu/libnss_hesiod.so.2",
+  "/usr/lib/aarch64-linux-gnu/libnss_hesiod.so.2",
+  "/usr/lib64/libnss_hesiod.so.2",
+].find((path) => existsSync(path));
+const loginuid = existsSync("/proc/self/loginuid");
+
+describe.skipIf(captureObstacle !== null || MODULE === undefined)(
+  "users (needs root, mounts and a replaceable name service module)",
+  () => {
+    let filesystem: TestFilesystem;
+    let daemon: TestDaemon;
+    let guise: Workload;
+    let place: string;
+    beforeAll(async () => {
+      guise = new Workload("guise");
+      filesystem = TestFilesystem.mount("tmpfs");
+      chmodSync(dirname(filesystem.path), 0o755);
+      place = mkdtempSync(join(tmpdir(), "fsmon-nss-"));
+      const source = join(import.meta.dir, "../support/nss.c");
+      const library = join(place, "module.so");
+      const delayFile = `-DDELAY_FILE="${join(place, "delay")}"`;
+      run([process.env.CC || "cc", "-shared", "-fPIC", "-Wall", "-Wextra", delayFile, "-o", library, source]);
+      const conf = join(place, "nsswitch.conf");
+      writeFileSync(conf, "passwd: files hesiod\n");
+      const script = `mount --bind ${conf} /etc/nsswitch.conf && mount --bind ${library} ${MODULE} && exec "$@"`;
+      answerAfter(0);
+      daemon = await new TestDaemon().start([], ["unshare", "-m", "sh", "-c", script, "sh"]);
+    });
+    afterAll(async () => {
+      await daemon?.destroy();
+      filesystem?.unmount();
+      guise?.remove();
+      if (place !== undefined) rmSync(place, { recursive: true, force: true });
+    });
+
+    function answerAfter(delayMs: number): void {
+      writeFileSync(join(place, "delay"), String(delayMs));
+    }
+
+    async function managed(name: string, ...flags: string[]): Promise<string> {
+      const path = join(filesystem.path, name);
+      mkdirSync(path);
+      chmodSync(path, 0o777);
+      await daemon.add(path, "-r", ...flags);
+      return path;
+    }
+
+    async function made(root: string): Promise<LogLine[]> {
+      await daemon.settle(root);
+      return daemon.events(root).filter((line) => line.event_type === "CREATE");
+    }
+
+    const as = (uid: number, ...argv: string[]) =>
+      run(["setpriv", `--reuid=${uid}`, "--clear-groups", ...argv]);
+
+    test("have the name that a directory server gives, on the very first line", async () => {
+      const root = await managed("directory");
+      answerAfter(20);
+      for (const uid of [70001, 70002, 70003]) as(uid, "touch", join(root, String(uid)));
+      answerAfter(0);
+      const lines = await made(root);
+      expect(lines.map(({ user, uid }) => [user, uid])).toEqual(
+        [70001, 70002, 70003].map((uid) => [`directory-user-${uid}`, uid]),
+      );
+    });
+
+    test("have the number where no name exists, and nothing else", async () => {
+      const root = await managed("nobody");
+      as(80001, "touch", join(root, "a"));
+      const [line] = await made(root);
+      expect(line).toMatchObject({ user: "80001" });
+      for (const key of ["uid", "user_reason"]) expect(line).not.toHaveProperty(key);
+    });
+
+    test("have the number with the reason where the lookup takes too long, and the name later; nothing stands still", async () => {
+      const root = await managed("slow");
+      answerAfter(1500);
+      const startMs = performance.now();
+      as(70010, "touch", join(root, "a"));
+      const [early] = await made(root);
+      expect(performance.now() - startMs).toBeLessThan(1400);
+      expect(early).toMatchObject({ user: "70010", user_reason: "lookup_slow" });
+      // The daemon is at work while it waits.
+      expect((await daemon.fsmon("managed")).code).toBe(0);
+      answerAfter(0);
+      for (let i = 0; ; i++) {
+        as(70010, "touch", join(root, `b${i}`));
+        const line = (await made(root)).find(({ path }) => path.endsWith(`/b${i}`));
+        if (line?.user === "directory-user-70010") break;
+        if (performance.now() - startMs > 20_000) throw new Error(`still ${JSON.stringify(line)}`);
+      }
+    });
+
+    test("follow daemons that drop their rights, and tell the effective user where it differs", async () => {
+      const root = await managed("rights");
+      guise.run(root, "drop", 33);
+      guise.run(root, "effective", 33);
+      const lines = await made(root);
+      expect(lines.map((line) => `${what(line)} ${line.user} ${line.euid ?? ""}`)).toEqual([
+        "before root ",
+        "after www-data ",
+        "child www-data ",
+        "effective root 33",
+      ]);
+      expect(lines[0]).not.toHaveProperty("who", "changed_meanwhile");
+    });
+
+    test("are the first thread's where a thread acts as another, and the line says so", async () => {
+      const root = await managed("thread");
+      guise.run(root, "thread-user");
+      const lines = await made(root);
+      expect(lines.map((line) => [what(line), line.user, line.who === "threads_differ"])).toEqual([
+        ["first", "root", false],
+        ["raw", "root", true],
+        ["then", "root", false],
+      ]);
+    });
+
+    test("are who runs a setuid program, not whom it acts as", async () => {
+      const root = await managed("setuid");
+      const program = join(filesystem.path, "setuid-program");
+      copyFileSync(guise.program, program);
+      chownSync(program, 33, 33);
+      chmodSync(program, 0o4755);
+      as(1, program, root, "plain");
+      const [line] = await made(root);
+      expect(line).toMatchObject({ cmd: "setuid-program", user: "daemon", uid: 1, euid: 33 });
+    });
+
+    test.skipIf(spawnSync("sudo", ["-n", "-u", "www-data", "true"]).status !== 0 || !loginuid)(
+      "are those that sudo and su make, and login says who is behind them (needs sudo and CONFIG_AUDIT)",
+      async () => {
+        const root = await managed("sudo");
+        const [bySudo, bySu] = [join(root, "sudo"), join(root, "su")];
+        const script = `echo 2 > /proc/self/loginuid && sudo -n -u www-data touch ${bySudo} && su -s /bin/sh www-data -c 'touch ${bySu}; true'; sleep 0.1`;
+        run(["sh", "-c", script]);
+        const lines = await made(root);
+        expect(lines.map(({ cmd, user }) => [cmd, user])).toEqual([
+          ["touch", "www-data"],
+          ["touch", "www-data"],
+        ]);
+        for (const line of lines) expect(line).toMatchObject({ login: "bin" });
+      },
+    );
+
+    test("come with parent, ancestry, unit and container on request, and the command line by a request of its own", async () => {
+      const id = "0123456789abcdef".repeat(4);
+      const groups = cgroupRoot();
+      const group = groups === null ? null : join(groups, "fsmon-test.service", `docker-${id}.scope`);
+      const root = await managed("details", "--details", "--args");
+      const plain = await managed("plain");
+      const enter = group === null ? "" : `echo $$ > ${group}/cgroup.procs; `;
+      if (group !== null) mkdirSync(group, { recursive: true });
+      try {
+        run([
+          "sh",
+          "-c",
+          `${enter}guise() { ${guise.program} "$@"; }; guise ${root} stay; guise ${plain} plain; true`,
+        ]);
+        const [line] = await made(root);
+        expect(line).toMatchObject({ parent: "sh", args: [guise.program, root, "stay"] });
+        expect(line?.ancestry).toMatch(/>sh>guise$/);
+        expect(line?.ancestry).not.toStartWith("?");
+        if (group !== null)
+          expect(line).toMatchObject({ unit: `docker-${id}.scope`, container: id.slice(0, 12) });
+        const [other] = await made(plain);
+        for (const key of ["parent", "args", "ancestry", "unit"]) expect(other).not.toHaveProperty(key);
+      } finally {
+        if (group !== null) {
+          spawnSync("rmdir", [group]);
+          spawnSync("rmdir", [dirname(group)]);
+        }
+      }
+    });
+  },
+);
+
+const what = (line: LogLine) => line.path.split("/").at(-1)?.split(".")[0];
+
+/** Where the unified hierarchy is mounted, writable; null where it isn't. */
+function cgroupRoot(): string | null {
+  const line = readFileSync("/proc/mounts", "utf8")
+    .split("\n")
+    .find((one) => one.split(" ")[2] === "cgroup2");
+  return line?.split(" ")[1] ?? null;
+}
