@@ -127,6 +127,48 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     ]);
   });
 
+  test("a later mount on a directory above hides an earlier one, and what happens in that one shows no more", async () => {
+    mkdirSync(join(root, "a/b"), { recursive: true });
+    const earlier = mounts.tmpfs(join(root, "a/b"));
+    mkdirSync(join(mounts.home, "alias"));
+    mounts.bind(earlier, join(mounts.home, "alias"));
+    await add();
+    const over = mounts.tmpfs(join(root, "a"));
+    shell("mkdir a/b");
+    await watched(join(root, "a/b"));
+    writeFileSync(join(mounts.home, "alias/hidden"), "");
+    writeFileSync(join(root, "a/b/shown"), "");
+    await until("it is logged", () => words().includes("CREATE a/b/shown"));
+    expect(words()).not.toContain("CREATE a/b/hidden");
+    mounts.umount(over);
+    await watched(earlier);
+    shell("rm a/b/hidden");
+    await until("it is logged", () => words().includes("DELETE a/b/hidden"));
+  });
+
+  test.each(["xfs", "btrfs"] as const)(
+    "on %s: everything that is done, whatever is mounted below",
+    async (type) => {
+      const disk = mounts.mount(join(root, "disk"), mounts.image(type).device);
+      shell("mkdir -p old/deep; echo 1 > old/deep/f", disk);
+      await add(root, "-r", "-t", "create,close_write,moved_from,moved_to,delete");
+      shell("echo 2 > old/deep/f; mkdir new; mv old/deep new/er; echo 3 > new/er/g; rm -r new", disk);
+      await daemon.settle(disk);
+      expect(words()).toEqual([
+        "CLOSE_WRITE disk/old/deep/f",
+        "CREATE disk/new",
+        "MOVED_FROM disk/old/deep",
+        "MOVED_TO disk/new/er",
+        "CREATE disk/new/er/g",
+        "CLOSE_WRITE disk/new/er/g",
+        ...["DELETE disk/new/er/f", "DELETE disk/new/er/g"],
+        "DELETE disk/new/er",
+        "DELETE disk/new",
+      ]);
+      expect(gaps()).toEqual([]);
+    },
+  );
+
   test("what a mount had covered from the beginning is scanned when it is gone", async () => {
     shell("mkdir -p m/deep/er; touch m/deep/er/f");
     const over = mounts.tmpfs(join(root, "m"));

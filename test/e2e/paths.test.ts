@@ -225,6 +225,32 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     expect(await words(file)).toEqual(["CREATE x/y/file", "CLOSE_WRITE x/y/file"]);
   });
 
+  test("a file whose path is longer than any call takes has its size", async () => {
+    const path = join(base, "deep");
+    await daemon.add(mkdir(path), "-r", "-t", "create,close_write,moved_to,delete");
+    // 30 directories of 200 bytes: 6,000 bytes, where stat(2) ends at 4,095.
+    run([
+      "python3",
+      "-c",
+      `import os
+os.chdir(${JSON.stringify(path)})
+for i in range(30):
+    os.mkdir('%02d' % i + 'x' * 198); os.chdir('%02d' % i + 'x' * 198)
+open('f', 'w').write('12345'); os.rename('f', 'g'); open('g', 'a').write('678')`,
+    ]);
+    await settle();
+    const lines = daemon.events(path).filter((line) => /\/[fg]$/.test(line.path));
+    expect(lines[0]!.path.length).toBeGreaterThan(6000);
+    expect(lines.map((line) => [line.event_type, line.path.slice(-1), line.file_size])).toEqual([
+      ["CREATE", "f", 8],
+      ["CLOSE_WRITE", "f", 8],
+      ["MOVED_TO", "g", 8],
+      ["CLOSE_WRITE", "g", 8],
+    ]);
+    await daemon.fsmon("remove", path);
+    run(["rm", "-rf", path]);
+  });
+
   test("the log directory inside the tree makes no loop, and what others do in it is recorded", async () => {
     await daemon.add(daemon.home, "-r", "-t", "create,open,access,close_nowrite,modify,delete");
     const other = join(daemon.logDir, "by-others");

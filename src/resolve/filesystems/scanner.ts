@@ -26,6 +26,8 @@ export class TreeScanner {
   private node = 0;
   private deeper = false;
   private telling = false;
+  /** What wasn't changed since then has nothing to tell; most haven't been. */
+  private sinceMs = 0;
   private found!: Occurrences;
 
   /**
@@ -40,6 +42,7 @@ export class TreeScanner {
     const span = spanOf(fs);
     this.fs = fs;
     this.found = found;
+    this.sinceMs = span === null ? 0 : span.fromMs;
     do {
       for (let node = fs.unscanned.pop(); node !== undefined; node = fs.unscanned.pop()) {
         fs.unread.delete(node);
@@ -91,7 +94,8 @@ export class TreeScanner {
 
   /** An entry of the directory. */
   private readonly meet = (): void => {
-    const { bytes, entry, fs, node, telling, found } = this;
+    const { bytes, entry, fs, node, found } = this;
+    const telling = this.telling && entry.changedMs >= this.sinceMs;
     const { tree } = fs;
     if (entry.mounted) return;
     if (!entry.directory) {
