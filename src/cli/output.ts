@@ -51,8 +51,8 @@ export function moveOut(fd: number, at: number, sizeBytes: number): number {
   }
 }
 
-/** Soon enough for a reader that was slow, rare enough to cost nothing while it stands still. */
-const PATIENCE_MS = 20;
+/** So long a signal may have to wait while a reader stands still. */
+const PATIENCE_MS = 50;
 
 /**
  * Writes all of it at the reader's pace, and lets signals and timers have their turn while it waits.
@@ -63,9 +63,10 @@ const PATIENCE_MS = 20;
 export async function writeOutPatiently(data: string, givenUp: () => boolean): Promise<boolean> {
   const bytes = Buffer.from(data, "utf8");
   for (let at = 0; at < bytes.length; ) {
-    if (!waitWritable(STDOUT, 0)) {
+    if (!waitWritable(STDOUT, PATIENCE_MS)) {
+      // Signals are heard only now.
+      await Bun.sleep(0);
       if (givenUp()) return true;
-      await Bun.sleep(PATIENCE_MS);
       continue;
     }
     try {

@@ -1,9 +1,10 @@
 // `fsmon who`: changes of a file as aligned rows or as the log's lines on stdout, what limits the answer beside them.
 
-import { dirname } from "node:path";
-import { DEFAULT_TYPES } from "../event.ts";
+import { basename, dirname } from "node:path";
+import { DEFAULT_TYPES, type ManagedPath } from "../event.ts";
 import { EXIT, type ExitCode, Failure, UsageFailure } from "../failure.ts";
-import { parseTypes } from "../filter/flags.ts";
+import { compileFilter } from "../filter/filter.ts";
+import { formatFilters, parseTypes } from "../filter/flags.ts";
 import { parseTime } from "../filter/units.ts";
 import { isAtOrBelow } from "../query/containment.ts";
 import { coloursFor } from "../show/colour.ts";
@@ -25,6 +26,7 @@ const ROWS_AT_A_TIME = 200;
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
   const typed = args.positionals[0] ?? "";
+  if (typed === "") throw new UsageFailure("fsmon who needs a FILE", "for example: fsmon who /etc/passwd");
   const nowMs = Date.now();
   const types = args.all("types");
   const since = args.last("since");
@@ -75,6 +77,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
       `Cannot tell who changed "${path}": "${deepest}" is managed without the directories below it`,
       `fsmon add -r "${deepest}" records them, too`,
     );
+  for (const entry of reached) tellFilters(entry, path);
   tellLimits({ path, sinceMs, changes, recordedSinceMs });
   return EXIT.fine;
 }
@@ -91,6 +94,21 @@ function countOf(typed: string | undefined): number {
 
 function reaches(entry: { path: string; recursive: boolean }, path: string): boolean {
   return entry.recursive || path === entry.path || dirname(path) === entry.path;
+}
+
+/** What the filters leave out is no change that anybody could be told of. */
+function tellFilters(entry: ManagedPath, path: string): void {
+  const filter = compileFilter(entry, entry.path);
+  const excluded =
+    path !== entry.path &&
+    (filter.excludesDirectory(dirname(path)) || filter.excludesEntry(dirname(path), basename(path)));
+  if (excluded) {
+    remark(`The filters of "${entry.path}" leave this file out: ${entry.exclude.join(",")}`);
+    return;
+  }
+  const lacksTypes = DEFAULT_TYPES.some((type) => !entry.types.includes(type));
+  if (lacksTypes || filter.hasCmdPatterns || entry.minSizeBytes !== null)
+    remark(`Below "${entry.path}" only this is recorded: ${formatFilters(entry)}`);
 }
 
 function nothingKnown({ path, managedPaths }: WhoRequest): Failure {

@@ -60,8 +60,11 @@ export function writeLog(logDir: string, managed: string, ...segments: string[])
   }
 }
 
-export function manage(managedFile: string, ...entries: { path: string; recursive?: boolean }[]): void {
+export function manage(
+  managedFile: string,
+  ...entries: { path: string; recursive?: boolean; exclude?: string[]; only_cmd?: string[] }[]
+): void {
   mkdirSync(join(managedFile, ".."), { recursive: true });
-  const lines = entries.map(({ path, recursive = true }) => `${JSON.stringify({ path, recursive })}\n`);
+  const lines = entries.map((entry) => `${JSON.stringify({ recursive: true, ...entry })}\n`);
   writeFileSync(managedFile, lines.join(""));
 }

@@ -306,6 +306,13 @@ describe("fsmon who says what limits the answer", () => {
     expect((await who("/srv/f")).exitCode).toBe(0);
   });
 
+  test("the filters that leave the file, or some of its changes, out", async () => {
+    manage(home.managedFile, { path: "/srv", exclude: ["*.swp"], only_cmd: ["nginx"] });
+    write(START);
+    expect((await who("/srv/x.swp")).stderr).toContain('The filters of "/srv" leave this file out: *.swp');
+    expect((await who("/srv/x")).stderr).toContain('Below "/srv" only this is recorded: types=');
+  });
+
   test("the log of a path that is no longer managed still answers", async () => {
     rmSync(home.managedFile);
     write(START + line(1, "CREATE", "/srv/f"));
@@ -427,6 +434,7 @@ describe("fsmon who reads", () => {
     [["--since", "later", "/srv/f"], '"later"'],
     [["-t", "WRITE", "/srv/f"], '"WRITE"'],
     [[], "needs a FILE"],
+    [[""], "needs a FILE"],
   ] as const) {
     test(`refuses ${args.join(" ") || "nothing"} with exit code 2`, async () => {
       const ran = await who(...args);
