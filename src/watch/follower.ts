@@ -24,6 +24,8 @@ export interface Start {
 
 export class LogFollower {
   readonly hash: string;
+  /** Segments that were deleted before they could be read; whoever tells of them sets it back to 0. */
+  missedSegments = 0;
   readonly #logDir: string;
   readonly #owner: Identity;
   readonly #room = Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -174,6 +176,12 @@ export class LogFollower {
     const unread = segments.filter(({ number }) => number > this.#highestNumber);
     // Deleted or moved away, and nothing in its place yet.
     if (live === null && unread.length === 0) return false;
+    const firstUnread = unread[0];
+    if (this.#fd >= 0 && firstUnread !== undefined) {
+      // A file that is gone had the next number, if it was sealed; it has been read.
+      const expected = this.#highestNumber + (again ? 2 : 1);
+      this.missedSegments += Math.max(0, firstUnread.number - expected);
+    }
     for (const { path, number } of unread) this.#waiting.push({ path, number, again });
     const first = this.#waiting.shift();
     if (first !== undefined) return this.#open(first.path, first.again, first.number);
@@ -198,7 +206,8 @@ export class LogFollower {
       if (number !== null) this.#highestNumber = Math.max(this.#highestNumber, number);
       return true;
     } catch {
-      // Sealed, cleaned or packed since: the next look tells. A segment that is gone was to go.
+      // The live file was sealed since: the next look tells. A segment is gone for good.
+      if (number !== null) this.missedSegments++;
       return this.#waiting.length > 0;
     }
   }

@@ -19,8 +19,8 @@ const TEXT_MAX_CHARACTERS = 64 * 1024;
 /** Nobody reads the rest of so much that came at once; the newest of it are still worth a look. */
 const UNREAD_MAX_BYTES = 8 * 1024 * 1024;
 const UNREAD_KEPT_BYTES = 256 * 1024;
-/** Events that may be met a second time, in the log of another managed path. */
-const TOLD_MAX = 4096;
+/** Events that may be met a second time, in the log of another managed path: of twice two blocks at least. */
+const TOLD_MAX = 20_000;
 
 /** The log's own lines, each as it stands there. */
 export class RawViewer implements Viewer {
@@ -63,7 +63,8 @@ export class RowViewer implements Viewer {
   readonly #fold: Fold | null;
   /** Managed paths lie one below the other, so that events come twice. */
   readonly #nested: () => boolean;
-  readonly #told = new Set<string>();
+  #told = new Set<string>();
+  #toldBefore = new Set<string>();
   #saidSo = false;
   #live = false;
 
@@ -82,7 +83,9 @@ export class RowViewer implements Viewer {
     const fold = this.#live ? this.#fold : null;
     const nowMs = performance.now();
     for (const line of lines) {
-      if (!this.#wanted.wants(line.keys) || (nested && this.#wasTold(line))) continue;
+      // That the log goes on in a further segment is news for programs only.
+      if (line.keys.state === "continued" || !this.#wanted.wants(line.keys)) continue;
+      if (nested && this.#wasTold(line)) continue;
       text +=
         fold === null ? this.#rows.row(line.keys, line.timeMs) : fold.add(line.keys, line.timeMs, nowMs);
       if (text.length < TEXT_MAX_CHARACTERS) continue;
@@ -133,8 +136,12 @@ export class RowViewer implements Viewer {
     const { time, event_type, path, pid, from, to, monitored_path } = keys;
     const event = [time, event_type, path, pid, from, to].map(String).join("\0");
     const here = `${event}\0${String(monitored_path)}`;
-    const told = this.#told.has(event) && !this.#told.has(here);
-    if (this.#told.size > TOLD_MAX) this.#told.clear();
+    const knows = (key: string) => this.#told.has(key) || this.#toldBefore.has(key);
+    const told = knows(event) && !knows(here);
+    if (this.#told.size > TOLD_MAX) {
+      this.#toldBefore = this.#told;
+      this.#told = new Set();
+    }
     this.#told.add(event).add(here);
     return told;
   }

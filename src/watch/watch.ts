@@ -13,6 +13,7 @@ import { type Snapshot, type SnapshotFile, takeSnapshot } from "../query/snapsho
 import { runsOfFiles } from "../query/sorted-files.ts";
 import type { LineKeys } from "../show/event.ts";
 import { LineCutter } from "../show/lines.ts";
+import { formatNumberOf } from "../show/size.ts";
 import { DirectoryWatch } from "./directory.ts";
 import { LogFollower } from "./follower.ts";
 
@@ -177,11 +178,18 @@ export class Watch {
   /** What there is, a block of each log at most. */
   #read(): ViewedLine[] {
     const lines: ViewedLine[] = [];
-    for (const { follower } of this.#followers.values()) {
+    for (const { follower, managedPath } of this.#followers.values()) {
       const waiting = follower.waitingBytes;
       const limit = this.#viewer.limit(waiting);
       if (waiting > limit) this.#viewer.passedOver(follower.skip(limit));
       const block = follower.read();
+      if (follower.missedSegments > 0) {
+        const segments = formatNumberOf(follower.missedSegments, "segment");
+        this.#viewer.note(
+          `${segments} of the log of "${managedPath}" were deleted before they could be read here`,
+        );
+        follower.missedSegments = 0;
+      }
       if (block === null) continue;
       const cutter = new LineCutter((keys, timeMs, text) => lines.push({ keys, timeMs, text: `${text}\n` }));
       cutter.write(block);

@@ -134,6 +134,20 @@ describe("a log is followed", () => {
     follower.close();
   });
 
+  test("and segments that were deleted before they could be read are counted", () => {
+    const follower = follow();
+    put(1);
+    readAll(follower);
+    for (let i = 0; i < 20; i++) put(30);
+    const names = dir.names().filter((name) => name.includes("."));
+    dir.sh(`rm ${names.slice(1, 6).join(" ")}`);
+    const numbers = numbersIn(readAll(follower));
+    expect(numbers.at(-1)).toBe(600);
+    expect(numbers.length).toBeLessThan(600);
+    expect(follower.missedSegments).toBe(5);
+    follower.close();
+  });
+
   test("passing over what nobody could read, with its number", () => {
     const follower = follow();
     put(10);
