@@ -152,7 +152,8 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
       const disk = mounts.mount(join(root, "disk"), mounts.image(type).device);
       shell("mkdir -p old/deep; echo 1 > old/deep/f", disk);
       await add(root, "-r", "-t", "create,close_write,moved_from,moved_to,delete");
-      shell("echo 2 > old/deep/f; mkdir new; mv old/deep new/er; echo 3 > new/er/g; rm -r new", disk);
+      // The shell would become the last program, and the kernel merge what the two did to one file.
+      shell("echo 2 > old/deep/f; mkdir new; mv old/deep new/er; echo 3 > new/er/g; rm -r new; true", disk);
       await daemon.settle(disk);
       expect(words()).toEqual([
         "CLOSE_WRITE disk/old/deep/f",
@@ -161,7 +162,8 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
         "MOVED_TO disk/new/er",
         "CREATE disk/new/er/g",
         "CLOSE_WRITE disk/new/er/g",
-        ...["DELETE disk/new/er/f", "DELETE disk/new/er/g"],
+        "DELETE disk/new/er/f",
+        "DELETE disk/new/er/g",
         "DELETE disk/new/er",
         "DELETE disk/new",
       ]);
