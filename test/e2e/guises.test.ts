@@ -225,6 +225,24 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
     expect(byTouch).toMatchObject({ cmd: "touch", user: "nobody", uid: 65534 });
   });
 
+  test("of processes outside the daemon's pid namespace: nobody's, with the reason", async () => {
+    const inside = new TestDaemon();
+    try {
+      await inside.start([], ["unshare", "-pf", "--mount-proc", "--kill-child"]);
+      const root = join(filesystem.path, "outside");
+      mkdirSync(root);
+      await inside.add(root, "-r");
+      guise.run(root, "plain");
+      await inside.settle(root);
+      const line = inside.events(root).find(isMade);
+      const unknown = { pid: null, cmd: null, user: null, who_reason: "outside_pid_namespace" };
+      expect(line).toMatchObject(unknown);
+      for (const key of ["ppid", "exe", "uid", "who"]) expect(line).not.toHaveProperty(key);
+    } finally {
+      await inside.destroy();
+    }
+  });
+
   test("of processes that are older than the daemon, exactly", async () => {
     const root = await managed("older");
     await daemon.stop();

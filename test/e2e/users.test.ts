@@ -165,6 +165,25 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
       },
     );
 
+    test.skipIf(!loginuid)(
+      "have the login of the nearest ancestor that lives where the process is gone, marked so (needs CONFIG_AUDIT)",
+      async () => {
+        const root = await managed("inherited");
+        const script = `echo 2 > /proc/self/loginuid; sh -c 'touch ${join(root, "a")}; true'; echo done; read line`;
+        daemon.signal("SIGSTOP");
+        const session = Bun.spawn(["sh", "-c", script], { stdin: "pipe", stdout: "pipe" });
+        try {
+          await session.stdout.getReader().read();
+        } finally {
+          daemon.signal("SIGCONT");
+        }
+        const [line] = await made(root);
+        session.stdin.end();
+        await session.exited;
+        expect(line).toMatchObject({ cmd: "touch", login: "bin", inherited: ["login"] });
+      },
+    );
+
     test("come with parent, ancestry, unit and container on request, and the command line by a request of its own", async () => {
       const id = "0123456789abcdef".repeat(4);
       const groups = cgroupRoot();
