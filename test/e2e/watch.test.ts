@@ -21,6 +21,12 @@ import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { asPerson, PersonsDaemon } from "../support/person.ts";
 import { until } from "../support/wait.ts";
 
+/** All that were started: a test that fails must not leave one behind. */
+const viewers: Viewer[] = [];
+afterAll(() => {
+  for (const viewer of viewers) viewer.abandon();
+});
+
 /** A viewer, and what it has shown. */
 class Viewer {
   text = "";
@@ -35,6 +41,7 @@ class Viewer {
       stdout: "pipe",
       stderr: "pipe",
     });
+    viewers.push(this);
     void this.collect(this.child.stdout, (text) => {
       this.text += text;
     });
@@ -67,9 +74,20 @@ class Viewer {
 
   /** The program that script(1) runs: Ctrl-C goes to it, and script ends with its exit code (-e). */
   async endInside(): Promise<number> {
-    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "latin1").trim().split(" ");
-    for (const pid of children) process.kill(Number(pid), "SIGINT");
+    for (const pid of this.children()) process.kill(pid, "SIGINT");
     return this.child.exited;
+  }
+
+  private children(): number[] {
+    const list = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, "latin1").trim();
+    return list === "" ? [] : list.split(" ").map(Number);
+  }
+
+  /** Without waiting for anything. */
+  abandon(): void {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    for (const pid of this.children()) process.kill(pid, "SIGKILL");
+    this.child.kill("SIGKILL");
   }
 
   /** Its exit code after a signal. */
