@@ -57,16 +57,19 @@ interface Start {
 
 async function starts(directories: number, times: number): Promise<Start[]> {
   const filesystem = TestFilesystem.mount("tmpfs");
-  const workload = new Workload("storm");
+  const forest = new Workload("forest");
   try {
     const root = join(filesystem.path, "root");
     mkdirSync(join(root, "probes"), { recursive: true });
-    if (directories > 0) await workload.start("tree", root, 1, directories);
+    if (directories > 0) {
+      mkdirSync(join(root, "tree"));
+      await forest.start(join(root, "tree"), directories);
+    }
     const all: Start[] = [];
     for (let i = 0; i < times; i++) all.push(await startOnce(root, i));
     return all;
   } finally {
-    workload.remove();
+    forest.remove();
     filesystem.unmount();
   }
 }
