@@ -1,73 +1,111 @@
-// What processes cost the daemon that touch no watched file: CPU time and wake-ups of all its threads while thousands of
-// short programs run elsewhere, and what it costs them. Needs root. Not part of the tests.
-//
-//   bun bench/processes.ts [PROCESSES] [--identify WAY]…      20000 by default; each way after the other
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+// What processes cost the daemon that touch no watched file: processor time and wake-ups of all its threads while thousands of short
+// programs run elsewhere, and what it costs them. Each way to identify processes, in turns.
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TestDaemon } from "../test/support/daemon.ts";
 import { TestFilesystem } from "../test/support/filesystem.ts";
 import { Workload } from "../test/support/workload.ts";
-import { load } from "./timing.ts";
+import { atMost, type Section } from "./section.ts";
+import { median, spread, table } from "./table.ts";
+import { cpuUs, wakeups } from "./usage.ts";
 
-const processes = Number(process.argv[2] ?? 20000);
+const PROCESSES = 20_000;
 const LAUNCHERS = 2;
-const ROUNDS = 3;
+const WAYS = ["auto", "perf", "connector", "proc"] as const;
 
-/** Nanoseconds on a CPU, and how often it went to sleep and was woken again, of all threads of a process. */
-function spent(pid: number): { cpuNs: number; wakeUps: number } {
-  let cpuNs = 0;
-  let wakeUps = 0;
-  for (const tid of readdirSync(`/proc/${pid}/task`)) {
-    const task = `/proc/${pid}/task/${tid}`;
-    cpuNs += Number(readFileSync(`${task}/schedstat`, "latin1").split(" ")[0]);
-    wakeUps += Number(
-      /^voluntary_ctxt_switches:\t(\d+)/m.exec(readFileSync(`${task}/status`, "latin1"))?.[1],
-    );
-  }
-  return { cpuNs, wakeUps };
+interface Ride {
+  usPerProcess: number;
+  wakeups: number;
+  /** Of the programs themselves, from start to end. */
+  workloadUs: number;
 }
 
-const filesystem = TestFilesystem.mount("tmpfs");
-const herd = new Workload("herd");
-console.log(`${processes} processes a round, load ${load()}`);
-console.log("| way | daemon, µs a process | wake-ups | workload, µs a process | without a daemon |");
-try {
+export const processes: Section = {
+  name: "processes",
+  title: "Processes that touch nothing watched",
+  run: async (rounds) => {
+    const filesystem = TestFilesystem.mount("tmpfs");
+    const herd = new Workload("herd");
+    const bare: number[] = [];
+    const rides = new Map<string, Ride[]>();
+    try {
+      const watched = join(filesystem.path, "watched");
+      mkdirSync(watched);
+      for (let round = 0; round < Math.min(rounds, 3); round++) {
+        bare.push(await herdUs(herd));
+        for (const way of WAYS) {
+          const { ride, words } = await rideWith(way, watched, herd);
+          rides.set(words, [...(rides.get(words) ?? []), ride]);
+        }
+      }
+    } finally {
+      herd.remove();
+      filesystem.unmount();
+    }
+    const rows = [...rides].map(([words, all]) => [
+      words,
+      spread(all.map((one) => one.usPerProcess)),
+      spread(
+        all.map((one) => one.wakeups),
+        0,
+      ),
+      spread(
+        all.map((one) => one.workloadUs),
+        0,
+      ),
+    ]);
+    rows.push(["no daemon", "–", "–", spread(bare, 0)]);
+    const [best] = [...rides.values()];
+    const head = [
+      "processes by",
+      "µs CPU a process",
+      `wake-ups for ${PROCESSES}`,
+      "a program, start to end, µs",
+    ];
+    return {
+      text: table(head, rows),
+      goals: [
+        atMost(
+          "processes that touch nothing watched",
+          5,
+          median(best!.map((one) => one.usPerProcess)),
+          "µs each",
+        ),
+      ],
+    };
+  },
+};
+
+async function rideWith(
+  way: string,
+  watched: string,
+  herd: Workload,
+): Promise<{ ride: Ride; words: string }> {
   const daemon = new TestDaemon();
-  const watched = join(filesystem.path, "watched");
-  mkdirSync(watched);
-  const bare: number[] = [];
-  const timed = () => {
-    const startMs = performance.now();
-    herd.run("exec", LAUNCHERS, processes / LAUNCHERS);
-    return ((performance.now() - startMs) * 1000) / processes;
-  };
-  for (let round = 0; round < ROUNDS; round++) bare.push(timed());
-  await daemon.start(process.argv.slice(3));
-  await daemon.add(watched, "-r");
-  await daemon.settle(watched);
-  // The first round warms the JIT up.
-  timed();
-  const rounds: { cpu: number; wakeUps: number; workload: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const before = spent(daemon.pid);
-    const workload = timed();
+  try {
+    await daemon.start(way === "auto" ? [] : ["--identify", way]);
+    await daemon.add(watched, "-r");
+    // The engine compiles meanwhile.
+    await herdUs(herd);
+    await daemon.settle(watched);
+    const before = { cpu: cpuUs([daemon.pid]), wakeups: wakeups(daemon.pid) };
+    const workloadUs = await herdUs(herd);
     // What still waits in the rings is part of the cost.
     await daemon.settle(watched);
-    const after = spent(daemon.pid);
-    rounds.push({
-      cpu: (after.cpuNs - before.cpuNs) / 1000 / processes,
-      wakeUps: after.wakeUps - before.wakeUps,
-      workload,
-    });
+    const ride = {
+      usPerProcess: (cpuUs([daemon.pid]) - before.cpu) / PROCESSES,
+      wakeups: wakeups(daemon.pid) - before.wakeups,
+      workloadUs,
+    };
+    const words = /processes by (.*?);/.exec(daemon.stderr)?.[1] ?? way;
+    return { ride, words };
+  } finally {
+    await daemon.destroy();
   }
-  const middle = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-  const way = /processes by (.*?);/.exec(daemon.stderr)?.[1] ?? "?";
-  console.log(
-    `| ${way} | ${middle(rounds.map((one) => one.cpu)).toFixed(2)} | ${middle(rounds.map((one) => one.wakeUps))} | ` +
-      `${middle(rounds.map((one) => one.workload)).toFixed(0)} | ${middle(bare).toFixed(0)} |`,
-  );
-  await daemon.destroy();
-} finally {
-  herd.remove();
-  filesystem.unmount();
+}
+
+async function herdUs(herd: Workload): Promise<number> {
+  const startMs = performance.now();
+  await herd.start("exec", LAUNCHERS, PROCESSES / LAUNCHERS);
+  return ((performance.now() - startMs) * 1000) / PROCESSES;
 }

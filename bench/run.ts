@@ -15,6 +15,7 @@ import { latency } from "./latency.ts";
 import { resident } from "./memory.ts";
 import { ours } from "./ours.ts";
 import { outside } from "./outside.ts";
+import { processes } from "./processes.ts";
 import { RIVALS } from "./rivals.ts";
 import type { Answer, Goal, Section } from "./section.ts";
 import { startup } from "./startup.ts";
@@ -22,7 +23,17 @@ import { storm } from "./storm.ts";
 import { table } from "./table.ts";
 import { load } from "./timing.ts";
 
-const SECTIONS: readonly Section[] = [storm, backlog, outside, resident, startup, latency, commands, growth];
+const SECTIONS: readonly Section[] = [
+  storm,
+  backlog,
+  outside,
+  processes,
+  resident,
+  startup,
+  latency,
+  commands,
+  growth,
+];
 const ROUNDS = 5;
 const RESULTS = join(import.meta.dir, "RESULTS.md");
 
