@@ -1,4 +1,5 @@
-/* Random work on a directory tree by several processes at once: chaos NAMES SEED MANAGED OUTSIDE PROCESSES COUNT. NAMES "fresh": no name is ever used
+/* Random work on a directory tree by several processes at once: chaos NAMES SEED MANAGED OUTSIDE PROCESSES COUNT. With a COUNT of 0 it fills OUTSIDE
+ * with populated trees, which a later run moves in, and renames and writes in at once. NAMES "fresh": no name is ever used
  * twice, so nothing can come back to where it was; "few": all names are of eight letters, and objects come and go under them. Things are moved from MANAGED to
  * OUTSIDE and back, and nothing else is done in OUTSIDE: those moves have a lock against everything else. Operations that fail because
  * another process was faster count for nothing. */
@@ -107,6 +108,61 @@ static int remove_one(const char *path, const struct stat *stat, int type, struc
 	return 0;
 }
 
+/* What has just been moved in is worked in before anybody can have looked at it. */
+static void pounce(const char *managed, const char *top)
+{
+	char a[PATH_BYTES], b[PATH_BYTES], dir[PATH_BYTES];
+
+	for (int i = 0; i < 10; i++) {
+		directory(top, dir);
+		name_in(dir, b);
+		switch (below(6)) {
+		case 0:
+		case 1:
+			make_file(b);
+			break;
+		case 2:
+			mkdir(b, 0755);
+			break;
+		case 3:
+			if (anything(top, 'd', a))
+				renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_NOREPLACE);
+			break;
+		case 4:
+			directory(managed, dir);
+			name_in(dir, b);
+			if (anything(top, '*', a))
+				renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_NOREPLACE);
+			break;
+		default:
+			if (anything(top, 'f', a))
+				unlink(a);
+		}
+	}
+	directory(managed, dir);
+	name_in(dir, b);
+	if (below(4) == 0)
+		nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	else
+		renameat2(AT_FDCWD, top, AT_FDCWD, b, RENAME_NOREPLACE);
+}
+
+static void populate(const char *top, int depth)
+{
+	char path[PATH_BYTES];
+
+	if (mkdir(top, 0755) < 0)
+		abort();
+	for (unsigned left = below(4) + 1; left > 0; left--) {
+		snprintf(path, sizeof path, "%.1900s/s%d", top, made_names++);
+		make_file(path);
+	}
+	for (unsigned left = depth == 0 ? 0 : below(4) + 1; left > 0; left--) {
+		snprintf(path, sizeof path, "%.1900s/s%d", top, made_names++);
+		populate(path, depth - 1);
+	}
+}
+
 static void one_operation(const char *managed, const char *outside)
 {
 	char a[PATH_BYTES], b[PATH_BYTES], dir[PATH_BYTES];
@@ -123,8 +179,10 @@ static void one_operation(const char *managed, const char *outside)
 		if (anything(managed, '*', a))
 			rename(a, there);
 	} else if (what < 6) {
-		if (entry_of(outside, '*', a))
-			renameat2(AT_FDCWD, a, AT_FDCWD, b, fresh ? RENAME_NOREPLACE : 0);
+		if (entry_of(outside, '*', a) && renameat2(AT_FDCWD, a, AT_FDCWD, b, fresh ? RENAME_NOREPLACE : 0) == 0 && fresh) {
+			flock(lock, LOCK_SH);
+			pounce(managed, b);
+		}
 	} else if (what < 30) {
 		make_file(b);
 	} else if (what < 36) {
@@ -189,6 +247,13 @@ int main(int argc, char **argv)
 	if (argc != 7)
 		return 2;
 	fresh = strcmp(argv[1], "fresh") == 0;
+	state = strtoull(argv[2], NULL, 10) * 0x9e3779b97f4a7c15ULL + 1;
+	for (int i = 0; atoi(argv[6]) == 0 && i < 24; i++) {
+		char top[PATH_BYTES];
+
+		snprintf(top, sizeof top, "%.1900s/stock%d", argv[4], i);
+		populate(top, 4);
+	}
 	for (process = 0; process < atoi(argv[5]); process++) {
 		if (fork() != 0)
 			continue;
