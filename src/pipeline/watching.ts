@@ -90,7 +90,7 @@ export class Watching implements StructureListener {
     const untilMs = performance.now() + SCAN_SLICE_MS;
     for (const fs of this.filesystems.all()) {
       if (fs.unscanned.length === 0) {
-        if (!fs.sweepSlice(untilMs)) left = true;
+        if (!fs.sweep.slice(untilMs)) left = true;
       } else if (!this.scan(fs, untilMs)) left = true;
       if (fs.inodeMarks?.hasUnsettled) left = true;
     }
@@ -263,7 +263,7 @@ export class Watching implements StructureListener {
     for (const fs of this.filesystems.all()) {
       if (!fs.watches().has(watched)) continue;
       fs.forgetScan(watched);
-      fs.beginSweep();
+      fs.sweep.begin();
     }
     this.detach(watched);
   }

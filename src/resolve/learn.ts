@@ -71,6 +71,35 @@ export class Learner {
     return node;
   }
 
+  /**
+   * A known directory that no managed path sees, while something is unscanned: what is above it may have been outside when the disk
+   * showed it, and have come in since.
+   */
+  reattach(fs: Filesystem, node: number, met = new Set<number>()): void {
+    const { tree } = fs;
+    let top = node;
+    for (; !met.has(top); top = tree.parentOf(top)) {
+      met.add(top);
+      const above = tree.parentOf(top);
+      if (above < 0 || !tree.has(above)) break;
+    }
+    const handle = tree.handleOf(top);
+    const key = bytesKey(handle);
+    if (fs.outside.has(key)) return;
+    const entry = this.entryAt(fs, handle);
+    let parent = entry === null ? NOT_FOUND : tree.find(entry.parent, 0);
+    if (entry !== null && parent === NOT_FOUND) parent = this.learn(fs, entry.parent) ?? NOT_FOUND;
+    else if (parent !== NOT_FOUND && !met.has(parent) && fs.placesOf(parent).length === 0)
+      this.reattach(fs, parent, met);
+    if (entry === null || parent === NOT_FOUND || !fs.followsChildren(fs.placesOf(parent))) {
+      fs.noteOutside(key);
+      return;
+    }
+    tree.move(top, parent, entry.name);
+    fs.placesChanged();
+    fs.unread.add(top);
+  }
+
   /** The entry that a directory is, whatever lies above it; null when it is gone. */
   entryAt(fs: Filesystem, handle: Uint8Array): DirectoryEntry | null {
     let step = this.step(fs, handle);

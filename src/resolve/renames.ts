@@ -185,6 +185,8 @@ export class RenameResolver {
     // with the disk, it may have left the part that is still to be read for the one that was.
     const wasFollowed = known !== NOT_FOUND && wasInScope && fs.followsChildren(before);
     if (!wasFollowed || fs.verified !== null) fs.unscanned.push(node);
+    // Nor does a scan that is on its way to where it was find it here.
+    else if (fs.isIncomplete) fs.unread.add(node);
     if (expected) directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
   }
 

@@ -298,7 +298,8 @@ export class Resolver {
     if (!this.limbo.has(key) || !fs.followsChildren(fs.placesOf(oldNode))) return;
     const nameAt = batch.get(i, fan.NAME_AT);
     const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, fan.NAME_BYTES));
-    fs.tree.put(batch.bytes, batch.get(i, fan.OBJECT_AT), oldNode, name);
+    // What is in it isn't known.
+    fs.unread.add(fs.tree.put(batch.bytes, batch.get(i, fan.OBJECT_AT), oldNode, name));
     this.release(key, out);
   }
 
@@ -313,10 +314,11 @@ export class Resolver {
     const at = batch.get(i, column);
     const node = fs.tree.find(batch.bytes, at);
     if (node !== NOT_FOUND) {
+      if (fs.isIncomplete && fs.placesOf(node).length === 0) this.learner.reattach(fs, node);
       if (this.early.untold) this.tellMaking(fs, node);
       return node;
     }
-    if (fs.unscanned.length === 0 && !fs.settling) return NOT_FOUND;
+    if (!fs.isIncomplete) return NOT_FOUND;
     const length = batch.get(i, column + 1);
     const key = handleKey(fs, batch.bytes, at, length);
     if (this.graves.find(key) !== undefined) return NOT_FOUND;

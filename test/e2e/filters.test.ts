@@ -165,6 +165,19 @@ describe.skipIf(captureObstacle !== null)("filters on real work (needs root and 
     expect(short(root, await logged(root))).toEqual(["MODIFY new/deep/f", "DELETE new/deep/f"]);
   });
 
+  test("--types MODIFY alone: directories that are made, moved in and renamed are followed all the same", async () => {
+    const root = await manage("", "-t", "MODIFY");
+    await shell(
+      root,
+      "mkdir -p ../outside/in new/deep; mv ../outside moved; mv new renamed; echo 1 > renamed/deep/f; echo 1 > moved/in/f; mv moved renamed/deep; echo 2 > renamed/deep/moved/in/f",
+    );
+    expect(short(root, await logged(root))).toEqual([
+      "MODIFY renamed/deep/f",
+      "MODIFY moved/in/f",
+      "MODIFY renamed/deep/moved/in/f",
+    ]);
+  });
+
   test("--min-size looks at the size at the time, and --types goes with it", async () => {
     const root = await manage("", "--min-size", "1K", "-t", "close_write");
     await shell(

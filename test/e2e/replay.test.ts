@@ -71,6 +71,30 @@ const PROGRAMS: Program[] = [
       dpkg-deb -b package x.deb > /dev/null && dpkg-deb -x x.deb root && dpkg-deb -e x.deb root/control`,
   },
   {
+    name: "dpkg: install, upgrade, remove",
+    needs: "dpkg",
+    script: `mkdir -p package/DEBIAN root/var/lib/dpkg/updates root/var/lib/dpkg/info && : > root/var/lib/dpkg/status && cp -r "$SOURCE" package/usr
+      for version in 1 2; do
+        printf "Package: x\\nVersion: $version\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n" > package/DEBIAN/control
+        dpkg-deb -b package x.deb > /dev/null && dpkg --root="$PWD/root" --log=/dev/null -i x.deb > /dev/null
+        find package/usr -name file2 -delete && find package/usr -name file3 -exec sed -i s/line/other/ {} +
+      done; dpkg --root="$PWD/root" --log=/dev/null -r x > /dev/null`,
+  },
+  {
+    name: "npm install, update, uninstall",
+    needs: "npm",
+    script: `mkdir app && echo '{"name":"app","version":"1.0.0"}' > app/package.json
+      npm() { command npm "$@" --offline --no-audit --no-fund --no-update-notifier --cache "$PWD/../cache" > /dev/null; }
+      for version in 1 2; do
+        for p in one two three; do
+          mkdir -p $p/package && cp -r "$SOURCE"/. $p/package
+          printf '{"name":"%s","version":"%s.0.0"}' $p $version > $p/package/package.json
+          tar -C $p -czf $p.tgz package
+        done
+        (cd app && npm install ../one.tgz ../two.tgz ../three.tgz)
+      done; cd app && npm uninstall two`,
+  },
+  {
     name: "sed -i",
     needs: "sed",
     script:

@@ -315,3 +315,29 @@ describe("takeBack()", () => {
     expect(moved(["/w/b/moved"], event(abi.FAN_CREATE, 1, at(W, "f"))).kept).toBe(true);
   });
 });
+
+describe("reattach()", () => {
+  test("finds the way up from a directory that was outside when it was scanned, and whose parent has come in since", () => {
+    const { fs, node } = filesystemWith(["/w", "/w/in"]);
+    anchor(fs, node("/w"), watch("/w"));
+    const [detached, below] = [
+      fs.tree.put(X, 0, NOWHERE, Buffer.from("later")),
+      fs.tree.put(Y, 0, fs.tree.find(X, 0), Buffer.from("y")),
+    ];
+    const ahead = new ReadAhead(new Queue(renaming(inode(4), "was", inode(3), "later", X)));
+    const learner = new Learner(silent, ahead, () => {});
+    ahead.next();
+    learner.reattach(fs, below);
+    expect(shown(fs.placesOf(below))).toEqual(["/w: /w/in/was/y 3"]);
+    expect(fs.unread.has(detached)).toBe(true);
+  });
+
+  test("remembers that there is none", () => {
+    const { fs, node } = filesystemWith(["/w"]);
+    anchor(fs, node("/w"), watch("/w"));
+    const detached = fs.tree.put(X, 0, NOWHERE, Buffer.from("x"));
+    const learner = new Learner(silent, new ReadAhead(new Queue()), () => {});
+    learner.reattach(fs, detached);
+    expect([fs.tree.parentOf(detached), fs.outside.size]).toEqual([NOWHERE, 1]);
+  });
+});

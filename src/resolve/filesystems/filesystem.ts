@@ -12,16 +12,13 @@ import type { Mount } from "./mounts.ts";
 import { NodeSet } from "./node-set.ts";
 import type { Rescan } from "./rescan.ts";
 import { isSubvolume } from "./subvolume.ts";
+import { Sweep } from "./sweep.ts";
 import { DirectoryTree, NOT_FOUND, NOWHERE } from "./tree.ts";
 
 /** Directories whose places are kept ready, and the bytes of their paths: 4 MB of both in the worst case. */
 const CACHED_PLACES_MAX = 8192;
 const CACHED_PATH_BYTES_MAX = 4 << 20;
-/** Each is found again by some system calls. */
 const OUTSIDE_MAX = 4096;
-
-/** Directories between two looks at the clock. */
-const SWEEP_STEP = 64;
 
 export class Filesystem {
   tree = new DirectoryTree();
@@ -38,7 +35,7 @@ export class Filesystem {
   settling = false;
   /** Nodes that the tree has where the disk has them now: what is queued already may have brought them there (learn.ts). */
   readonly fresh = new Set<number>();
-  /** Nodes whose subdirectories aren't known though they themselves are, and that no scan is on its way to. */
+  /** Nodes whose subdirectories aren't known, and that no scan is on its way to. */
   readonly unread = new Set<number>();
   /** Directories (by handle) that were looked for and found to lie outside, as long as nothing moves. */
   readonly outside = new Set<string>();
@@ -64,7 +61,7 @@ export class Filesystem {
   covered: ReadonlyMap<string, Mount> = new Map();
   /** From where each managed path was scanned. */
   private readonly scannedFor = new Map<Watch, Set<number>>();
-  private sweepAt = Number.POSITIVE_INFINITY;
+  readonly sweep = new Sweep(this);
   private readonly placeCache = new Map<number, readonly Place[]>();
   private cachedPathBytes = 0;
   private readonly way: number[] = [];
@@ -101,6 +98,11 @@ export class Filesystem {
       this.dropPlaces();
     this.placeCache.set(node, places);
     return places;
+  }
+
+  /** Hot. A directory that isn't known may be in scope all the same. */
+  get isIncomplete(): boolean {
+    return this.unscanned.length > 0 || this.settling;
   }
 
   /** A directory moved, or a managed path came or went. */
@@ -170,37 +172,15 @@ export class Filesystem {
     this.scannedFor.delete(watch);
   }
 
-  /** Begins to remove the directories that no managed path needs any more; sweepSlice() goes on with it. */
-  beginSweep(): void {
-    this.sweepAt = 0;
-  }
-
-  /**
-   * Goes on until the time is over.
-   *
-   * @param untilMs on performance.now()'s clock
-   * @returns true when nothing is left to do
-   */
-  sweepSlice(untilMs: number): boolean {
-    const { tree } = this;
-    for (; this.sweepAt < tree.capacity; this.sweepAt++) {
-      const node = this.sweepAt;
-      if (!tree.has(node) || this.anchors.has(node) || this.expectations.has(node)) continue;
-      if (this.findPlaces(node).length === 0) this.removeNode(node);
-      if (node % SWEEP_STEP === 0 && performance.now() >= untilMs) return false;
-    }
-    return true;
-  }
-
   /** The directory is gone. */
   forgetNode(node: number): void {
     // A deleted subvolume takes with it what is in it, which no event tells.
     if (this.type === "btrfs" && this.tree.has(node) && isSubvolume(this, this.tree.handleOf(node), 0))
-      this.beginSweep();
+      this.sweep.begin();
     this.removeNode(node);
   }
 
-  private removeNode(node: number): void {
+  removeNode(node: number): void {
     this.anchors.delete(node);
     this.expectations.delete(node);
     this.fresh.delete(node);
@@ -281,7 +261,7 @@ export class Filesystem {
     return depth;
   }
 
-  private findPlaces(node: number): readonly Place[] {
+  findPlaces(node: number): readonly Place[] {
     const places: Place[] = [];
     // Of the directories on the way up: their names are copied once the path's length is known. A tree may be thousands of levels deep.
     const way = this.way;

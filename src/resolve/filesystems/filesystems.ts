@@ -24,6 +24,9 @@ const TREE_MASK = abi.FAN_CREATE | abi.FAN_DELETE | abi.FAN_RENAME | abi.FAN_DEL
 /** Types that are made from RENAME. */
 const MADE_FROM_RENAME = abi.FAN_MOVED_FROM | abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF;
 
+/** At a directory that is renamed faster than it is looked at. */
+const LOOKS_MAX = 16;
+
 /** What a look at the mounts showed. */
 export interface MountChanges {
   /** Filesystems whose marks went with their last mount: nothing was watched there since. */
@@ -276,16 +279,22 @@ export class Filesystems {
     handle: Uint8Array,
   ): DirectoryEntry | { readonly mountPoint: Uint8Array | null } | null {
     if (fs.inodeMarks !== null) return null;
+    let asked = fs.mounts.length > 0;
     for (const mount of fs.mounts) {
       const opened = this.access.open(mount);
-      if (typeof opened === "number") continue;
-      const place = placeOfHandle(opened.fd, handle);
+      if (typeof opened === "number") {
+        asked = false;
+        continue;
+      }
+      let place = placeOfHandle(opened.fd, handle);
+      for (let look = 1; place === -errnoOf("ENOENT") && look < LOOKS_MAX; look++)
+        place = placeOfHandle(opened.fd, handle);
       if (place === null)
         return { mountPoint: Buffer.from(mount.mountPoint === "/" ? "" : mount.mountPoint) };
       if (typeof place !== "number") return place;
       if (-place === errnoOf("ESTALE") || -place === errnoOf("ENOENT")) return null;
     }
-    return { mountPoint: null };
+    return asked ? { mountPoint: null } : null;
   }
 
   /** False while its server doesn't answer, so that nothing of it can be read. */

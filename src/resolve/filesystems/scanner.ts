@@ -112,21 +112,20 @@ export class TreeScanner {
       child = tree.putEntry(bytes, handleAt, node, nameAt, nameBytes);
       fs.fresh.add(child);
       fs.verified?.add(child);
-    } else if (fs.verified !== null) {
-      this.verify(fs, child, node, bytes.subarray(nameAt, nameAt + nameBytes), found);
-    }
+    } else this.compare(child, bytes.subarray(nameAt, nameAt + nameBytes));
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
     // Known ones too: another managed path may have known the directory and excluded what lies deeper.
     if (this.deeper) fs.unscanned.push(child);
   };
 
-  /** After a loss the disk is right and the tree may not be. */
-  private verify(fs: Filesystem, child: number, parent: number, name: Uint8Array, found: Occurrences): void {
+  /** A known directory. Where the tree has it elsewhere, either its renaming is still queued (learn.ts), or the disk is right. */
+  private compare(child: number, name: Uint8Array): void {
+    const { fs, node } = this;
     fs.verified?.add(child);
+    if (fs.tree.parentOf(child) === node && fs.tree.nameIs(child, name, 0, name.length)) return;
     fs.fresh.add(child);
-    if (fs.tree.parentOf(child) === parent && fs.tree.nameIs(child, name, 0, name.length)) return;
-    tellMove(fs, child, parent, name, found);
-    fs.tree.move(child, parent, name);
+    if (fs.verified !== null) tellMove(fs, child, node, name, this.found);
+    fs.tree.move(child, node, name);
     fs.placesChanged();
   }
 }

@@ -124,6 +124,11 @@ export class DirectoryTree {
     return node < this.nodesUsed && this.records[node] !== FREE;
   }
 
+  /** True when no directory is known in it. */
+  isLeaf(node: number): boolean {
+    return this.children[node] === 0;
+  }
+
   parentOf(node: number): number {
     return this.parents[node]!;
   }

@@ -238,3 +238,26 @@ describe("followsChildren()", () => {
     expect(["/w/a", "/w/a/b/c"].map(follows)).toEqual([true, true]);
   });
 });
+
+describe("Sweep", () => {
+  test("removes what no managed path needs, and leaves whole what it hasn't finished", () => {
+    const { fs, node } = filesystemWith(["/w", "/w/a", "/w/a/b", "/out", "/out/c", "/out/c/d"]);
+    anchor(fs, node("/w"), watch("/w"));
+    fs.sweep.begin();
+    // No time at all: it stops at the first look at the clock, which is at node 0.
+    for (let slices = 0; slices < 20 && !fs.sweep.slice(0); slices++);
+    const left = ["/w", "/w/a", "/w/a/b", "/out", "/out/c", "/out/c/d"].filter((path) =>
+      fs.tree.has(node(path)),
+    );
+    expect(left).toEqual(["/w", "/w/a", "/w/a/b"]);
+  });
+
+  test("takes a pass more where a subdirectory has the lower number", () => {
+    const { fs, node } = filesystemWith(["/a", "/b"]);
+    fs.tree.move(node("/a"), node("/b"), Buffer.from("a"));
+    fs.sweep.begin();
+    const far = performance.now() + 10_000;
+    while (!fs.sweep.slice(far));
+    expect(fs.tree.size).toBe(0);
+  });
+});
