@@ -224,8 +224,7 @@ export class ProcessTable {
   private fork(pid: number, parentPid: number, parentTid: number, timeNs: number): void {
     const parent = this.numbers.get(parentPid) ?? this.readFromProc(parentPid);
     const before = this.numbers.get(pid) ?? null;
-    const child = parent === null ? this.orphan(pid, parentPid) : inherit(pid, parent);
-    child.forkedNs = child.changedNs = timeNs;
+    const child = parent === null ? this.orphan(pid, parentPid, timeNs) : inherit(pid, parent, timeNs);
     child.comm = this.threads.nameOf(parentTid) ?? child.comm;
     const { uid, euid } = this.threads.userOf(parentTid) ?? child;
     child.uid = uid;
@@ -242,9 +241,10 @@ export class ProcessTable {
   }
 
   /** Its parent was never seen and is gone: only /proc can tell, if it still lives. */
-  private orphan(pid: number, parentPid: number): Process {
+  private orphan(pid: number, parentPid: number, timeNs: number): Process {
     const process = unknownProcess(pid, this.reason);
     process.parentPid = parentPid;
+    process.forkedNs = process.changedNs = timeNs;
     const status = readStatus(pid);
     if (status === null) return process;
     this.provisional.push(process);
