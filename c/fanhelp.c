@@ -881,6 +881,12 @@ EXPORT int64_t fh_perf_map(int32_t fd, uint32_t data_bytes)
 	return map == MAP_FAILED ? -(int64_t)errno : (int64_t)(uintptr_t)map;
 }
 
+/* Gives a ring back. Its event lives as long as it is mapped, whatever became of the descriptor. */
+EXPORT int32_t fh_perf_unmap(uint64_t map, uint32_t data_bytes)
+{
+	return (int32_t)result(munmap((void *)(uintptr_t)map, (size_t)sysconf(_SC_PAGESIZE) + data_bytes));
+}
+
 /* Copies the whole records that are ready and fit from a ring to out and gives their room back; returns the
  * bytes copied. The ring's head and tail need acquire and release, which JavaScript doesn't have. */
 EXPORT int32_t fh_perf_drain(uint64_t map, void *out, uint32_t capacity)

@@ -114,6 +114,7 @@ const SYMBOLS = {
     returns: "i32",
   },
   fh_perf_map: { args: ["i32" /* fd */, "u32" /* data_bytes */], returns: "i64" },
+  fh_perf_unmap: { args: ["u64" /* map */, "u32" /* data_bytes */], returns: "i32" },
   fh_perf_drain: { args: ["u64" /* map */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_perf_lost: { args: ["i32" /* fd */], returns: "f64" },
   fh_netlink_open: {

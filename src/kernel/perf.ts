@@ -24,6 +24,7 @@ interface Ring {
 export class PerfSideband {
   private readonly rings: Ring[] = [];
   private withLostCounter = true;
+  private online = "";
   /** A ring was nearly full when it was drained last: the next record may not have fitted. */
   private crowded = false;
   /** Rings' descriptors: readable at the watermark. */
@@ -35,7 +36,7 @@ export class PerfSideband {
   static open(): PerfSideband {
     const sideband = new PerfSideband();
     try {
-      sideband.openMissingCpus();
+      sideband.followCpus(() => {});
     } catch (error) {
       sideband.close();
       throw error;
@@ -43,24 +44,44 @@ export class PerfSideband {
     return sideband;
   }
 
-  /**
-   * Opens a ring for each online CPU that has none: at the start and after a CPU came online. Returns the new
-   * descriptors.
-   */
-  openMissingCpus(): number[] {
-    const opened: number[] = [];
-    for (const cpu of onlineCpus()) {
-      if (this.rings.some((ring) => ring.cpu === cpu)) continue;
-      const fd = this.openCpu(cpu);
-      const map = helper().fh_perf_map(fd, RING_BYTES);
-      if (map < 0n) {
-        closeSync(fd);
-        checked("mmap(perf ring)", Number(map), `CPU ${cpu}`);
-      }
-      this.rings.push({ cpu, fd, map, lost: 0 });
-      opened.push(fd);
+  private openRing(cpu: number): number {
+    const fd = this.openCpu(cpu);
+    const map = helper().fh_perf_map(fd, RING_BYTES);
+    if (map < 0n) {
+      closeSync(fd);
+      checked("mmap(perf ring)", Number(map), `CPU ${cpu}`);
     }
-    return opened;
+    this.rings.push({ cpu, fd, map, lost: 0 });
+    return fd;
+  }
+
+  /** CPUs came or went since followCpus(). */
+  get cpusChanged(): boolean {
+    return onlineText() !== this.online;
+  }
+
+  /**
+   * Gives each CPU that came online a ring, and closes those of CPUs that are gone: the kernel doesn't take them up again
+   * when the CPU comes back. To be called right after drain(): a ring that is closed takes its records along.
+   *
+   * @param closing is told each descriptor before it is closed
+   * @returns descriptors of the new rings
+   */
+  followCpus(closing: (fd: number) => void): number[] {
+    this.online = onlineText();
+    const online = cpusOf(this.online);
+    for (const ring of this.rings.filter(({ cpu }) => !online.includes(cpu))) {
+      closing(ring.fd);
+      this.closeRing(ring);
+      this.rings.splice(this.rings.indexOf(ring), 1);
+    }
+    const missing = online.filter((cpu) => !this.rings.some((ring) => ring.cpu === cpu));
+    return missing.map((cpu) => this.openRing(cpu));
+  }
+
+  private closeRing({ fd, map }: Ring): void {
+    helper().fh_perf_unmap(map, RING_BYTES);
+    closeSync(fd);
   }
 
   private openCpu(cpu: number): number {
@@ -113,15 +134,23 @@ export class PerfSideband {
   }
 
   close(): void {
-    for (const ring of this.rings) closeSync(ring.fd);
+    for (const ring of this.rings) this.closeRing(ring);
     this.rings.length = 0;
   }
 }
 
-/** "0-3,8" → [0, 1, 2, 3, 8] (cpulist format, Documentation/admin-guide/cputopology.rst). */
+function onlineText(): string {
+  return readFileSync("/sys/devices/system/cpu/online", "latin1").trim();
+}
+
 export function onlineCpus(): number[] {
+  return cpusOf(onlineText());
+}
+
+/** "0-3,8" → [0, 1, 2, 3, 8] (cpulist format, Documentation/admin-guide/cputopology.rst). */
+function cpusOf(text: string): number[] {
   const cpus: number[] = [];
-  for (const range of readFileSync("/sys/devices/system/cpu/online", "latin1").trim().split(",")) {
+  for (const range of text.split(",")) {
     const [first, last] = range.split("-").map(Number);
     for (let cpu = first!; cpu <= (last ?? first!); cpu++) cpus.push(cpu);
   }

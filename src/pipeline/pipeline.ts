@@ -27,9 +27,6 @@ import { Watching } from "./watching.ts";
 /** Batches before the event loop gets a turn: control requests and signals must not wait for a storm's end. */
 const BATCHES_PER_TURN = 32;
 
-/** Sockets hold some 10,000 processes (kernel/procconn.ts), which take longer than this to run. */
-const CHATTY_REST_MS = 100;
-
 export interface PipelineOptions {
   queueEvents: number;
   /** Ways to identify processes that may be used. */
@@ -90,17 +87,18 @@ export class Pipeline {
       options.isOurs,
       (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
     );
-    const { streams } = this.processes;
     this.waiter = new Waiter((fd) => {
       if (fd === watching.mounts.fd) watching.mounts.noteChange();
       this.awake.woke(Date.now());
-      this.guarded(() => this.turn());
+      this.guarded(() => {
+        this.processes.followCpus(this.waiter, fd);
+        this.turn();
+      });
     });
     this.waiter.add(this.queues.shared.fd, EPOLLIN);
     this.queues.onOpen = (fd) => this.waiter.add(fd, EPOLLIN);
     this.waiter.add(watching.mounts.fd, EPOLLPRI);
-    for (const fd of streams.fds) this.waiter.add(fd, EPOLLIN);
-    for (const fd of streams.chattyFds) this.waiter.add(fd, EPOLLIN, CHATTY_REST_MS);
+    this.processes.waitBy(this.waiter);
   }
 
   /** Until when everything that happened is in the logs, as far as is known. */
@@ -115,6 +113,7 @@ export class Pipeline {
   tick(): void {
     this.awake.beat(Date.now());
     if (!this.stopped && this.watching.answersAgain(() => this.now())) this.schedule(0);
+    if (!this.stopped && this.processes.followCpus(this.waiter)) this.schedule(0);
     if (this.stopped || this.cancelTurn !== null || this.carry.waits || this.ahead.pendingEvents() > 0)
       return;
     if (this.watching.mounts.hasChanged()) return;

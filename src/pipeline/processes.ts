@@ -3,6 +3,7 @@
 import type { EventBatch } from "../decode/fan.ts";
 import type { ProcessRecord } from "../decode/process.ts";
 import { monotonicNs } from "../kernel/monotonic.ts";
+import { EPOLLIN, type Waiter } from "../kernel/waiter.ts";
 import { Executables } from "../process/executables.ts";
 import { ProcessStreams, type RecordLoss } from "../process/streams.ts";
 import { ProcessTable } from "../process/table.ts";
@@ -10,12 +11,17 @@ import type { Source } from "../process/way.ts";
 import { Attribution } from "./attribution.ts";
 import { tellReusedApart } from "./reused.ts";
 
+/** Sockets hold some 10,000 processes (kernel/procconn.ts), which take longer than this to run. */
+const CHATTY_REST_MS = 100;
+
 export class Processes {
   readonly streams: ProcessStreams;
   readonly attribution: Attribution;
   private readonly table: ProcessTable;
   private readonly executables: Executables;
   private readonly records: ProcessRecord[] = [];
+  /** Found to be lost between two batches. */
+  private missed: RecordLoss | null = null;
 
   constructor(sources: ReadonlySet<Source>) {
     const streams = new ProcessStreams(sources);
@@ -42,13 +48,36 @@ export class Processes {
   follow(batch: EventBatch, sinceNs: number): RecordLoss | null {
     const { streams, table, records } = this;
     const readNs = monotonicNs();
-    const lost = streams.drain(records);
+    const lost = streams.drain(records) ?? this.missed;
+    this.missed = null;
     table.follow(records);
     this.attribution.noteUsers(records);
     if (lost !== null) table.repair(lost);
     if (table.hasReused) tellReusedApart(batch, table, sinceNs, readNs);
     this.attribution.beginBatch(sinceNs, readNs);
     return lost;
+  }
+
+  /** Has the waiter wait for whatever the streams wait for. */
+  waitBy(waiter: Waiter): void {
+    for (const fd of this.streams.fds) waiter.add(fd, EPOLLIN);
+    for (const fd of this.streams.chattyFds) waiter.add(fd, EPOLLIN, CHATTY_REST_MS);
+  }
+
+  /**
+   * Where CPUs came or went: their rings. Called once a second, and when a descriptor woke that may mean it.
+   *
+   * @returns true when records are missing, which the next batch tells
+   */
+  followCpus(waiter: Waiter, woken: number | null = null): boolean {
+    if ((woken !== null && !this.streams.mayBeCpus(woken)) || !this.streams.cpusChanged) return false;
+    // A ring that is given back takes along what wasn't read.
+    const lost = this.streams.drain(this.records);
+    this.table.follow(this.records);
+    if (lost !== null) this.missed = lost;
+    const opened = this.streams.followCpus((fd) => waiter.remove(fd));
+    for (const fd of opened) waiter.add(fd, EPOLLIN);
+    return opened.length > 0 || lost !== null;
   }
 
   /** The queue was read to its end, and nothing of it waits for the next batch. */

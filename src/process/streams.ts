@@ -11,6 +11,7 @@ import { monotonicNs } from "../kernel/monotonic.ts";
 import { PerfSideband } from "../kernel/perf.ts";
 import { ProcConnector } from "../kernel/procconn.ts";
 import { TaskStats } from "../kernel/taskstats.ts";
+import { DeviceEvents } from "../kernel/uevents.ts";
 import { type Source, type Tells, wayText } from "./way.ts";
 
 const ALL_PROCESS_EVENTS =
@@ -35,12 +36,17 @@ export class ProcessStreams {
   private readonly perf: PerfSideband | null;
   private readonly connector: ProcConnector | null;
   private readonly taskStats: TaskStats | null;
+  private readonly devices: DeviceEvents | null;
   /** PROC_EVENT_* that the connector is asked for; older kernels send everything. */
   private readonly connectorEvents: number;
   /** Records from after the beginning of the last drain. */
   private readonly tooNew: ProcessRecord[] = [];
   /** When the last drain began. */
   private drainedNs = 0;
+  /** When each CPU that was online had its ring, as far as is known. */
+  private cpusFollowedNs = monotonicNs();
+  /** Since when processes on a new CPU weren't told of; null when all were. */
+  private newCpuSinceNs: number | null = null;
   /** In words, for the start message, health and limits. */
   readonly way: string;
   /** What is missing and why, for the person who starts the daemon. */
@@ -64,6 +70,8 @@ export class ProcessStreams {
     this.connectorEvents = this.perf === null ? ALL_PROCESS_EVENTS : abi.PROC_EVENT_UID;
     this.connector = open("connector", "proc connector", () => ProcConnector.open(this.connectorEvents));
     const { perf, connector } = this;
+    // Without them a new CPU is noticed within a second.
+    this.devices = perf === null ? null : open("perf", "announcement of CPUs", () => new DeviceEvents());
     // Not beside the other two: it would only cost.
     this.taskStats =
       perf !== null && connector !== null ? null : open("taskstats", "taskstats", () => TaskStats.open());
@@ -77,14 +85,44 @@ export class ProcessStreams {
     this.notes = notes;
   }
 
-  /** Rings: readable at their watermark, so that they may wake at once. */
+  /** Rings, readable at their watermark, and announcements of devices: they may wake at once. */
   get fds(): number[] {
-    return this.perf?.fds ?? [];
+    return [...(this.perf?.fds ?? []), ...(this.devices === null ? [] : [this.devices.fd])];
   }
 
   /** Sockets: readable from the first message on. Whoever waits for them must not do so all the time. */
   get chattyFds(): number[] {
     return [this.connector, this.taskStats].flatMap((one) => (one === null ? [] : [one.fd]));
+  }
+
+  /** One of fds woke: whether that can be because of a CPU. The ring of one that went away hangs up. */
+  mayBeCpus(fd: number): boolean {
+    if (fd === this.devices?.fd) return this.devices.takeCpuChange();
+    return this.perf?.fds.includes(fd) ?? false;
+  }
+
+  /** CPUs came or went. */
+  get cpusChanged(): boolean {
+    const nowNs = monotonicNs();
+    const changed = this.perf?.cpusChanged ?? false;
+    if (!changed) this.cpusFollowedNs = nowNs;
+    return changed;
+  }
+
+  /**
+   * Gives new CPUs a ring and takes those of others back, right after a drain. What happened on a new one meanwhile nobody
+   * has told: the next drain says that records were lost.
+   *
+   * @param closing is told each descriptor before it is closed
+   * @returns the new descriptors
+   */
+  followCpus(closing: (fd: number) => void): number[] {
+    const { perf, cpusFollowedNs } = this;
+    if (perf === null) return [];
+    this.cpusFollowedNs = monotonicNs();
+    const opened = perf.followCpus(closing);
+    if (opened.length > 0) this.newCpuSinceNs ??= cpusFollowedNs;
+    return opened;
   }
 
   /**
@@ -112,6 +150,8 @@ export class ProcessStreams {
     for (const record of records)
       if (record.kind === "lost" && perf?.countsLost === false) lost += record.count;
     const connectorLost = this.drainConnector(records);
+    const { newCpuSinceNs } = this;
+    this.newCpuSinceNs = null;
     // Older ones first: sorting keeps the order of equal times.
     records.unshift(...tooNew.splice(0, tooNew.length));
     if (records.length > 1) records.sort(byTime);
@@ -120,6 +160,7 @@ export class ProcessStreams {
     const endsLost = this.drainEnds(records);
     // A socket doesn't say from when on, nor how much: from the last drain on nothing is certain.
     if (perf === null && connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: false };
+    if (newCpuSinceNs !== null) return { count: null, sinceNs: newCpuSinceNs, usersOnly: false };
     if (lost > 0) return { count: lost, sinceNs: Math.max(drainedNs, wholeUntilNs), usersOnly: false };
     // Ends that are missing leave names or users unknown, not wrong.
     if (connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: true };
@@ -149,6 +190,7 @@ export class ProcessStreams {
 
   close(): void {
     this.perf?.close();
+    this.devices?.close();
     this.connector?.close();
     this.taskStats?.close();
   }

@@ -9,6 +9,7 @@ import { changeUser, keepForChildren, newImage, rename, weighUsers } from "./lif
 import { ProcessNumbers } from "./numbers.ts";
 import { inherit, type Process, type Unknowable, unknownProcess } from "./process.ts";
 import { readExe, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
 import { Threads } from "./threads.ts";
@@ -29,12 +30,7 @@ export class ProcessTable {
       this.numbers.drop(process);
     },
   );
-  /**
-   * What /proc told of the living holds exactly for what they do from now on, because the streams tell every change: from
-   * the second sweep on.
-   */
-  private provisional: Process[] = [];
-  private provisionalBefore: Process[] = [];
+  private readonly provisional: Provisional;
   /** Sweeps until what the queue holds is from after the last loss. */
   private lossAgo = 2;
   private batchSinceNs = Number.POSITIVE_INFINITY;
@@ -52,7 +48,9 @@ export class ProcessTable {
   constructor(
     private readonly tells: Tells = ALL_TOLD,
     private readonly tellEnds: () => void = () => {},
-  ) {}
+  ) {
+    this.provisional = new Provisional(tells);
+  }
 
   /** Reads every running process from /proc. After the streams were opened, so that nobody falls between. */
   seed(): void {
@@ -64,7 +62,7 @@ export class ProcessTable {
       process.nameBy = null;
       process.userBy = this.tells.users ? null : "unread";
     }
-    this.provisional.length = 0;
+    this.provisional.clear();
     for (const process of this.numbers.values()) process.parent = this.numbers.get(process.parentPid) ?? null;
   }
 
@@ -125,7 +123,7 @@ export class ProcessTable {
     if (!this.tells.forks) return;
     for (const process of repair(this.numbers.values(), loss, this.tells)) {
       if (process.exited) this.graveyard.bury(process);
-      else this.provisional.push(process);
+      else this.provisional.add(process);
     }
     if (loss.usersOnly) return;
     this.threads.clear();
@@ -159,7 +157,7 @@ export class ProcessTable {
   private asked(process: Process): Process {
     if (process.nameBy !== "unread" && process.userBy !== "unread") return process;
     if (ask(process, this.tellEnds)) {
-      if (this.tells.users) this.provisional.push(process);
+      if (this.tells.users) this.provisional.add(process);
       else this.borrowed.push(process);
     }
     return process;
@@ -216,9 +214,7 @@ export class ProcessTable {
     this.graveyard.sweep();
     this.numbers.sweep(this.graveyard.dropped);
     this.lossAgo = Math.min(this.lossAgo + 1, 2);
-    for (const process of this.provisionalBefore) settle(process, this.tells);
-    this.provisionalBefore = this.provisional;
-    this.provisional = [];
+    this.provisional.sweep();
   }
 
   private fork(pid: number, parentPid: number, parentTid: number, timeNs: number): void {
@@ -230,6 +226,7 @@ export class ProcessTable {
     child.uid = uid;
     child.euid = euid;
     this.threads.forget(pid);
+    this.provisional.addChild(child);
     // Its own is better than what was read of its parent.
     if (!this.tells.names && child.nameBy !== null) child.nameBy = "unread";
     if (!this.tells.users) child.userBy = "unread";
@@ -247,7 +244,7 @@ export class ProcessTable {
     process.forkedNs = process.changedNs = timeNs;
     const status = readStatus(pid);
     if (status === null) return process;
-    this.provisional.push(process);
+    this.provisional.add(process);
     process.image = { pid, sinceNs: 0, exe: readExe(pid) };
     return Object.assign(process, status, { nameBy: "proc", userBy: "proc" } as const);
   }
@@ -304,16 +301,9 @@ export class ProcessTable {
     process.image = { pid, sinceNs: 0, exe: readExe(pid) };
     process.parent = this.numbers.get(process.parentPid) ?? null;
     this.numbers.set(process);
-    this.provisional.push(process);
+    this.provisional.add(process);
     return process;
   }
-}
-
-/** The streams have told all that happened to it since. */
-function settle(process: Process, { users }: Tells): void {
-  if (process.nameBy === "proc" || process.nameBy === "lost") process.nameBy = null;
-  if (users && (process.userBy === "proc" || process.userBy === "lost")) process.userBy = null;
-  process.cached = null;
 }
 
 type EndRecord = Extract<ProcessRecord, { kind: "end" }>;

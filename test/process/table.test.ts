@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { byTime, type ProcessRecord } from "../../src/decode/process.ts";
+import { monotonicNs } from "../../src/kernel/monotonic.ts";
 import { DEAD_MAX } from "../../src/process/graveyard.ts";
 import type { RecordLoss } from "../../src/process/streams.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
@@ -426,6 +427,21 @@ describe("after records were lost", () => {
       expect(table.find(CHILD)).toMatchObject({ nameBy });
       expect(table.find(SHELL)).toMatchObject({ nameBy: "process_stream_lost" });
     }
+  });
+
+  test("children inherit what /proc told: exactly when they are born after it was read, else as long as their parent", () => {
+    const table = new ProcessTable();
+    table.seed();
+    table.repair(lostSince(now, 1));
+    const [before, after] = [monotonicNs() - 1e12, monotonicNs() + 1e9];
+    table.apply([
+      { ...fork(CHILD, process.pid), timeNs: before },
+      { ...fork(CHILD + 1, process.pid), timeNs: after },
+    ]);
+    expect(table.find(CHILD)).toMatchObject({ nameBy: "lost", userBy: "lost" });
+    expect(table.find(CHILD + 1)).toMatchObject({ nameBy: null, userBy: null });
+    for (let i = 0; i < 2; i++) table.sweep();
+    expect(table.find(CHILD)).toMatchObject({ nameBy: null, userBy: null });
   });
 
   test("what /proc told is exact again once the queue was read to its end twice", () => {

@@ -1,0 +1,81 @@
+// CPUs that come and go while the daemon runs: really, where the machine lets us.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { command, TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { until } from "../support/wait.ts";
+import { Workload } from "../support/workload.ts";
+
+const SWITCH = "/sys/devices/system/cpu/cpu1/online";
+
+function obstacle(): string | null {
+  try {
+    accessSync(SWITCH, constants.W_OK);
+    return readFileSync(SWITCH, "latin1").trim() === "1" ? captureObstacle : "CPU 1 is offline";
+  } catch {
+    return "CPU 1 can't be switched off";
+  }
+}
+
+describe.skipIf(obstacle() !== null)(
+  "a CPU that goes and comes back (needs root and a CPU to switch off)",
+  () => {
+    let filesystem: TestFilesystem;
+    let daemon: TestDaemon;
+    let witness: Workload;
+    beforeAll(async () => {
+      witness = new Workload("witness");
+      filesystem = TestFilesystem.mount("tmpfs");
+      chmodSync(dirname(filesystem.path), 0o755);
+      mkdirSync(join(filesystem.path, "links"));
+      for (const name of ["w0-0", "w0-1", "w0-2"])
+        copyFileSync(witness.program, join(filesystem.path, "links", name));
+      daemon = await new TestDaemon().start();
+    });
+    afterAll(async () => {
+      await daemon?.destroy();
+      filesystem?.unmount();
+      witness?.remove();
+    });
+
+    test("has its ring again, the log says that records are missing, and programs on it are named exactly", async () => {
+      const root = join(filesystem.path, "root");
+      mkdirSync(root);
+      chmodSync(root, 0o777);
+      await daemon.add(root, "-r");
+      const gaps = () => daemon.lines(root).filter((line) => line.event_type === "GAP");
+      try {
+        writeFileSync(SWITCH, "0");
+        await daemon.settle(root);
+        expect(gaps()).toEqual([]);
+      } finally {
+        writeFileSync(SWITCH, "1");
+      }
+      // Nobody does anything below the path: the daemon notices by itself.
+      const gap = await until("the log tells of it", () => gaps()[0], 5_000);
+      expect(gap).toMatchObject({ reason: "process_stream_lost", lost: null });
+      const done = await command([
+        ...["taskset", "-c", "1", witness.program, "launch"],
+        ...[join(filesystem.path, "links"), root, "1", "3"],
+      ]);
+      expect(done.code).toBe(0);
+      await daemon.settle(root);
+      const told = daemon.events(root).filter((line) => line.path.includes("/ran."));
+      expect(told).toHaveLength(6);
+      for (const line of told) {
+        expect(line.path).toContain(`.${line.cmd}.${line.pid}.`);
+        expect(line.who).toBeUndefined();
+      }
+      expect(gaps()).toHaveLength(1);
+    });
+  },
+);
