@@ -18,6 +18,8 @@ export interface SurveyedFile {
   /** Null for the live file. */
   number: number | null;
   packing: Packing | null;
+  /** Packed copies of it, which go when it goes: nobody would see it gone otherwise. */
+  twinPaths: readonly string[];
   sizeBytes: number;
   dev: number;
   ino: number;
@@ -47,7 +49,7 @@ const LAST_LINE_SEARCH_BYTES = 1024 * 1024;
 export function surveyLog(logDir: string, log: LogFiles, owner: Identity): SurveyedLog {
   const surveyed: SurveyedLog = { hash: log.hash, managedPath: null, files: [], problems: [] };
   let next: { firstMs: number | null; afterSetBack: boolean } | null = null;
-  for (const { name, number, packing } of log.segments.toReversed()) {
+  for (const { name, number, packing, twins = [] } of log.segments.toReversed()) {
     const path = join(logDir, name);
     let opened: ReturnType<typeof openForReading>;
     try {
@@ -67,6 +69,7 @@ export function surveyLog(logDir: string, log: LogFiles, owner: Identity): Surve
         path,
         number,
         packing,
+        twinPaths: twins.map((twin) => join(logDir, twin)),
         sizeBytes: stat.size,
         dev: stat.dev,
         ino: stat.ino,

@@ -48,12 +48,14 @@ export async function freed(): Promise<void> {
   await Promise.all(freeing);
 }
 
-/** Unlinks a file, unless another one has its name by now. Its space is free a moment later. @returns whether it is gone */
+/** Unlinks a file with its packed copies, unless another one has its name by now. Its space is free a moment later. @returns whether it is gone */
 export function dropFile(file: SurveyedFile, owner: Identity): boolean {
   return asOwner(owner, () => {
     const named = lookAt(file.path, owner);
     if (named === undefined) return true;
     if (named.ino !== file.ino || named.dev !== file.dev) return false;
+    // First, so that nobody who reads in between sees its lines come back.
+    for (const twin of file.twinPaths) removeQuietly(twin, owner);
     const fd = openQuietly(file.path);
     unlinkSync(file.path);
     if (fd >= 0) freeBeside(fd);

@@ -12,6 +12,8 @@ export interface SegmentFile {
   /** 1 is the oldest; `null` for the live file, which is the newest of all. */
   number: number | null;
   packing: Packing | null;
+  /** Names of packed copies that are there as well; left out where there are none. */
+  twins?: string[];
 }
 
 export interface LogFiles {
@@ -97,5 +99,11 @@ function inOrder(segments: SegmentFile[]): SegmentFile[] {
   const packed = (segment: SegmentFile) => (segment.packing === null ? 0 : segment.packing === "zst" ? 1 : 2);
   const order = (a: SegmentFile, b: SegmentFile) =>
     rank(a) === rank(b) ? packed(a) - packed(b) : rank(a) < rank(b) ? -1 : 1;
-  return segments.sort(order).filter((segment, i, all) => i === 0 || rank(all[i - 1]!) !== rank(segment));
+  const kept: SegmentFile[] = [];
+  for (const segment of segments.sort(order)) {
+    const last = kept.at(-1);
+    if (last === undefined || rank(last) !== rank(segment)) kept.push(segment);
+    else last.twins = [...(last.twins ?? []), segment.name];
+  }
+  return kept;
 }

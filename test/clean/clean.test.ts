@@ -156,6 +156,25 @@ test("applyClean() drops a packed segment when all of it is old, and keeps it as
   expect(names.toSorted()).toEqual([`${segmentName(HASH, 2)}.gz`, segmentName(HASH, 3), liveName(HASH)]);
 });
 
+test("applyClean() drops a segment's packed copies with it, and leaves those of a segment that it cuts", async () => {
+  using dir = new LogDir();
+  tenDays(dir);
+  const [first, second] = [segmentName(HASH, 1), segmentName(HASH, 2)];
+  for (const name of [first, second]) {
+    spawnSync("zstd", ["-q", join(dir.path, name)]);
+    spawnSync("gzip", ["-k", join(dir.path, name)]);
+  }
+  await applyClean(request(dir, { keepDays: 6 }), noDaemon);
+  const names = readdirSync(dir.path).filter((name) => name.startsWith(HASH));
+  expect(names.toSorted()).toEqual([
+    second,
+    `${second}.gz`,
+    `${second}.zst`,
+    segmentName(HASH, 3),
+    liveName(HASH),
+  ]);
+});
+
 test("applyClean() judges a file without times by its mtime and keeps it otherwise", async () => {
   using dir = new LogDir();
   const [old, young] = [join(dir.path, segmentName(HASH, 1)), join(dir.path, segmentName(HASH, 2))];

@@ -14,7 +14,16 @@ function log(...files: { ageDays: number | null; mb: number }[]): SurveyedLog {
     files: files.map(({ ageDays, mb }, i): SurveyedFile => {
       const firstMs = ageDays === null ? null : NOW - ageDays * DAY_MS;
       const number = i === files.length - 1 ? null : i + 1;
-      const file = { name: "n", path: "/n", number, packing: null, sizeBytes: mb * MB, dev: 1, ino: i };
+      const file = {
+        name: "n",
+        path: "/n",
+        number,
+        packing: null,
+        twinPaths: [],
+        sizeBytes: mb * MB,
+        dev: 1,
+        ino: i,
+      };
       return { ...file, firstMs, lastMs: firstMs, mtimeMs: NOW };
     }),
   };

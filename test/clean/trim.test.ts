@@ -17,6 +17,7 @@ function surveyed(dir: LogDir, content: string): SurveyedFile {
     path,
     number: null,
     packing: null,
+    twinPaths: [],
     sizeBytes: size,
     dev,
     ino,
