@@ -12,6 +12,7 @@ import { BlockPool } from "./block-pool.ts";
 import { chooseLogs } from "./choose.ts";
 import type { ByteInput } from "./input.ts";
 import { mergeRuns } from "./merge.ts";
+import { readOddLine } from "./odd-line.ts";
 import { type ByteSink, LineOutput } from "./output.ts";
 import { PackedInput, packingOf } from "./packed.ts";
 import { Progress, type ProgressListener } from "./progress.ts";
@@ -161,8 +162,7 @@ class Query {
       pool,
       progress: this.#progress,
       onBadLine: () => this.#linesSkipped++,
-      onUnreadable: (error) =>
-        this.#fail(`Cannot read all of "${name}" (${errorCode(error) || String(error)})`),
+      onUnreadable: (error) => this.#fail(`Cannot read all of "${name}" (${reasonOf(error)})`),
     };
   }
 
@@ -190,9 +190,7 @@ class Query {
     try {
       const onRead = (bytes: number) => this.#progress.read(bytes);
       const plain = await spoolInput(new PackedInput(fd, packing, () => {}), onRead, (error) => {
-        this.#fail(
-          `"${name}" is damaged: only its beginning was read (${errorCode(error) || String(error)})`,
-        );
+        this.#fail(`"${name}" is damaged: only its beginning was read (${reasonOf(error)})`);
       });
       this.#progress.expect(plain.sizeBytes);
       return plain;
@@ -202,16 +200,26 @@ class Query {
   }
 }
 
-/** Whole lines; the last may lack its newline and gets it. */
+function reasonOf(error: unknown): string {
+  return error instanceof Failure ? error.message : errorCode(error) || String(error);
+}
+
+/** Whole lines; the last may lack its newline and gets it, unless the file was cut there since it was looked at. */
 async function copyInput(input: ByteInput, sink: ByteSink): Promise<void> {
   const block = Buffer.allocUnsafeSlow(COPY_BLOCK_BYTES);
-  let last = NEWLINE;
+  const unfinished: Uint8Array[] = [];
   try {
     for (let got = await input.read(block, 0); got > 0; got = await input.read(block, 0)) {
-      if (!sink.write(block.subarray(0, got))) return;
-      last = block[got - 1]!;
+      const whole = block.subarray(0, got).lastIndexOf(NEWLINE) + 1;
+      if (whole > 0) {
+        for (const part of unfinished.splice(0)) if (!sink.write(part)) return;
+        if (!sink.write(block.subarray(0, whole))) return;
+      }
+      if (whole < got) unfinished.push(Uint8Array.from(block.subarray(whole, got)));
     }
-    if (last !== NEWLINE) sink.write(Uint8Array.of(NEWLINE));
+    const last = Buffer.concat(unfinished);
+    if (readOddLine(last, 0, last.length).kind !== "event") return;
+    if (sink.write(last)) sink.write(Uint8Array.of(NEWLINE));
   } finally {
     input.close();
   }

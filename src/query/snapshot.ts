@@ -1,6 +1,6 @@
 // A log directory as it is at one moment, while a daemon writes, seals and cleans: every line that is there now is in exactly
 // one of the opened files. Names go in, open files come out; a live file ends at its last whole line.
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { type LogFiles, listLogs, type Packing, type SegmentFile } from "../log/names.ts";
@@ -9,8 +9,9 @@ import { wholeLinesEnd } from "../log/tail.ts";
 
 /** A daemon with tiny segments may seal between every two looks; after this many the last look counts. */
 const LOOKS_MAX = 20;
-/** So many descriptors are held; further sealed segments are opened again when their turn comes (the usual limit is 1024). */
-const HELD_MAX = 400;
+/** So many descriptors are held under any limit; of more, as many as the process may have but for SPARE_DESCRIPTORS. */
+const HELD_ALWAYS = 400;
+const SPARE_DESCRIPTORS = 600;
 
 export class SnapshotFile {
   readonly hash: string;
@@ -27,6 +28,7 @@ export class SnapshotFile {
   readonly #who: Identity;
   #fd: number;
   #held = true;
+  #replaced = false;
 
   constructor(hash: string, path: string, { number, packing }: SegmentFile, who: Identity) {
     this.hash = hash;
@@ -60,10 +62,18 @@ export class SnapshotFile {
         return fd;
       }
       closeSync(fd);
-    } catch {
-      // Cleaned away since: those lines were to go.
+      this.#replaced = true;
+    } catch (error) {
+      // Cleaned away since, and those lines were to go; but not where somebody has packed it in between.
+      const packed = [".zst", ".gz"].some((suffix) => existsSync(`${this.path}${suffix}`));
+      if (packed || errorCode(error) !== "ENOENT") this.#replaced = true;
     }
     return null;
+  }
+
+  /** Its lines, or some of them, are still in the log, but not in the file that was looked at: fd() came too late. */
+  get replaced(): boolean {
+    return this.#replaced;
   }
 
   /** Opens it again for every use from here on. */
@@ -127,6 +137,7 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
   const files: SnapshotFile[] = [];
   const problems: string[] = [];
   const known = new Set<string>();
+  let heldMax = HELD_ALWAYS;
   for (const { hash, segments } of logs) {
     for (const segment of segments) {
       const path = join(logDir, segment.name);
@@ -138,7 +149,8 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
         }
         known.add(file.identity);
         // The live file's name will be another's as soon as it is sealed: its descriptor is kept in any case.
-        if (files.length >= HELD_MAX && file.sealed) file.letGo();
+        if (files.length === HELD_ALWAYS) heldMax = Math.max(HELD_ALWAYS, openFilesMax() - SPARE_DESCRIPTORS);
+        if (files.length >= heldMax && file.sealed) file.letGo();
         files.push(file);
       } catch (error) {
         if (errorCode(error) !== "ENOENT") problems.push(`Cannot read "${path}" (${errorCode(error)})`);
@@ -152,4 +164,13 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
       for (const file of files) file.close();
     },
   };
+}
+
+/** How many descriptors this process may have; the runtime has raised the limit to what the administrator allows. */
+function openFilesMax(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }

@@ -1,5 +1,6 @@
 // The runs of a log directory: for each file the part that a time range asks for, found without reading the rest.
 // A snapshot goes in, runs for the merge come out.
+import { Failure } from "../failure.ts";
 import { linesBackward, readRange } from "../log/tail.ts";
 import { lineTimeBytes } from "../log/time.ts";
 import { firstLineAt, LineProbe } from "./bisect.ts";
@@ -59,7 +60,10 @@ export function runsOfFiles(
 function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head, options: RunOptions): void {
   const { range } = options;
   const fd = file.fd();
-  if (fd === null) return;
+  if (fd === null) {
+    tellReplaced(file, options);
+    return;
+  }
   addUnfinished(runs, order, file, fd, options);
   if (file.end === 0) return;
   const gaps: FoundLine[] = [];
@@ -69,7 +73,7 @@ function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head
   if (part.to < file.end) findGaps(fd, part.to, file.end, options, gaps);
   if (part.from < part.to) {
     options.progress.expect(part.to - part.from);
-    runs.push(new LineRun(order, part.headMs, () => plainInput(file, part.from, part.to), options));
+    runs.push(new LineRun(order, part.headMs, () => plainInput(file, part.from, part.to, options), options));
   }
   if (gaps.length > 0) {
     gaps.sort((a, b) => a.timeMs - b.timeMs);
@@ -97,9 +101,15 @@ function addUnfinished(
   runs.push(new LineRun(order + 0.25, Number.NEGATIVE_INFINITY, () => new MemoryInput(rest), options));
 }
 
-function plainInput(file: SnapshotFile, from: number, to: number): FileInput | null {
+function plainInput(file: SnapshotFile, from: number, to: number, options: RunOptions): FileInput | null {
   const fd = file.fd();
+  if (fd === null) tellReplaced(file, options);
   return fd === null ? null : new FileInput(fd, from, to, file.sealed, () => file.release());
+}
+
+/** A file that could not be held open all the time, and is another one now: its lines must not be missing silently. */
+function tellReplaced(file: SnapshotFile, options: RunOptions): void {
+  if (file.replaced) options.onUnreadable(new Failure("replaced or compressed meanwhile; ask again"));
 }
 
 function addPacked(
@@ -114,6 +124,7 @@ function addPacked(
   const headMs = Number.isNaN(head.timeMs) ? Number.NEGATIVE_INFINITY : head.timeMs;
   const open = () => {
     const fd = file.fd();
+    if (fd === null) tellReplaced(file, options);
     return fd === null ? null : new PackedInput(fd, packing, () => file.release());
   };
   runs.push(new LineRun(order, headMs, open, options));
