@@ -20,7 +20,9 @@ export function packingOf(head: Uint8Array): Packing | null {
   if (head[0] === 0x1f && head[1] === 0x8b) return "gz";
   // zstd's frame magic 0xFD2FB528, little endian (RFC 8878, 3.1.1).
   const zstd = head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd;
-  return zstd ? "zst" : null;
+  // A skippable frame (3.1.2) may come first: pzstd begins with one.
+  const skippable = head[0]! >> 4 === 5 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
+  return zstd || skippable ? "zst" : null;
 }
 
 /** The first plain bytes of a packed file, unpacked at once; none when it is damaged there. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../../src/failure.ts";
 import { liveName, logHash, segmentName } from "../../src/log/names.ts";
@@ -205,6 +205,23 @@ test("runQuery() reads segments that somebody packed, and takes the plain one wh
   expect((await logs.ask({ sinceMs: T0 + 500, untilMs: T0 + 1500 })).lines).toEqual(lines.slice(500, 1500));
   expect((await logs.ask({ sinceMs: T0 + 3500 })).lines).toEqual(lines.slice(3500));
   expect((await logs.ask({ files: [`${first}.zst`, `${second}.gz`] })).lines).toEqual(lines.slice(0, 2000));
+});
+
+test("runQuery() --file reads zstd that begins with a skippable frame, as pzstd's does", async () => {
+  using logs = new Logs();
+  const path = logs.file("f", `${event(1, "/m/a")}\n`);
+  const packed = spawnSync("zstd", ["-qc", path]).stdout;
+  writeFileSync(path, Buffer.concat([Buffer.from("502a4d180400000078797a00", "hex"), packed]));
+  expect((await logs.ask({ files: [path] })).lines).toEqual([event(1, "/m/a")]);
+});
+
+test("runQuery() finds a GAP behind its range however the line is spelled", async () => {
+  using logs = new Logs();
+  const written = gap(200, 50, 150, { cmd: "GAP" });
+  const spelled = written.replaceAll('":', '": ').replaceAll(',"', ', "');
+  logs.live("/m", event(100, "/m/a"), written, spelled, event(300, "/m/b"));
+  const during = { sinceMs: T0 + 60, untilMs: T0 + 70 };
+  expect((await logs.ask(during)).lines).toEqual([written, spelled]);
 });
 
 test("runQuery() says which packed file is damaged, prints what it can, and exits with 1", async () => {
