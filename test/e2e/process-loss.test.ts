@@ -67,8 +67,8 @@ describe.skipIf(captureObstacle !== null)("process records that are lost (needs 
     const said = new Set<string>();
     for (const line of daemon.events(join(root)).filter((one) => one.path.includes(`/${directory}/ran.`))) {
       const name = line.path.split(".").at(-3);
-      // "launched": it was executed in the same batch, and what it did before would bear its name too.
-      const sure = line.who === undefined || line.who === "launched";
+      // Executed, or given its user, in the same batch: what it did before would bear the same name.
+      const sure = [undefined, "launched", "changed_meanwhile"].includes(line.who);
       if (line.cmd === name && line.user !== null && sure) exact++;
       else said.add(`${line.cmd} ${line.user} ${line.who} ${line.who_reason}`);
     }
