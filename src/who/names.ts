@@ -149,9 +149,9 @@ export class FollowedNames {
   #judgeDeparture(path: string, to: string | null, keys: LineKeys): Relation | null {
     // The arrival came first, and told it already.
     if (this.#arrivals.includes(`${path}\0${to}`)) return null;
-    const arrived = to === null ? null : this.#holderOf(to);
-    // Only this end of an arrival is recorded.
-    if (to !== null && arrived !== null) return this.#judgeArrival(to, path, keys);
+    // Only this end of an arrival is recorded: of a file, or of a directory above it.
+    if (to !== null && (this.#holderOf(to) !== null || (keys.dir === true && this.#below(to) !== null)))
+      return this.#judgeArrival(to, path, keys);
     return this.#judgeLeaving(path, to, keys);
   }
 

@@ -33,6 +33,13 @@ export function needlesFor(names: readonly string[], options: NeedleOptions): Bu
     }
     texts.add(quoted(name));
     if (recursive) texts.add(`${quoted(name).slice(0, -1)}/`);
+    if (!isAtOrBelow(name, managedPath)) {
+      // This log tells of such a place only where something went there or came from there, it or a directory above it.
+      for (let above = parentOf(name); above !== null && above !== "/"; above = parentOf(above)) {
+        texts.add(`"to":${quoted(above)}`);
+      }
+      continue;
+    }
     for (
       let above = parentOf(name);
       above !== null && isAtOrBelow(above, managedPath);

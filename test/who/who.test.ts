@@ -170,6 +170,32 @@ describe("fsmon who follows", () => {
     ]);
   });
 
+  test("a file and a directory that were outside for a while, in a place that nobody records", async () => {
+    const away = (atS: number, from: string, to: string, dir: boolean) =>
+      line(atS, "MOVED_FROM", from, { to, cmd: "mv", ...(dir ? { dir } : {}) });
+    const back = (atS: number, from: string, to: string, dir: boolean) =>
+      line(atS, "MOVED_TO", to, { from, cmd: "mv", ...(dir ? { dir } : {}) });
+    write(
+      START +
+        line(1, "CREATE", "/srv/a/f") +
+        line(2, "CREATE", "/srv/g") +
+        away(20, "/srv/a", "/root/up/a", true) +
+        away(21, "/srv/g", "/root/g", false) +
+        back(30, "/root/up", "/srv/b", true) +
+        back(31, "/root/g", "/srv/g", false),
+    );
+    expect(await rows("/srv/b/a/f")).toEqual([
+      "alice mv[100] its directory renamed from /root/up/a/f",
+      "alice mv[100] its directory renamed from /srv/a/f, as /root/up/a/f",
+      "alice sh[100] created, 5B, as /srv/a/f",
+    ]);
+    expect(await rows("/srv/g")).toEqual([
+      "alice mv[100] renamed from /root/g, 5B",
+      "alice mv[100] renamed from g, as /root/g",
+      "alice sh[100] created, 5B",
+    ]);
+  });
+
   test("an exchange, in both directions", async () => {
     const swap = (from: string, to: string) =>
       line(20, "MOVED_FROM", from, { to, exchange: true, pid: 9 }) +
