@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { logHash } from "../../src/log/names.ts";
 import { type Home, MAIN, temporaryHome } from "./fsmon.ts";
 
@@ -40,6 +40,9 @@ describe("query", () => {
 
   test("finds nothing with exit code 0, and a path without a log with 1", async () => {
     using home = temporaryHome();
+    // Without a log directory the daemon is asked for its own: not one that happens to run on this machine.
+    mkdirSync(dirname(home.configFile), { recursive: true });
+    writeFileSync(home.configFile, `[socket]\npath = "${home.socketPath}"\n`);
     expect(await home.run("query")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
     log(home, 5);
     expect(await home.run("query", "--since", "1h")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
