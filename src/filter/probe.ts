@@ -1,8 +1,9 @@
 // Whether a regular expression runs away: some, `(a+)+$` say, take twice as long for each further character of a name
 // that somebody else chooses, and would stop the daemon. Tried once, when a pattern is added; never while events flow.
-// Texts are made of the pattern's own characters and grow slowly, so that the probe itself stays short. (JavaScriptCore
+// Texts (probe-texts.ts) are made of the pattern's own characters and grow slowly, so that the probe itself stays short. (JavaScriptCore
 // gives up on a text after some 0.5 s by itself, and then says "no match", which may be wrong.)
 import { UsageFailure } from "../failure.ts";
+import { grown, type ProbeText, probeTexts } from "./probe-texts.ts";
 
 /** `limitMs`: what a match may take at this length; `slowest`: how many of the texts go on to the next length. */
 interface Step {
@@ -25,9 +26,6 @@ const LONG: readonly Step[] = [64, 128, 256, 512, 1024, 2048, 4096].map((length)
   slowest: 12,
 }));
 
-// Prefixes × units texts a length: some 20 ms for the whole probe of an honest expression.
-const MAX_PREFIXES = 24;
-const MAX_UNITS = 24;
 // A text counts as slow when it is slow three times over: the first time the expression is compiled, and a busy machine
 // may stop this process for longer than the limit.
 const TRIES = 3;
@@ -38,7 +36,7 @@ const TRIES = 3;
  * @throws {UsageFailure} quoting `typed` when one of them takes too long
  */
 export function refuseRunaway(regex: RegExp, typed: string): void {
-  let texts = textsFor(regex.source);
+  let texts = probeTexts(regex);
   for (const { length, limitMs, slowest } of [...SHORT, ...LONG]) {
     const timed: { text: ProbeText; tookMs: number }[] = [];
     for (const text of texts) {
@@ -66,39 +64,4 @@ function matchMs(regex: RegExp, text: string, limitMs: number): number {
     shortestMs = Math.min(shortestMs, performance.now() - startMs);
   }
   return shortestMs;
-}
-
-interface ProbeText {
-  readonly prefix: string;
-  readonly unit: string;
-}
-
-/** The prefix, then the unit over and over, then a character that makes the match fail at the last moment. */
-function grown({ prefix, unit }: ProbeText, length: number): string {
-  return `${prefix}${unit.repeat(Math.ceil(length / unit.length)).slice(0, length)}\u0001`;
-}
-
-function textsFor(source: string): ProbeText[] {
-  const characters = ownCharacters(source);
-  const distinct = [...new Set(characters)];
-  const pairs = distinct.slice(1).map((character, index) => `${distinct[index] ?? ""}${character}`);
-  const units = [...distinct.slice(0, MAX_UNITS / 2), "a", "/", "0", " ", characters.join(""), ...pairs];
-  const someUnits = [...new Set(units)].filter((unit) => unit !== "").slice(0, MAX_UNITS);
-
-  // Beginnings of the expression's own text, so that what stands behind `^/var/` is reached too.
-  const prefixes = new Set([""]);
-  const step = Math.max(1, Math.ceil(characters.length / MAX_PREFIXES));
-  for (let end = 1; end <= characters.length; end += step) prefixes.add(characters.slice(0, end).join(""));
-  return [...prefixes].flatMap((prefix) => someUnits.map((unit) => ({ prefix, unit })));
-}
-
-/** Roughly what the expression's source matches literally: its characters without the operators. */
-function ownCharacters(source: string): string[] {
-  const samples: Readonly<Record<string, string>> = { d: "0", w: "a", s: " ", S: "a", D: "a", W: "-" };
-  const characters: string[] = [];
-  for (const [, escaped, plain = ""] of source.matchAll(/\\(.)|([^\\^$*+?()[\]{}|])/gsu)) {
-    if (escaped === undefined) characters.push(plain === "." ? "a" : plain);
-    else characters.push(samples[escaped] ?? escaped);
-  }
-  return characters;
 }

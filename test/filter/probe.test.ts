@@ -13,6 +13,21 @@ const RUNAWAYS = [
   "(.+)+x",
   "^/data/(\\d+)*z",
   "(é+)+$",
+  // What the characters in the source alone don't show.
+  "(\\x41+)+$",
+  "(\\u{51}+)+$",
+  "(\\cA+)+$",
+  "(\\n+)*!",
+  "(\\W+)+$",
+  "([^\\w/]+)*$",
+  "([^a-z0-9/ ]+)+$",
+  "([\\x80-\\xff]+)*$",
+  "([^\\x00-\\x7f]+)+!",
+  "(\\.|[^a])+$",
+  "^/srv/[a-z]+/([K-M]+\\.?)+\\.bak$",
+  "^/[a-z]{3}/(?:[A-M]|[G-Z])+$",
+  "^/log/\\d{4}-\\d{2}(-?[K-M]+)+\\.gz$",
+  "(?<=^(Q+)+)!",
 ];
 for (const source of RUNAWAYS) {
   test(`refuseRunaway() refuses ${source} before it runs away itself`, () => {
