@@ -9,6 +9,7 @@ import type { Context } from "./context.ts";
 const SOURCES: Readonly<Record<ValueSource, string>> = {
   flag: "from the command line",
   config: "from the config file",
+  environment: "default, by the environment's XDG_* variables",
   default: "default",
 };
 

@@ -3,6 +3,7 @@
 // into the pipe at the end is lost.
 
 import { writeSync } from "node:fs";
+import { Failure } from "../failure.ts";
 import { MoveTarget } from "../kernel/move.ts";
 import { isAbandoned, waitWritable } from "../kernel/poll.ts";
 
@@ -22,15 +23,24 @@ export class StdoutClosed extends Error {
  * Writes all of it, at the reader's pace.
  *
  * @throws {StdoutClosed} when nobody reads any more
+ * @throws {Failure} when stdout's disk is full, or the like
  */
 export function writeOut(data: string | Uint8Array): void {
   const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
   try {
     writeWhole(STDOUT, bytes);
   } catch (error) {
-    if (hasCode(error, "EPIPE")) throw new StdoutClosed();
-    throw error;
+    throw unwritten(error);
   }
+}
+
+/** What the errors of stdout mean to a person. */
+function unwritten(error: unknown): unknown {
+  if (hasCode(error, "EPIPE")) return new StdoutClosed();
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (!/^E[A-Z0-9]+$/.test(code)) return error;
+  const reason = hasCode(error, "ENOSPC") ? "the disk is full" : code;
+  return new Failure(`Cannot write to stdout: ${reason}`, "look at where the output is redirected to");
 }
 
 let target: MoveTarget | undefined;
@@ -40,14 +50,14 @@ let target: MoveTarget | undefined;
  *
  * @returns how many; writeOut() is for the rest
  * @throws {StdoutClosed} when nobody reads any more
+ * @throws {Failure} when stdout's disk is full, or the like
  */
 export function moveOut(fd: number, at: number, sizeBytes: number): number {
   target ??= new MoveTarget(STDOUT);
   try {
     return target.move(fd, at, sizeBytes);
   } catch (error) {
-    if (hasCode(error, "EPIPE")) throw new StdoutClosed();
-    throw error;
+    throw unwritten(error);
   }
 }
 
@@ -74,7 +84,7 @@ export async function writeOutPatiently(data: string, givenUp: () => boolean): P
       at += writeSync(STDOUT, bytes, at, Math.min(PIPE_BUF, bytes.length - at));
     } catch (error) {
       if (hasCode(error, "EPIPE") || hasCode(error, "EIO")) return false;
-      if (!hasCode(error, "EAGAIN")) throw error;
+      if (!hasCode(error, "EAGAIN")) throw unwritten(error);
     }
   }
   return true;

@@ -9,7 +9,8 @@ import { readOwnedFile } from "./owned-file.ts";
 import type { Environment, Owner } from "./owner.ts";
 import { defaultPlaces, type Places } from "./places.ts";
 
-export type ValueSource = "flag" | "config" | "default";
+/** "environment": the default place, below a directory that an XDG_* variable names. */
+export type ValueSource = "flag" | "config" | "environment" | "default";
 
 export interface Config extends ConfigValues {
   /** Where the config is or would be. */
@@ -41,6 +42,7 @@ const MAX_CONFIG_BYTES = 2 ** 20;
  */
 export function loadConfig({ owner, env, flags = {}, places }: ConfigOptions): Config {
   const from = places ?? defaultPlaces(owner, env);
+  const withoutEnvironment = defaultPlaces(owner, {});
   // A link is followed (dotfile managers use them): the owner's identity opens it, so it can point to nothing new.
   const bytes = readOwnedFile(
     { what: "config file", file: from.configFile, owner },
@@ -56,9 +58,15 @@ export function loadConfig({ owner, env, flags = {}, places }: ConfigOptions): C
     // Read even when a flag beats it: a broken config is reported whatever the flags.
     const configured = readKey(field, tables, owner, problems);
     const flag: ConfigValues[Field] | undefined = flags[field];
-    sources[field] = flag !== undefined ? "flag" : configured !== undefined ? "config" : "default";
-    if (flag !== undefined) return flag;
-    return configured ?? KEYS[field].standard(from);
+    const standard = KEYS[field].standard(from);
+    // Places are text; nothing else comes from the environment.
+    const byEnvironment =
+      typeof standard === "string" && standard !== KEYS[field].standard(withoutEnvironment);
+    sources[field] = byEnvironment ? "environment" : "default";
+    if (configured !== undefined) sources[field] = "config";
+    if (flag === undefined) return configured ?? standard;
+    sources[field] = "flag";
+    return flag;
   }
   const values: ConfigValues = {
     managedFile: inForce("managedFile"),

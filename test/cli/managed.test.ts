@@ -287,6 +287,14 @@ describe("the config", () => {
     );
   });
 
+  test("is told apart from what XDG variables decide", async () => {
+    using home = temporaryHome();
+    const env = { XDG_STATE_HOME: "/state", XDG_DATA_HOME: "relative" };
+    const { stdout } = await home.runWith({ env }, "daemon", "--check-config");
+    expect(stdout).toContain(`dir = "/state/fsmon" # default, by the environment's XDG_* variables\n`);
+    expect(stdout).toContain('file = "~/.local/share/fsmon/managed.jsonl" # default\n');
+  });
+
   test("that is invalid stops every command with file, line and column, and stays as it is", async () => {
     using home = temporaryHome();
     mkdirSync(dirname(home.configFile), { recursive: true });

@@ -64,7 +64,9 @@ describe("fsmon", () => {
       env: { HOME: home.dir, PATH: process.env.PATH ?? "" },
       stderr: "pipe",
     });
-    expect(await new Response(child.stderr).text()).toContain("ENOSPC");
+    expect(await new Response(child.stderr).text()).toBe(
+      "fsmon: Cannot write to stdout: the disk is full\n  hint: look at where the output is redirected to\n",
+    );
     expect(await child.exited).toBe(1);
   });
 
