@@ -10,6 +10,7 @@ import { parseFilterFlags } from "../filter/flags.ts";
 import { resolveManagedPath } from "../managed/path.ts";
 import { updateStore } from "../managed/store.ts";
 import { type Context, loadContext } from "./context.ts";
+import { tellDifferences } from "./differences.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
 import { unanswered } from "./unanswered.ts";
@@ -62,7 +63,7 @@ function store(entry: ManagedPath, { config, owner }: Context): boolean {
   return replaced;
 }
 
-function tellAdded(reply: AddReply, { config }: Context): ExitCode {
+function tellAdded(reply: AddReply, context: Context): ExitCode {
   const what = reply.replaced ? "Replaced the filters of" : "Added";
   switch (reply.state) {
     case "watched":
@@ -75,13 +76,6 @@ function tellAdded(reply: AddReply, { config }: Context): ExitCode {
       throw new Failure(`Cannot watch "${reply.path}": ${reply.reason ?? "the daemon gave no reason"}`);
   }
   for (const note of reply.notes) remark(note);
-  if (reply.managedFile !== config.managedFile) {
-    remark(`The running daemon uses another store than your config names: "${reply.managedFile}"`);
-  }
-  if (dirname(reply.logFile) !== config.logDir) {
-    remark(
-      `The running daemon logs to another directory than your config names: "${dirname(reply.logFile)}"`,
-    );
-  }
+  tellDifferences({ managedFile: reply.managedFile, logDir: dirname(reply.logFile) }, context);
   return EXIT.fine;
 }

@@ -10,6 +10,7 @@ import { healthText } from "../health/text.ts";
 import { runningDaemon } from "../log/lifetime.ts";
 import { coloursFor } from "../show/colour.ts";
 import { type Context, loadContext } from "./context.ts";
+import { tellDifferences } from "./differences.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 
@@ -18,6 +19,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     throw new UsageFailure("--json and --prometheus are two forms of the same answer", "give one of them");
   const context = loadContext(args);
   const daemon = await findDaemon(context);
+  if (daemon.kind === "answers") tellDifferences(daemon.status, context);
   const report = healthReport(daemon, context.config, context.owner, Date.now());
   if (args.has("prometheus")) writeOut(healthMetrics(report));
   else if (args.has("json")) writeOut(`${healthJson(report)}\n`);

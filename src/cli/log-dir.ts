@@ -5,12 +5,14 @@ import { existsSync } from "node:fs";
 import { askDaemon } from "../control/client.ts";
 import { Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";
+import { runningDaemon } from "../log/lifetime.ts";
 import type { Context } from "./context.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
 
 /**
- * Asks the daemon only where there is reason to: a query must be quick, and must work without one.
+ * Asks the daemon only where none holds the lock of the config's directory: a query must be quick, and must work without
+ * one. A directory that a daemon had once may well be there.
  *
  * @throws {Failure} when --log-dir names a directory that doesn't exist
  */
@@ -23,14 +25,21 @@ export async function logDirInUse({ config, owner }: Context, args: ParsedArgume
       "name another --log-dir",
     );
   }
-  const { XDG_CONFIG_HOME, XDG_STATE_HOME } = process.env;
-  const suspicious = !exists || XDG_CONFIG_HOME !== undefined || XDG_STATE_HOME !== undefined;
-  const used = suspicious ? await askLogDir(config.socketPath) : null;
+  const used = exists && isInUse(config.logDir, owner) ? null : await askLogDir(config.socketPath);
   if (used === null || used === config.logDir) return config.logDir;
   remark(
     `The running daemon logs to another directory than your config names, so that one is used: "${used}"`,
   );
   return used;
+}
+
+function isInUse(logDir: string, owner: Context["owner"]): boolean {
+  try {
+    return runningDaemon(logDir, owner) !== null;
+  } catch {
+    // A lock that can't be looked at tells nothing.
+    return false;
+  }
 }
 
 async function askLogDir(socketPath: string): Promise<string | null> {

@@ -13,6 +13,7 @@ import { loadStore } from "../managed/store.ts";
 import { type Colours, coloursFor } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { type Context, loadContext } from "./context.ts";
+import { tellDifferences } from "./differences.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
@@ -59,15 +60,6 @@ function collect(
       ? paths.map((entry) => ({ entry, status: null }))
       : status.paths.map((path) => ({ entry: path, status: path }));
   return { rows, exitCode: broken.length === 0 ? EXIT.fine : EXIT.failed };
-}
-
-function tellDifferences(status: DaemonStatus, { config }: Context): void {
-  if (status.managedFile !== config.managedFile) {
-    remark(`The running daemon uses another store than your config names: "${status.managedFile}"`);
-  }
-  if (status.logDir !== config.logDir) {
-    remark(`The running daemon logs to another directory than your config names: "${status.logDir}"`);
-  }
 }
 
 function textRow({ entry, status }: Row, colours: Colours): string {

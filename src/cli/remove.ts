@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from "../failure.ts";
 import { liveName, logHash } from "../log/names.ts";
 import { loadStore, updateStore } from "../managed/store.ts";
 import { type Context, loadContext } from "./context.ts";
+import { tellDifferences } from "./differences.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
 import { unanswered } from "./unanswered.ts";
@@ -40,7 +41,8 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 }
 
 /** @returns false when no daemon is running */
-async function removeFromDaemon(typed: string, cwd: string, { config }: Context): Promise<boolean> {
+async function removeFromDaemon(typed: string, cwd: string, context: Context): Promise<boolean> {
+  const { config } = context;
   const answer = await askDaemon(config.socketPath, { command: "status" });
   if (!answer.running) {
     return false;
@@ -52,9 +54,7 @@ async function removeFromDaemon(typed: string, cwd: string, { config }: Context)
   );
   const removed = await askDaemon(config.socketPath, { command: "remove", path });
   if (!removed.running) return false;
-  if (answer.reply.managedFile !== config.managedFile) {
-    remark(`The running daemon uses another store than your config names: "${answer.reply.managedFile}"`);
-  }
+  tellDifferences(answer.reply, context);
   tellRemoved(removed.reply.path, removed.reply.logFile);
   return true;
 }

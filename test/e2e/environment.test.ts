@@ -194,6 +194,15 @@ describe.skipIf(captureObstacle !== null)("the daemon's surroundings (needs root
     });
     expect(query.stderr).toContain("logs to another directory than your config names, so that one is used");
     expect(query.stdout).toContain('"CLOSE_WRITE"');
+    // A directory of the person's own config that is there, without a daemon of its own.
+    const config = join(daemon.home, "other.toml");
+    writeFileSync(config, `[logging]\ndir = "${daemon.home}"\n[socket]\npath = "${daemon.socketPath}"\n`);
+    for (const args of [["query"], ["clean", "--dry-run"]]) {
+      const { stderr } = await daemon.run([BINARY, ...args, "--config", config], {});
+      expect(stderr).toContain("logs to another directory than your config names, so that one is used");
+    }
+    const health = await daemon.run([BINARY, "health", "--config", config], {});
+    expect(health.stderr).toContain("logs to another directory than your config names");
     const removed = await daemon.run(
       [BINARY, "remove", join(filesystem.path, "root"), "--socket", daemon.socketPath],
       {
