@@ -38,8 +38,11 @@ export function installTree(binary: string, root: string, prefix: string, forDeb
   const bin = forDebian ? "/usr/bin" : "/usr/local/bin";
   put("lib/systemd/system/fsmon@.service", unitFile(bin));
   for (const name of readdirSync("docs").sort())
-    if (/\.(md|json)$/.test(name)) put(`share/doc/fsmon/${name}`, readFileSync(join("docs", name)));
-  put("share/doc/fsmon/README.md", readFileSync("README.md"));
+    if (/\.(md|json|svg)$/.test(name)) put(`share/doc/fsmon/${name}`, readFileSync(join("docs", name)));
+  for (const name of ["README.md", "README.zh-CN.md"]) {
+    // Here the pages of docs/ lie beside it.
+    put(`share/doc/fsmon/${name}`, readFileSync(name, "utf8").replaceAll("](docs/", "]("));
+  }
 }
 
 /** The unit for a binary in that folder. */

@@ -75,6 +75,8 @@ test("a tarball is laid out for /usr/local, and its unit starts the binary there
     "share/bash-completion/completions/fsmon",
     "share/zsh/site-functions/_fsmon",
     "share/doc/fsmon/README.md",
+    "share/doc/fsmon/README.zh-CN.md",
+    "share/doc/fsmon/watch.svg",
   ])
     expect(existsSync(join(target, path))).toBe(true);
   const unit = readFileSync(join(target, "lib/systemd/system/fsmon@.service"), "utf8");
