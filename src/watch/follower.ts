@@ -48,7 +48,9 @@ export class LogFollower {
     this.hash = hash;
     this.#owner = owner;
     this.#highestNumber = start.highestNumber;
-    if (start.live !== null) this.#use(start.live.fd, start.live.offset);
+    if (start.live === null) return;
+    this.#use(start.live.fd, start.live.offset);
+    this.#recall();
   }
 
   /** Bytes of the current file that wait to be read. */
@@ -113,6 +115,13 @@ export class LogFollower {
       // A line longer than the block.
       room = Buffer.allocUnsafeSlow(room.length * 4);
     }
+  }
+
+  /** What stands before the beginning is known, too: a copy of it may come in its place before anything new does. */
+  #recall(): void {
+    const from = Math.max(0, this.#offset - BLOCK_BYTES);
+    const block = this.#room.subarray(0, readSync(this.#fd, this.#room, 0, this.#offset - from, from));
+    this.#remember(from === 0 ? block : block.subarray(block.indexOf(NEWLINE) + 1));
   }
 
   /** Keeps the lines of the last moment in mind, and leaves known ones out of a copy. */

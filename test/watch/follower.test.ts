@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { appendFileSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
+import {
+  appendFileSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { LogWriter } from "../../src/log/writer.ts";
 import { LogFollower } from "../../src/watch/follower.ts";
@@ -56,6 +64,35 @@ describe("a log is followed", () => {
     });
     put(200);
     expect(numbersIn(readAll(follower))).toEqual(range(200, 400));
+    follower.close();
+  });
+
+  test("from where it was found, also when a trimmed copy takes its place before anything new comes", async () => {
+    for (let i = 0; i < 10; i++) put(1);
+    const fd = openSync(live(), "r");
+    const follower = new LogFollower(dir.path, writer.hash, OWNER, {
+      highestNumber: 0,
+      live: { fd, offset: statSync(live()).size },
+    });
+    expect(follower.read()).toBeNull();
+    const copy = join(dir.path, "copy");
+    writeFileSync(
+      copy,
+      readFileSync(live(), "utf8")
+        .split(/(?<=\n)/)
+        .slice(-5)
+        .join(""),
+    );
+    renameSync(copy, live());
+    expect(follower.read()).toBeNull();
+    put(2);
+    let text = "";
+    await until("the new lines have come", () => {
+      writer.tick(Date.now());
+      text += readAll(follower);
+      return text !== "";
+    });
+    expect(numbersIn(text)).toEqual([10, 11]);
     follower.close();
   });
 
