@@ -59,6 +59,8 @@ export class Lifetime {
   readonly #before: { content: Buffer; mtimeMs: number };
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #uncontrollable: string | null = null;
+  /** The disk had no room for what the file has to tell. */
+  #unwritten = false;
 
   /**
    * Takes the log directory for this daemon (and makes it where it is missing).
@@ -91,7 +93,7 @@ export class Lifetime {
     const { size, mtimeMs } = fstatSync(this.#fd);
     this.#before = { content: readRange(this.#fd, 0, Math.min(size, CONTENT_MAX_BYTES)), mtimeMs };
     this.#previous = readPrevious(this.#before.content, mtimeMs);
-    this.#write(null);
+    this.#writeIfRoom();
     this.beat(nowMs);
   }
 
@@ -106,6 +108,7 @@ export class Lifetime {
     this.#beatAtMs = nowMs;
     try {
       this.#reclaim();
+      if (this.#unwritten) this.#writeIfRoom();
       futimesSync(this.#fd, nowMs / 1000, nowMs / 1000);
     } catch {
       // A read-only or broken disk: the logs themselves say so.
@@ -166,7 +169,18 @@ export class Lifetime {
     }
     closeQuietly(this.#fd);
     this.#fd = fd;
-    this.#write(null);
+    this.#writeIfRoom();
+  }
+
+  /** A disk that is full keeps nobody from recording: the lock holds, and each beat tries again. */
+  #writeIfRoom(): void {
+    this.#unwritten = false;
+    try {
+      this.#write(null);
+    } catch (error) {
+      if (!["ENOSPC", "EDQUOT"].includes(errorCode(error))) throw error;
+      this.#unwritten = true;
+    }
   }
 
   /** Overwrites in place, padded to one length: on a full disk that needs no further block. */

@@ -4,8 +4,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Lifetime, LOCK_NAME, runningDaemon, withoutDaemon } from "../../src/log/lifetime.ts";
 import { BACKLOG_MAX_BYTES } from "../../src/log/outage.ts";
-import { LogDir, numbersIn, parsed, range, until } from "./log-dir.ts";
+import { LogDir, numbersIn, OWNER, parsed, range, until } from "./log-dir.ts";
 
 const run = (...command: string[]) => spawnSync(command[0]!, command.slice(1), { encoding: "utf8" });
 
@@ -56,6 +57,19 @@ function canMount(): boolean {
 const allowed = canMount();
 
 describe.skipIf(!allowed)("LogWriter on a disk in trouble (needs root and mounts)", () => {
+  test("begins a first life on a full disk, and writes down who has the directory when there is room", () => {
+    using disk = new SmallDisk(1024 * 1024);
+    disk.fill(0);
+    const nowMs = Date.now();
+    const lifetime = new Lifetime(disk.path, OWNER, nowMs);
+    expect(readFileSync(join(disk.path, LOCK_NAME), "utf8")).toBe("");
+    expect(withoutDaemon(disk.path, OWNER, () => true)).toBeNull();
+    disk.empty();
+    lifetime.beat(nowMs + 10_000);
+    expect(runningDaemon(disk.path, OWNER)).toMatchObject({ pid: process.pid, lastBeatMs: nowMs + 10_000 });
+    lifetime.stop(nowMs + 11_000);
+  });
+
   test("keeps every event of a short while on a full disk, without a torn line, and writes a GAP afterwards", async () => {
     using disk = new SmallDisk(4 * 1024 * 1024);
     const writer = disk.openWriter();
