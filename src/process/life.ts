@@ -30,7 +30,11 @@ export function newImage(process: Process, timeNs: number): void {
   else process.changedNs = timeNs;
   process.image = { pid: process.pid, sinceNs: timeNs, exe: undefined };
   process.cached = null;
-  // exec from a thread that isn't the first: the first one's EXIT came before, under this very number.
+  if (!process.exited) return;
+  // exec from a thread that isn't the first: the first one's EXIT came before, under this very number. taskstats tells of
+  // that end, too, before or after this; it isn't the process's.
+  if (process.end === null) process.replacedEnds++;
+  process.end = null;
   process.exited = false;
   process.exitedNs = Number.POSITIVE_INFINITY;
 }
@@ -43,7 +47,8 @@ export function rename(process: Process, threads: Threads, record: CommRecord, t
     return;
   }
   if (exec) newImage(process, timeNs);
-  else if (comm !== process.comm) process.changedNs = timeNs;
+  // What was read of /proc, or told at the end, may be ahead of the records: the same name proves nothing then.
+  else if (comm !== process.comm || process.nameBy !== null) process.changedNs = timeNs;
   process.comm = comm;
   process.nameBy = null;
   process.cached = null;
@@ -64,7 +69,7 @@ export function changeUser(process: Process, threads: Threads, record: UserRecor
     if (same) threads.clearUser(tid);
     else threads.setUser(pid, tid, uid, euid);
   } else {
-    if (!same) process.changedNs = timeNs;
+    if (!same || process.userBy !== null) process.changedNs = timeNs;
     process.uid = uid;
     process.euid = euid;
     process.userBy = null;

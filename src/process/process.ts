@@ -42,6 +42,8 @@ export interface Process {
   alias: number;
   /** What taskstats told when it ended; null before, and where that isn't in use. */
   end: { readonly comm: string; readonly uid: number } | null;
+  /** Ends still to be told of first threads that another thread replaced by executing a program. */
+  replacedEnds: number;
   /** What the log made of this process; emptied whenever something above changes. */
   cached: unknown;
   /** No longer in the table: only its children know it. */
@@ -81,6 +83,7 @@ export function unknownProcess(pid: number, why: Provenance): Process {
     earlier: null,
     alias: 0,
     end: null,
+    replacedEnds: 0,
     cached: null,
     forgotten: false,
     image: UNKNOWN_IMAGE,
@@ -111,6 +114,7 @@ export function inherit(pid: number, parent: Process, timeNs: number): Process {
     earlier: null,
     alias: 0,
     end: null,
+    replacedEnds: 0,
     cached: null,
     forgotten: false,
     image: parent.image,

@@ -273,6 +273,10 @@ export class ProcessTable {
     const latest = this.numbers.get(record.pid) ?? null;
     let its: Process | null = null;
     for (let one = latest; one !== null; one = one.earlier) if (one.end === null) its = one;
+    if (its !== null && its.replacedEnds > 0) {
+      its.replacedEnds--;
+      return;
+    }
     if (this.tells.forks) {
       if (its === null) this.unclaimed.push(record);
       else {

@@ -4,6 +4,7 @@ import { monotonicNs } from "../../src/kernel/monotonic.ts";
 import { DEAD_MAX } from "../../src/process/graveyard.ts";
 import type { RecordLoss } from "../../src/process/streams.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
+import { ALL_TOLD } from "../../src/process/way.ts";
 
 /** PID_MAX_LIMIT is 2^22 (linux/threads.h): nobody has these numbers, so /proc can't answer for them. */
 const INIT = 10_000_001;
@@ -52,13 +53,22 @@ const uid = (pid: number, real: number, effective = real): ProcessRecord => ({
   euid: effective,
 });
 const exit = (pid: number, tid = pid): ProcessRecord => ({ kind: "exit", timeNs: nowNs++, pid, tid });
+const end = (pid: number, comm: string, uid: number): ProcessRecord => ({
+  kind: "end",
+  timeNs: 0,
+  pid,
+  tid: pid,
+  parentPid: SHELL,
+  uid,
+  comm,
+});
 
 /**
  * A table that knows a shell of user 1000. Its first process is our own under another number: a fork from nobody is believed only
  * of a parent that is known.
  */
-function tableWithShell(): ProcessTable {
-  const table = new ProcessTable();
+function tableWithShell(tells = ALL_TOLD): ProcessTable {
+  const table = new ProcessTable(tells);
   table.find(process.pid);
   table.apply([
     fork(INIT, process.pid),
@@ -239,6 +249,34 @@ describe("an exec from a thread that isn't the first", () => {
     table.apply([fork(CHILD, SHELL), thread(CHILD, CHILD + 1), exit(CHILD)]);
     table.apply([{ kind: "exec", timeNs: nowNs++, pid: CHILD }]);
     expect(table.find(CHILD)).toMatchObject({ exited: false });
+  });
+
+  test("isn't answered by the end of the thread that it replaced, whether told before or after it", () => {
+    for (const toldBefore of [true, false]) {
+      const table = tableWithShell({ forks: true, names: true, users: false, ends: true });
+      const replaced = end(CHILD, "sh", 33);
+      table.apply([fork(CHILD, SHELL), thread(CHILD, CHILD + 1), exit(CHILD)]);
+      table.apply(toldBefore ? [replaced, exec(CHILD, "taken-over")] : [exec(CHILD, "taken-over"), replaced]);
+      expect(table.peek(CHILD)).toMatchObject({ comm: "taken-over", userBy: "unread" });
+      table.apply([exit(CHILD), end(CHILD, "taken-over", 1)]);
+      expect(table.find(CHILD)).toMatchObject({ comm: "taken-over", uid: 1, userBy: "exit" });
+    }
+  });
+});
+
+describe("what was read before its record came", () => {
+  test("counts as changed then: events from before the change may still be told", () => {
+    const table = tableWithShell();
+    table.apply([fork(CHILD, SHELL)]);
+    const child = table.find(CHILD) as Process;
+    Object.assign(child, { comm: "later", nameBy: "proc" });
+    const renamedNs = nowNs;
+    table.apply([rename(CHILD, CHILD, "later")]);
+    expect(child).toMatchObject({ comm: "later", nameBy: null, changedNs: renamedNs });
+    Object.assign(child, { uid: 33, euid: 33, userBy: "exit" });
+    const droppedNs = nowNs;
+    table.apply([uid(CHILD, 33)]);
+    expect(child).toMatchObject({ uid: 33, userBy: null, changedNs: droppedNs });
   });
 });
 
