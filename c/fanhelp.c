@@ -522,6 +522,23 @@ static int64_t await_changes(int fd)
 	return result(syscall(SYS_getdents64, fd, entries, sizeof entries));
 }
 
+/* Waits until whatever is being done to a directory's entries at this moment is in the event queue as a whole. */
+EXPORT int32_t fh_handle_await(int32_t mount_fd, const void *handle_bytes, uint32_t size)
+{
+	struct handle handle;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+	int fd;
+
+	if (rc < 0)
+		return (int32_t)rc;
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	if (fd < 0)
+		return -errno;
+	rc = await_changes(fd);
+	close(fd);
+	return rc < 0 ? (int32_t)rc : 0;
+}
+
 /* Where a handle's directory is now: {u32 bytes, s32 type, data} of the directory that holds it, then its name, into out. Returns
  * their length; 0 for the root of what mount_fd's mount shows; -ESTALE when it is gone, -EXDEV when no way leads from it to that
  * root, -ENOENT when it is just being moved or removed. Whatever brought the directory there is in the event queue when this

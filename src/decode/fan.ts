@@ -46,9 +46,6 @@ export class EventBatch {
   startsAt = 0;
   rows: Int32Array;
   count = 0;
-  /** Rows behind `count` that carryFrom() left to the next batch. */
-  carriedCount = 0;
-  private carryAt = -1;
 
   /**
    * @param capacityBytes a multiple of 4; one event is at most 656 bytes (a rename with two 255-byte names on
@@ -61,17 +58,11 @@ export class EventBatch {
     this.rows = new Int32Array(1024 * COLUMNS);
   }
 
-  /** Empties it, save for the events that carryFrom() kept: they are the first of the next batch. */
+  /** Empties it, for what comes behind it in the queue. */
   clear(): void {
-    const { carryAt, usedBytes } = this;
     this.startsAt = this.endsAt;
     this.usedBytes = 0;
     this.count = 0;
-    this.carriedCount = 0;
-    if (carryAt < 0) return;
-    this.carryAt = -1;
-    this.bytes.copyWithin(0, carryAt, usedBytes);
-    decodeFanEvents(this, 0, usedBytes - carryAt);
   }
 
   /** An event's place in the queue. */
@@ -91,21 +82,9 @@ export class EventBatch {
     return low;
   }
 
-  /** The place behind its last event, before what carryFrom() left to the next batch. */
+  /** The place behind its last event. */
   get endsAt(): number {
-    return this.startsAt + (this.carryAt < 0 ? this.usedBytes : this.carryAt);
-  }
-
-  /** The place behind everything that was read into it. */
-  get readTo(): number {
     return this.startsAt + this.usedBytes;
-  }
-
-  /** Takes this event and all behind it out of the batch, for the next one. */
-  carryFrom(event: number): void {
-    this.carryAt = this.get(event, EVENT_AT);
-    this.carriedCount = this.count - event;
-    this.count = event;
   }
 
   /** A copy of one event's bytes, as decodeFanEvents() takes them. */

@@ -86,6 +86,16 @@ export function placeOfHandle(mountFd: number, handle: Uint8Array): DirectoryEnt
   return { parent: placeBuffer.slice(0, parentBytes), name: placeBuffer.slice(parentBytes, length) };
 }
 
+/**
+ * Whatever is being done to the entries of this directory at this moment is in the event queue as a whole when this returns, and at
+ * once if the directory is gone: nothing is being done to it then.
+ *
+ * @param mountFd the root of a mount
+ */
+export function awaitChanges(mountFd: number, handle: Uint8Array): void {
+  helper().fh_handle_await(mountFd, handle, handle.length);
+}
+
 /** Bytes of the file with this handle, whatever it is called by now; -1 when it is gone. */
 export function sizeOfHandle(mountFd: number, handle: Uint8Array): number {
   const size = helper().fh_handle_size(mountFd, handle, handle.length);

@@ -15,7 +15,6 @@ import { Occurrences } from "../resolve/occurrence.ts";
 import { ReadAhead } from "../resolve/read-ahead.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Awake } from "./awake.ts";
-import { Carry } from "./carry.ts";
 import { LineMaker } from "./lines.ts";
 import { Pace } from "./pace.ts";
 import { Processes } from "./processes.ts";
@@ -63,7 +62,6 @@ export class Pipeline {
   /** The same on the process records' clock. */
   private emptiedNs = monotonicNs();
   private readonly reading: Reading;
-  private readonly carry = new Carry();
   private readonly awake = new Awake(Date.now());
   /** Ends the waiting for the next turn; null while none is waited for. */
   private cancelTurn: (() => void) | null = null;
@@ -114,8 +112,7 @@ export class Pipeline {
     this.awake.beat(Date.now());
     if (!this.stopped && this.watching.answersAgain(() => this.now())) this.schedule(0);
     if (!this.stopped && this.processes.followCpus(this.waiter)) this.schedule(0);
-    if (this.stopped || this.cancelTurn !== null || this.carry.waits || this.ahead.pendingEvents() > 0)
-      return;
+    if (this.stopped || this.cancelTurn !== null || this.ahead.pendingEvents() > 0) return;
     if (this.watching.mounts.hasChanged()) return;
     const beforeNs = monotonicNs();
     // Asked once more: what came between the two looks may be older than the clock's reading.
@@ -207,7 +204,7 @@ export class Pipeline {
       const { events, emptied } = this.round();
       left -= events;
       if (emptied) left = 0;
-    } while (left > 0 || this.carry.waits);
+    } while (left > 0);
   }
 
   stop(): void {
@@ -248,7 +245,6 @@ export class Pipeline {
     this.queueDepthMax = Math.max(this.queueDepthMax, this.ahead.pendingEvents());
     let events = 0;
     let emptied = false;
-    let settled = false;
     for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
       if (this.reading.waits(this.emptiedNs)) {
         this.schedule(Reading.againMs);
@@ -257,11 +253,9 @@ export class Pipeline {
       const round = this.round();
       events += round.events;
       emptied = round.emptied;
-      settled = round.settled;
     }
-    // Not while events wait to be told with the next batch: their processes must be there still.
-    if (settled) this.processes.caughtUp();
     if (emptied) {
+      this.processes.caughtUp();
       this.processes.attribution.refresh();
       this.lookAtMounts();
     }
@@ -269,25 +263,22 @@ export class Pipeline {
     this.resolver.takeBack();
     this.tellFound();
     this.watching.filesystems.release();
-    // The other half of what was left to the next batch needs a moment to be queued.
-    const delayMs = this.carry.waits ? 0 : this.pace.next(events, emptied && !this.ahead.isAhead);
-    if (working && !this.carry.waits) this.goOn();
+    const delayMs = this.pace.next(events, emptied && !this.ahead.isAhead);
+    if (working) this.goOn();
     else if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
   }
 
   /** One batch through all the stages. */
-  private round(): { events: number; emptied: boolean; settled: boolean } {
+  private round(): { events: number; emptied: boolean } {
     const { occurrences } = this;
     const { batch } = this.ahead;
     const { beforeNs, emptied, lost } = this.reading.take(this.emptiedNs);
     const timeMs = this.now();
     if (lost !== null) this.gapEverywhere("process_stream_lost", this.emptiedMs, lost.count, timeMs);
-    this.carry.take(batch, this.resolver.incompleteFrom(batch, emptied));
-    const settled = emptied && !this.carry.waits;
     occurrences.clear();
-    this.resolver.resolve(batch, occurrences, settled);
-    if (settled) this.resolver.caughtUp(occurrences);
+    this.resolver.resolve(batch, occurrences, emptied);
+    if (emptied) this.resolver.caughtUp(occurrences);
     this.eventsRead += batch.count;
     this.eventsLogged += this.lines.make(occurrences, timeMs);
     this.lines.flush(timeMs);
@@ -296,13 +287,13 @@ export class Pipeline {
     if (refused > 0) this.eventsLost("internal", refused, timeMs);
     this.watching.attachMoved();
     this.resolver.takeBack();
-    if (settled) {
+    if (emptied) {
       this.watching.rescanning.caughtUp(this.emptiedMs, timeMs);
       this.watching.filesystems.caughtUp();
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
     }
-    return { events: batch.count, emptied, settled };
+    return { events: batch.count, emptied };
   }
 
   /** The kernel doesn't say which filesystem lost what, nor how much: every log is concerned. */

@@ -39,14 +39,14 @@ export class Clues {
 
   /** Hot while something is read ahead. Takes in what a batch tells, from where the index ends on. */
   index(batch: fan.EventBatch): void {
-    if (this.indexedTo >= batch.readTo) return;
-    for (let i = 0, end = batch.count + batch.carriedCount; i < end; i++) {
+    if (this.indexedTo >= batch.endsAt) return;
+    for (let i = 0; i < batch.count; i++) {
       const mask = batch.get(i, fan.MASK);
       if ((mask & abi.FAN_ONDIR) === 0 || (mask & TELLING) === 0) continue;
       if (batch.placeOf(i) < this.indexedTo || batch.get(i, fan.OBJECT_AT) < 0) continue;
       this.add(handleHash(batch.bytes, batch.get(i, fan.OBJECT_AT)), batch.placeOf(i));
     }
-    this.indexedTo = batch.readTo;
+    this.indexedTo = batch.endsAt;
   }
 
   /**

@@ -36,7 +36,7 @@ interface Way {
 }
 
 /** What learning needs of the disk (filesystems.ts). */
-export type Disk = Pick<Filesystems, "placeOf" | "pathOf">;
+export type Disk = Pick<Filesystems, "placeOf" | "pathOf" | "awaitChanges">;
 
 export class Learner {
   /** The place in the queue of what is being told: the trees are as they were then. */
@@ -106,6 +106,17 @@ export class Learner {
     // What was queued until then knows better.
     if (step !== null && "asked" in step && step.asked && this.ahead.readAll()) step = this.step(fs, handle);
     return step === null || "mountPoint" in step ? null : step;
+  }
+
+  /** What is being renamed in a directory at this moment can be found in the queue as a whole when this returns. */
+  awaitChanges(fs: Filesystem, handle: Uint8Array): void {
+    this.disk.awaitChanges(fs, handle);
+    this.ahead.readAll();
+  }
+
+  /** The first event of a process behind the batch, as a batch of its own, good until the next call; null when none is queued. */
+  nextOfProcess(pid: number): fan.EventBatch | null {
+    return this.ahead.nextOfProcess(pid);
   }
 
   /** Where a directory is on the disk now. */

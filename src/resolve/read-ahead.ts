@@ -3,11 +3,15 @@
 import { decodeFanEvents, EventBatch } from "../decode/fan.ts";
 import { Clues } from "./clues.ts";
 import { LastPlaces } from "./endings/last-places.ts";
+import { ProcessPlaces } from "./process-places.ts";
 
 /** One batch: about 1,000 events. Larger ones are no faster, and what is made of them stays taken: 9 MB with four times the size. */
 const BATCH_BYTES = 128 * 1024;
-/** What is read ahead at a time: fits into a batch behind what was left over from the last one (64 events at the most). */
+/** What is read ahead at a time: two of them fill a batch. */
 const CHUNK_BYTES = 64 * 1024;
+
+/** The largest event is 656 bytes. */
+const EVENT_ROOM_BYTES = 1024;
 
 /** The kernel's queues (filesystems/event-queues.ts). */
 export interface EventSource {
@@ -37,6 +41,8 @@ export class ReadAhead {
   readonly batch: EventBatch;
   readonly clues = new Clues((place) => this.eventAt(place));
   private readonly lastPlaces = new LastPlaces();
+  private readonly processPlaces = new ProcessPlaces();
+  private readonly one = new EventBatch(EVENT_ROOM_BYTES);
   private chunks: Chunk[] = [];
   private chunkEvents = 0;
   private scratch: EventBatch | null = null;
@@ -79,7 +85,8 @@ export class ReadAhead {
       this.isWhole = false;
       return false;
     }
-    for (const index of [clues, this.lastPlaces]) if (index.indexedTo <= batch.startsAt) index.clear();
+    for (const index of [clues, this.lastPlaces, this.processPlaces])
+      if (index.indexedTo <= batch.startsAt) index.clear();
     this.isWhole = this.source.fill(batch);
     return this.isWhole;
   }
@@ -98,6 +105,24 @@ export class ReadAhead {
     this.isWhole = true;
     this.coverBy(this.lastPlaces);
     return this.lastPlaces.of(bytes, handleAt);
+  }
+
+  /**
+   * The first event of a process behind the batch, of what was read by now.
+   *
+   * @returns a batch of this one event, good until the next call; null when there is none
+   */
+  nextOfProcess(pid: number): EventBatch | null {
+    if (!this.isAhead) return null;
+    this.coverBy(this.processPlaces);
+    const place = this.processPlaces.first(pid, this.batch.endsAt);
+    if (place < 0) return null;
+    this.one.clear();
+    this.one.startsAt = place;
+    const bytes = this.eventAt(place);
+    this.one.bytes.set(bytes);
+    decodeFanEvents(this.one, 0, bytes.length);
+    return this.one;
   }
 
   private coverBy(index: Index): void {
@@ -132,7 +157,7 @@ export class ReadAhead {
     for (let emptied = false; left > 0 && !emptied; ) {
       const scratch = this.again();
       const last = this.chunks.at(-1);
-      scratch.startsAt = last === undefined ? this.batch.readTo : last.startsAt + last.bytes.length;
+      scratch.startsAt = last === undefined ? this.batch.endsAt : last.startsAt + last.bytes.length;
       emptied = this.source.fill(scratch);
       left -= scratch.count;
       if (scratch.count === 0) continue;
@@ -152,7 +177,7 @@ export class ReadAhead {
 
   private eventAt(place: number): Uint8Array {
     const { batch, chunks } = this;
-    if (place < batch.readTo) return eventOf(batch.bytes, place - batch.startsAt);
+    if (place < batch.endsAt) return eventOf(batch.bytes, place - batch.startsAt);
     let low = 0;
     let high = chunks.length - 1;
     while (low < high) {

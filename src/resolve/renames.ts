@@ -3,10 +3,10 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
-import { handleOf } from "../kernel/handles.ts";
 import type { Burials } from "./endings/burial.ts";
-import { previousOfProcess, sameHandle } from "./endings/orphans.ts";
+import { sameHandle } from "./endings/orphans.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
+import { Exchanges } from "./exchanges.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 import { objectKey } from "./keys.ts";
@@ -16,9 +16,6 @@ import { directoryAppeared, entryGone, isExpected, type StructureListener } from
 import { joinPath, type Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
-
-/** How far behind a rename the second half of an exchange may lie: both are queued within one system call. */
-const EXCHANGE_DISTANCE_MAX = 64;
 
 /** How far back such events are looked for: a program renames what it has just written. */
 const EARLIER_MAX = 64;
@@ -40,57 +37,25 @@ interface Journey {
 
 export class RenameResolver {
   private readonly journeys = new Map<string, Journey>();
-  /** Second halves of exchanges that were recognised. */
-  private readonly exchanged = new Set<number>();
+  private readonly exchanges: Exchanges;
 
   constructor(
     private readonly learner: Learner,
     private readonly listener: StructureListener,
     private readonly burials: Burials,
-  ) {}
+  ) {
+    this.exchanges = new Exchanges(learner);
+  }
 
-  begin(): void {
+  /** @param batch that was read, as opposed to one that is taken out of limbo */
+  begin(batch: Batch): void {
     for (const journey of this.journeys.values()) journey.occurrences.length = 0;
-    this.exchanged.clear();
+    this.exchanges.begin(batch);
   }
 
   /** The queue was read to its end: what is renamed from now on isn't merged with what was. */
   caughtUp(): void {
     if (this.journeys.size > 0) this.journeys.clear();
-  }
-
-  /**
-   * A rename at the end of the batch whose old name is still there: half of an exchange, the other half of which isn't queued
-   * yet. Returns its index, or -1.
-   */
-  halfExchange(batch: Batch, emptied: boolean, fsOf: (i: number) => Filesystem | null): number {
-    const seen = new Set<number>();
-    let first = -1;
-    for (let i = batch.count - 1; i >= Math.max(0, batch.count - EXCHANGE_DISTANCE_MAX); i--) {
-      const pid = batch.get(i, fan.PID);
-      if (seen.has(pid)) continue;
-      seen.add(pid);
-      if ((batch.get(i, fan.MASK) & abi.FAN_RENAME) === 0) continue;
-      const before = previousOfProcess(batch, i);
-      if (before >= 0 && isSwapped(batch, before, i)) continue;
-      const fs = fsOf(i);
-      // Where more is queued the disk is further than the batch, and its answer worth nothing.
-      if (fs !== null && (!emptied || this.oldNameIsThere(fs, batch, i))) first = i;
-    }
-    return first;
-  }
-
-  private oldNameIsThere(fs: Filesystem, batch: Batch, i: number): boolean {
-    const oldNode = fs.tree.find(batch.bytes, batch.get(i, fan.DIR_AT));
-    const newNode = fs.tree.find(batch.bytes, batch.get(i, fan.NEW_DIR_AT));
-    const isKnown = (node: number) => node !== NOT_FOUND && fs.placesOf(node).length > 0;
-    if (!isKnown(oldNode) && !isKnown(newNode)) return false;
-    const at = batch.get(i, fan.DIR_AT);
-    const path = this.learner.pathNow(fs, batch.bytes.subarray(at, at + batch.get(i, fan.DIR_BYTES)));
-    const nameAt = batch.get(i, fan.NAME_AT);
-    const name = batch.bytes.subarray(nameAt, nameAt + batch.get(i, fan.NAME_BYTES));
-    if (path === null || !fs.answers) return false;
-    return typeof handleOf(joinPath(path, name)) !== "number";
   }
 
   /** @param quiet true for our own renames: the tree follows them, nothing is reported */
@@ -109,7 +74,8 @@ export class RenameResolver {
     const newNameAt = batch.get(i, fan.NEW_NAME_AT);
     const newNameBytes = batch.get(i, fan.NEW_NAME_BYTES);
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
-    const exchange = this.isExchange(batch, i);
+    const inScope = oldNode !== NOT_FOUND || newNode !== NOT_FOUND;
+    const exchange = inScope && this.exchanges.isHalf(fs, batch, i);
     const oldPlaces =
       oldNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
     const newPlaces =
@@ -190,22 +156,6 @@ export class RenameResolver {
     if (expected) directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
   }
 
-  /**
-   * RENAME_EXCHANGE comes as two renames of the same process, one right behind the other, with the ends
-   * swapped and different objects.
-   */
-  private isExchange(batch: Batch, i: number): boolean {
-    if (this.exchanged.has(i)) return true;
-    const end = Math.min(batch.count, i + EXCHANGE_DISTANCE_MAX);
-    for (let next = i + 1; next < end; next++) {
-      if (batch.get(next, fan.PID) !== batch.get(i, fan.PID)) continue;
-      if (!isSwapped(batch, i, next)) return false;
-      this.exchanged.add(next);
-      return true;
-    }
-    return false;
-  }
-
   /** Absolute path of one end: from its place, else from the disk when it lies outside every managed path. */
   private endPath(
     fs: Filesystem,
@@ -280,33 +230,4 @@ function placeKey(batch: Batch, i: number, directoryColumn: number): string {
   const nameAt = batch.get(i, directoryColumn + 2);
   const dir = batch.bytes.toString("latin1", dirAt, dirAt + batch.get(i, directoryColumn + 1));
   return `${dir}/${batch.bytes.toString("latin1", nameAt, nameAt + batch.get(i, directoryColumn + 3))}`;
-}
-
-function isSwapped(batch: Batch, a: number, b: number): boolean {
-  if ((batch.get(b, fan.MASK) & abi.FAN_RENAME) === 0) return false;
-  const objectBytes = batch.get(a, fan.OBJECT_BYTES);
-  if (objectBytes !== batch.get(b, fan.OBJECT_BYTES)) return false;
-  if (
-    sameHandle(
-      batch.bytes,
-      batch.get(a, fan.OBJECT_AT),
-      batch.bytes,
-      batch.get(b, fan.OBJECT_AT),
-      objectBytes,
-    )
-  ) {
-    return false;
-  }
-  return sameEnd(batch, a, fan.DIR_AT, b, fan.NEW_DIR_AT) && sameEnd(batch, a, fan.NEW_DIR_AT, b, fan.DIR_AT);
-}
-
-function sameEnd(batch: Batch, a: number, aColumn: number, b: number, bColumn: number): boolean {
-  const { bytes } = batch;
-  for (const column of [0, 2]) {
-    const length = batch.get(a, aColumn + column + 1);
-    if (length !== batch.get(b, bColumn + column + 1)) return false;
-    if (!sameHandle(bytes, batch.get(a, aColumn + column), bytes, batch.get(b, bColumn + column), length))
-      return false;
-  }
-  return true;
 }

@@ -61,15 +61,10 @@ export class Resolver {
     this.nameless = new Nameless(this.graves, selfPid);
   }
 
-  /** The event from which on the batch is better resolved with the next one, or -1: half of an exchange at its end. */
-  incompleteFrom(batch: Batch, emptied: boolean): number {
-    return this.renames.halfExchange(batch, emptied, (i) => this.filesystemOf(batch, i));
-  }
-
   /**
    * Everything the batch tells, appended to `out`.
    *
-   * @param complete the queue was read to its end, and nothing of it was left to the next batch
+   * @param complete the queue was read to its end
    */
   resolve(batch: Batch, out: Occurrences, complete: boolean): void {
     this.overflowed = false;
@@ -77,7 +72,7 @@ export class Resolver {
     this.out = out;
     this.complete = complete;
     this.learner.place = batch.startsAt;
-    this.renames.begin();
+    this.renames.begin(batch);
     this.nameless.begin(batch);
     this.early.putCreated(batch, (i) => this.filesystemOf(batch, i));
     const held = this.early.take();

@@ -270,30 +270,6 @@ describe("decodeFanEvents()", () => {
     }
   });
 
-  test("carries the events from one on over to the next batch, in front of what is read then", () => {
-    const batch = new fan.EventBatch(4096);
-    const bytes = Buffer.concat(SAMPLES);
-    batch.bytes.set(bytes);
-    fan.decodeFanEvents(batch, 0, bytes.length);
-    batch.set(2, fan.EXTRA, abi.FAN_ATTRIB);
-    const expected = SAMPLES.slice(2).map((_, i) => row(batch, i + 2));
-    batch.carryFrom(2);
-    expect(batch.count).toBe(2);
-    batch.clear();
-    expect([batch.count, batch.usedBytes]).toEqual([
-      5,
-      bytes.length - SAMPLES[0]!.length - SAMPLES[1]!.length,
-    ]);
-    const more = event(abi.FAN_DELETE, 7, at(inode(9), "b"));
-    batch.bytes.set(more, batch.usedBytes);
-    fan.decodeFanEvents(batch, batch.usedBytes, batch.usedBytes + more.length);
-    expect(expected.map((_, i) => row(batch, i))).toEqual(expected);
-    expect(row(batch, 5)).toMatchObject({ mask: abi.FAN_DELETE, name: Buffer.from("b") });
-    expect(batch.get(0, fan.EXTRA)).toBe(0);
-    batch.clear();
-    expect([batch.count, batch.usedBytes]).toEqual([0, 0]);
-  });
-
   test("yields whole events or a DecodeError for every possible cut", () => {
     const bytes = Buffer.concat(SAMPLES);
     const ends = [0];

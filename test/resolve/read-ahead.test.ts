@@ -39,19 +39,6 @@ describe("ReadAhead", () => {
     expect(ahead.isAhead).toBe(false);
   });
 
-  test("keeps events that were left to the next batch in front of what was read ahead", () => {
-    const queue = new Queue(...numbered(0, 4));
-    const ahead = new ReadAhead(queue, BATCH_BYTES, CHUNK_BYTES);
-    ahead.next();
-    const place = ahead.batch.placeOf(2);
-    ahead.batch.carryFrom(2);
-    queue.add(...numbered(4, 2));
-    ahead.readAll();
-    ahead.next();
-    expect(pids(ahead.batch)).toEqual([2, 3, 4, 5]);
-    expect(ahead.batch.placeOf(0)).toBe(place);
-  });
-
   test("finds the first clue at or behind a place, wherever its event is by then", () => {
     const { fs } = filesystemWith([]);
     const queue = new Queue(removed(1, 50, "a"), ...numbered(2, 3), removed(5, 50, "b"));
@@ -69,17 +56,6 @@ describe("ReadAhead", () => {
     expect(batch.get(batch.rowAt(behind), PID)).toBe(206);
     expect(first(behind + 1)).toBeUndefined();
     expect(ahead.clues.first(fs, inode(52), 0)).toBeNull();
-  });
-
-  test("finds clues in events that were left to the next batch", () => {
-    const { fs } = filesystemWith([]);
-    const ahead = new ReadAhead(new Queue(...numbered(0, 2), removed(2, 50, "a")), BATCH_BYTES, CHUNK_BYTES);
-    ahead.next();
-    ahead.batch.carryFrom(2);
-    ahead.cover();
-    expect(ahead.clues.first(fs, inode(50), ahead.batch.endsAt)?.get(0, PID)).toBe(2);
-    ahead.next();
-    expect(ahead.clues.first(fs, inode(50), ahead.batch.startsAt)?.get(0, PID)).toBe(2);
   });
 
   test("knows the last event in a directory, though the batch was full before it", () => {

@@ -20,8 +20,8 @@ export class LastPlaces {
 
   /** Takes in what a batch tells, from where the index ends on. */
   index(batch: EventBatch): void {
-    if (this.indexedTo >= batch.readTo) return;
-    for (let i = 0, end = batch.count + batch.carriedCount; i < end; i++) {
+    if (this.indexedTo >= batch.endsAt) return;
+    for (let i = 0; i < batch.count; i++) {
       const place = batch.placeOf(i);
       if (place < this.indexedTo) continue;
       const at = batch.get(i, DIR_AT);
@@ -39,7 +39,7 @@ export class LastPlaces {
       const newAt = batch.get(i, NEW_DIR_AT);
       if (newAt >= 0) this.places.set(handleHash(batch.bytes, newAt), place);
     }
-    this.indexedTo = batch.readTo;
+    this.indexedTo = batch.endsAt;
   }
 
   /** @returns -1 when nothing is known to have happened in it */

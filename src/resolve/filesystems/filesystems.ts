@@ -3,7 +3,7 @@
 // the other.
 import { closeSync } from "node:fs";
 import * as abi from "../../kernel/abi.ts";
-import { type DirectoryEntry, pathOfHandle, placeOfHandle } from "../../kernel/handles.ts";
+import { awaitChanges, type DirectoryEntry, pathOfHandle, placeOfHandle } from "../../kernel/handles.ts";
 import { openDirectory } from "../../kernel/mount.ts";
 import { errnoOf } from "../../kernel/syscall.ts";
 import type { Watch } from "../watch.ts";
@@ -295,6 +295,11 @@ export class Filesystems {
       if (-place === errnoOf("ESTALE") || -place === errnoOf("ENOENT")) return null;
     }
     return asked ? { mountPoint: null } : null;
+  }
+
+  /** A rename, mkdir or rmdir in this directory that is under way has queued all of its events when this returns. */
+  awaitChanges(fs: Filesystem, handle: Uint8Array): void {
+    this.withMount(fs, (mountFd) => awaitChanges(mountFd, handle), undefined);
   }
 
   /** False while its server doesn't answer, so that nothing of it can be read. */

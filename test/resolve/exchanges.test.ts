@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { MASK } from "../../src/decode/fan.ts";
+import * as abi from "../../src/kernel/abi.ts";
+import { Exchanges } from "../../src/resolve/exchanges.ts";
+import { ReadAhead } from "../../src/resolve/read-ahead.ts";
+import { at, event, from, inode, object, to } from "../decode/fan-bytes.ts";
+import { Queue } from "./queue.ts";
+import { filesystemWith } from "./watches.ts";
+
+const PID = 7;
+const rename = (old: string, now: string, moved: number, pid = PID) =>
+  event(abi.FAN_RENAME, pid, from(inode(2), old), to(inode(2), now), object(inode(moved)));
+const written = (pid: number) => event(abi.FAN_CLOSE_WRITE, pid, at(inode(2), "f"), object(inode(90)));
+const others = (count: number) => Array.from({ length: count }, (_, i) => written(1000 + i));
+
+/** Which renames are halves, batch by batch; `late` is queued when a directory's lock has been waited for. */
+function halves(queued: readonly Uint8Array[], late: readonly Uint8Array[] = []): boolean[] {
+  const { fs } = filesystemWith([]);
+  const queue = new Queue(...queued);
+  const ahead = new ReadAhead(queue, 16384, 8192);
+  let left = late;
+  const exchanges = new Exchanges({
+    awaitChanges: () => {
+      queue.add(...left);
+      left = [];
+      ahead.readAll();
+    },
+    nextOfProcess: (pid) => ahead.nextOfProcess(pid),
+  });
+  const found: boolean[] = [];
+  for (let emptied = false; !emptied || ahead.isAhead; ) {
+    emptied = ahead.next();
+    const { batch } = ahead;
+    exchanges.begin(batch);
+    for (let i = 0; i < batch.count; i++)
+      if ((batch.get(i, MASK) & abi.FAN_RENAME) !== 0) found.push(exchanges.isHalf(fs, batch, i));
+  }
+  return found;
+}
+
+describe("Exchanges", () => {
+  const first = rename("a", "b", 50);
+  const second = rename("b", "a", 51);
+
+  test("two renames of one process with the ends swapped are one exchange, whatever of others is in between", () => {
+    expect(halves([first, second])).toEqual([true, true]);
+    expect(halves([first, ...others(100), second])).toEqual([true, true]);
+    expect(halves([first, ...others(1000), second, written(PID)])).toEqual([true, true]);
+  });
+
+  test("the second half may be queued after the batch was read, as long as the directory is locked", () => {
+    expect(halves([first], [second])).toEqual([true, true]);
+    expect(halves([...others(3), first, ...others(3)], [...others(500), second])).toEqual([true, true]);
+  });
+
+  test("plain renames are none: of one object to and fro, of another process, or with something of the process in between", () => {
+    expect(halves([first, rename("b", "a", 50)])).toEqual([false, false]);
+    expect(halves([first, rename("b", "a", 51, 8)])).toEqual([false, false]);
+    expect(halves([first, written(PID), second])).toEqual([false, false]);
+    expect(halves([first], [written(PID), second])).toEqual([false, false]);
+    expect(halves([first])).toEqual([false]);
+  });
+
+  test("exchanged there and back: two exchanges", () => {
+    const back = [rename("a", "b", 51), rename("b", "a", 50)];
+    expect(halves([first, second, ...back])).toEqual([true, true, true, true]);
+    expect(halves([first, second, back[0]!], [back[1]!])).toEqual([true, true, true, true]);
+  });
+});
