@@ -184,7 +184,7 @@ export class Watching implements StructureListener {
     unmounted: (concerned: Iterable<WatchedPath>) => void,
     whole: (watched: WatchedPath) => void,
   ): void {
-    if (!this.mounts.changed()) return;
+    if (!this.mounts.changed() || !this.filesystems.mountsMatter(this.paths.keys())) return;
     const { rescanning } = this;
     const known = new Map([...this.paths.values()].map((one) => [one, rescanning.beginningKeys(one)]));
     const before = this.filesystems.mounts;

@@ -12,7 +12,15 @@ import type { EventQueues } from "./event-queues.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { markNew, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
-import { type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
+import {
+  changedMounts,
+  isAtOrBelow,
+  type Mount,
+  type MountWatch,
+  mountKey,
+  mountOf,
+  readMounts,
+} from "./mounts.ts";
 import { ParkedTrees } from "./parked-trees.ts";
 import { Servers } from "./servers.ts";
 
@@ -73,6 +81,26 @@ export class Filesystems {
     }
     this.lastFound = found;
     return found;
+  }
+
+  /**
+   * Whether something was mounted or unmounted that can matter to one of these paths, or to a watched filesystem. Where containers
+   * come and go that is rare, and to look at each of a thousand managed paths takes a while.
+   */
+  mountsMatter(paths: Iterable<string>): boolean {
+    const now = readMounts();
+    const changed = changedMounts(this.mounts, now);
+    if (changed.some(({ device }) => this.byDevice.has(device))) return true;
+    // Unmounted and mounted again with the same numbers: only the mark is gone.
+    const marked = this.queues.shared.markedDevices();
+    for (const fs of this.byDevice.values()) if (!this.isMarked(fs, marked)) return true;
+    const points = [...new Set(changed.map(({ mountPoint }) => mountPoint))];
+    for (const path of paths)
+      for (const point of points) if (isAtOrBelow(path, point) || isAtOrBelow(point, path)) return true;
+    this.mounts = now;
+    // Mounts are compared by identity.
+    for (const fs of this.byDevice.values()) fs.mounts = this.mountsOf(fs.device);
+    return false;
   }
 
   /** Looks at the mounts again. Filesystems that are gone are forgotten here. */

@@ -112,6 +112,15 @@ export function mountKey(mount: Mount): string {
   return `${mount.id} ${mount.device} ${mount.root} ${mount.mountPoint}`;
 }
 
+/** What was mounted or unmounted between two looks. */
+export function changedMounts(before: readonly Mount[], now: readonly Mount[]): Mount[] {
+  const [old, there] = [new Set(before.map(mountKey)), new Set(now.map(mountKey))];
+  return [
+    ...before.filter((mount) => !there.has(mountKey(mount))),
+    ...now.filter((mount) => !old.has(mountKey(mount))),
+  ];
+}
+
 /** Component-wise: /tmp/ab is not below /tmp/a. */
 export function isAtOrBelow(path: string, above: string): boolean {
   return above === "/" || path === above || (path.startsWith(above) && path[above.length] === "/");

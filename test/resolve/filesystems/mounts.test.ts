@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { isAtOrBelow, mountOf, parseMountinfo, readMounts } from "../../../src/resolve/filesystems/mounts.ts";
+import {
+  changedMounts,
+  isAtOrBelow,
+  mountOf,
+  parseMountinfo,
+  readMounts,
+} from "../../../src/resolve/filesystems/mounts.ts";
 
 const line = (id: number, device: string, root: string, mountPoint: string, type: string) =>
   `${id} 1 ${device} ${root} ${mountPoint} rw,relatime shared:1 - ${type} /dev/x rw`;
@@ -131,3 +137,20 @@ describe("mountOf()", () => {
 function on(parent: number, text: string): string {
   return text.replace(/^(\d+) \d+/, `$1 ${parent}`);
 }
+
+describe("changedMounts()", () => {
+  const one = (id: number, at: string, device = "0:30") => line(id, device, "/", at, "tmpfs");
+  const mounts = (...lines: string[]) => parseMountinfo(lines.join("\n"));
+
+  test("tells what came and what went, and nothing of what stayed", () => {
+    const before = mounts(one(1, "/"), one(2, "/a"), one(3, "/b"));
+    const now = mounts(one(1, "/"), one(3, "/b"), one(4, "/c"));
+    expect(changedMounts(before, now).map(({ mountPoint }) => mountPoint)).toEqual(["/a", "/c"]);
+    expect(changedMounts(now, now)).toEqual([]);
+  });
+
+  test("another filesystem with the number and the place of one that went is a change", () => {
+    const changed = changedMounts(mounts(one(2, "/a", "0:30")), mounts(one(2, "/a", "0:31")));
+    expect(changed.map(({ device }) => device)).toEqual(["0:30", "0:31"]);
+  });
+});
