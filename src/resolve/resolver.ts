@@ -26,7 +26,6 @@ import type { Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
 
-const CREATE_AND_DELETE = abi.FAN_CREATE | abi.FAN_DELETE;
 /** An entry is there from now on, or isn't any more. */
 const MADE = abi.FAN_CREATE | abi.FAN_MOVED_TO;
 const GONE = abi.FAN_DELETE | abi.FAN_MOVED_FROM;
@@ -125,7 +124,8 @@ export class Resolver {
     if (fs === null) return;
     if ((mask & abi.FAN_FS_ERROR) !== 0) tellFilesystemError(fs, batch, i, out);
     else if (batch.get(i, fan.DIR_AT) < 0) {
-      if (!this.endings.tellDeath(fs, batch, i, out)) this.nameless.resolve(fs, batch, i, out);
+      const told = this.endings.tellDeath(fs, batch, i, out);
+      if (!told || this.nameless.hasRemoval(batch, i)) this.nameless.resolve(fs, batch, i, out);
     } else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
     else if (isItself(batch, i)) this.directoryItself(fs, batch, i, out);
     else this.entry(fs, batch, i, out);
@@ -169,9 +169,10 @@ export class Resolver {
     let types = (mask | batch.get(i, fan.EXTRA)) & LINE_BITS;
     let gone = false;
     if (isDirectory) types |= this.endings.takeDying(mask, objectKey(fs, batch, i));
-    else if ((mask & CREATE_AND_DELETE) === CREATE_AND_DELETE && node !== NOT_FOUND && batch === this.live) {
+    else if (isMergedRemoval(mask) && node !== NOT_FOUND && batch === this.live) {
       gone = this.nameless.removeLater(batch, i, node);
-      const later = !gone && (!this.complete || this.nameless.diesInBatch(batch, i));
+      const born = (mask & abi.FAN_CREATE) !== 0;
+      const later = !gone && ((born && !this.complete) || this.nameless.diesInBatch(batch, i));
       if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, 0);
       if (gone || later) types &= ~abi.FAN_DELETE;
     }
@@ -337,6 +338,11 @@ export class Resolver {
     this.nameless.noteOutside(batch, i);
     if (batch === this.live) this.early.noteUnknown(batch, i);
   }
+}
+
+/** The kernel merged a file's DELETE into an older event of the same process and name, whose place it has. */
+function isMergedRemoval(mask: number): boolean {
+  return (mask & abi.FAN_DELETE) !== 0 && (mask & LINE_BITS) !== abi.FAN_DELETE;
 }
 
 /** Only a later event can tell an event's directory: the event waits in limbo. */

@@ -365,6 +365,24 @@ describe.skipIf(captureObstacle !== null)(
       expect(told("n/file")).toContain("CREATE");
     });
 
+    test("a file written, and removed after the directory that it is in was renamed: removed under its path then", async () => {
+      mkdirSync(join(place.outside, "old/deep"), { recursive: true });
+      writeFileSync(join(place.outside, "old/deep/f"), "1");
+      await behind("written and removed", (root) => {
+        renameSync(join(place.outside, "old"), join(root, "old"));
+        writeFileSync(join(root, "old/deep/f"), "2");
+        mkdirSync(join(root, "new"));
+        renameSync(join(root, "old/deep"), join(root, "new/er"));
+        rmSync(join(root, "new"), { recursive: true });
+      });
+      const removed = place.lines.filter((line) => line.event_type === "DELETE").map((line) => line.path);
+      expect(removed.map((path) => path.slice(path.indexOf("/new")))).toEqual([
+        "/new/er/f",
+        "/new/er",
+        "/new",
+      ]);
+    });
+
     test("what was written before its directory was renamed, or before it was renamed twice, has its size", async () => {
       await behind("sizes", (root) => {
         mkdirSync(join(root, "first"));

@@ -43,7 +43,7 @@ export class Nameless {
   private readonly deaths = new ObjectRows();
   private readonly mates = new ObjectRows();
   /**
-   * Files that were made and removed within one event: the removal is told where the queue has the death. By the row of the death:
+   * Files whose removal is merged into an older event: it is told where the queue has the death. By the row of the death:
    * the row of that event + 1, 0 for none, and the node of the directory that held it.
    */
   private removalRow = new Int32Array(START_ROWS);
@@ -127,19 +127,25 @@ export class Nameless {
   }
 
   /**
-   * Leaves the removal of a file that was made and removed within one event to the row of its death: the merged event stands at
-   * the place of the making, and the directory may have been renamed in between.
+   * Leaves the removal of a file that is merged into an older event to the row of its death: the merged event stands at
+   * the place of the older one, and the directory may have been renamed in between.
    *
    * @param parent the node of the directory
    * @returns false when the death isn't near, or something needs the removal before it
    */
   removeLater(batch: Batch, i: number, parent: number): boolean {
     const death = this.deaths.after(batch, i);
-    if (death < 0 || death > i + NEAR) return false;
+    // A file may have had several names, and has one death.
+    if (death < 0 || death > i + NEAR || this.removalRow[death] !== 0) return false;
     for (let between = i + 1; between < death; between++) if (needsRemoval(batch, between, i)) return false;
     this.removalRow[death] = i + 1;
     this.removalParent[death] = parent;
     return true;
+  }
+
+  /** Hot. Whether a removal was left to this row. */
+  hasRemoval(batch: Batch, i: number): boolean {
+    return batch === this.live && this.removalRow[i] !== 0;
   }
 
   private tellRemoval(fs: Filesystem, batch: Batch, i: number, removal: number, out: Occurrences): void {
