@@ -47,8 +47,9 @@ export function rename(process: Process, threads: Threads, record: CommRecord, t
     return;
   }
   if (exec) newImage(process, timeNs);
-  // What was read of /proc, or told at the end, may be ahead of the records: the same name proves nothing then.
-  else if (comm !== process.comm || process.nameBy !== null) process.changedNs = timeNs;
+  // What was read of /proc, or told at the end, may be ahead of the records: the same name proves nothing then. Without
+  // perf every name once came from there.
+  else if (!tells.names || comm !== process.comm || process.nameBy !== null) process.changedNs = timeNs;
   process.comm = comm;
   process.nameBy = null;
   process.cached = null;

@@ -278,6 +278,16 @@ describe("what was read before its record came", () => {
     table.apply([uid(CHILD, 33)]);
     expect(child).toMatchObject({ uid: 33, userBy: null, changedNs: droppedNs });
   });
+
+  test("counts as changed also when it was taken for exact meanwhile, where names aren't told", () => {
+    const table = tableWithShell({ forks: true, names: false, users: true, ends: false });
+    table.apply([fork(CHILD, SHELL)]);
+    const child = table.peek(CHILD) as Process;
+    Object.assign(child, { comm: "later", nameBy: null });
+    const renamedNs = nowNs;
+    table.apply([rename(CHILD, CHILD, "later")]);
+    expect(child.changedNs).toBe(renamedNs);
+  });
 });
 
 describe("a dead process", () => {
