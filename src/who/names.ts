@@ -179,10 +179,12 @@ export class FollowedNames {
     return path === name || (this.#recursive && isAtOrBelow(path, name));
   }
 
-  /** The name that lies below a directory. */
+  /** The name that lies below a directory, and existed then. */
   #below(directory: string): string | null {
     const names = this.#exists ? this.all : this.#followed;
-    return names.find((name) => name !== directory && isAtOrBelow(name, directory)) ?? null;
+    const isMoved = (name: string) =>
+      name !== directory && !this.#born.has(name) && isAtOrBelow(name, directory);
+    return names.find(isMoved) ?? null;
   }
 
   /** What is `name` now was `origin` before. With -r, single files that come and go are no new places to look at. */

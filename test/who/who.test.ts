@@ -196,6 +196,19 @@ describe("fsmon who follows", () => {
     ]);
   });
 
+  test("no directory that was renamed before the file was made below it", async () => {
+    write(
+      START +
+        renameLines(5, "/srv/old", "/srv/d", { dir: true, cmd: "mv", file_size: 0 }) +
+        line(10, "CREATE", "/srv/d/log") +
+        renameLines(20, "/srv/d/log", "/srv/d/log.1", { cmd: "mv" }),
+    );
+    expect(await rows("/srv/d/log.1")).toEqual([
+      "alice mv[100] renamed from log, 5B",
+      "alice sh[100] created, 5B, as log",
+    ]);
+  });
+
   test("an exchange, in both directions", async () => {
     const swap = (from: string, to: string) =>
       line(20, "MOVED_FROM", from, { to, exchange: true, pid: 9 }) +
