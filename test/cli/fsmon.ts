@@ -1,8 +1,8 @@
 // Runs the command line as a person would: a process of its own, a home of its own, nothing of the caller's environment.
 
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export const MAIN = join(import.meta.dir, "../../src/main.ts");
 
@@ -28,6 +28,15 @@ export interface Home extends Disposable {
 
 /** Commands that have the option --socket. */
 const ASKING = new Set(["daemon", "add", "remove", "managed", "clean"]);
+/** Commands that have none, but ask the daemon for its log directory. */
+const READING = new Set(["query", "who", "watch"]);
+
+/** So that no daemon that happens to run on this machine is asked for its log directory. */
+export function nameOwnSocket(home: Home): void {
+  if (existsSync(home.configFile)) return;
+  mkdirSync(dirname(home.configFile), { recursive: true });
+  writeFileSync(home.configFile, `[socket]\npath = "${home.socketPath}"\n`);
+}
 
 export function temporaryHome(): Home {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), "fsmon-cli-")));
@@ -41,6 +50,7 @@ export function temporaryHome(): Home {
     async runWith({ env = {}, stdin, cwd = dir }, ...args) {
       const [command = "", ...rest] = args;
       const words = ASKING.has(command) ? [command, "--socket", home.socketPath, ...rest] : args;
+      if (READING.has(command)) nameOwnSocket(home);
       const child = Bun.spawn([process.execPath, MAIN, ...words], {
         cwd,
         env: { HOME: dir, PATH: process.env.PATH ?? "", ...env },

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { logHash } from "../../src/log/names.ts";
-import { type Home, MAIN, temporaryHome } from "./fsmon.ts";
+import { type Home, MAIN, nameOwnSocket, temporaryHome } from "./fsmon.ts";
 
 function line(timeMs: number, name: string, monitored = "/srv"): string {
   const time = new Date(timeMs).toISOString().replace("Z", "+00:00");
@@ -40,9 +40,6 @@ describe("query", () => {
 
   test("finds nothing with exit code 0, and a path without a log with 1", async () => {
     using home = temporaryHome();
-    // Without a log directory the daemon is asked for its own: not one that happens to run on this machine.
-    mkdirSync(dirname(home.configFile), { recursive: true });
-    writeFileSync(home.configFile, `[socket]\npath = "${home.socketPath}"\n`);
     expect(await home.run("query")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
     log(home, 5);
     expect(await home.run("query", "--since", "1h")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
@@ -115,6 +112,7 @@ describe("query", () => {
       const elsewhere = join("/dev/shm", `fsmon-test-${process.pid}`);
       // Bun gives its children a socket where their stdout is to be read.
       const reading = `await Bun.write(Bun.stdout, await new Response(Bun.spawn([process.argv[1], process.argv[2], "query"]).stdout).text())`;
+      nameOwnSocket(home);
       const child = Bun.spawnSync(["sh", "-c", script, process.execPath, MAIN, elsewhere, reading], {
         cwd: home.dir,
         env: { HOME: home.dir, PATH: process.env.PATH ?? "" },
