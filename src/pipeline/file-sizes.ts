@@ -1,12 +1,16 @@
 // Sizes of a batch's files: all by one call, under the names they had. A file that has another name by now, in an event that
 // isn't read yet, is asked for once more by its handle; so is one that was renamed in this batch.
-import { sizeOfHandle } from "../kernel/handles.ts";
+import { TYPE_BITS } from "../event.ts";
+import { handleOf, sizeOfHandle } from "../kernel/handles.ts";
 import { SizeBatch } from "../kernel/sizes.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import type { Occurrence } from "../resolve/occurrence.ts";
 
 /** Lends a descriptor on a filesystem for one call. */
 export type WithMount = <T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T) => T;
+
+const SLASH = Buffer.from("/");
+const CREATE_AND_DELETE = TYPE_BITS.CREATE | TYPE_BITS.DELETE;
 
 export class FileSizes {
   private readonly batch = new SizeBatch();
@@ -15,6 +19,8 @@ export class FileSizes {
   private readonly asked: Occurrence[] = [];
   /** Sizes found by handle, by the index that the batch gave. */
   private readonly byHandle = new Map<number, number>();
+  /** Linked and unlinked within one event, and the name is another file's now: the indexes that the batch gave. */
+  private readonly replaced = new Set<number>();
 
   constructor(private readonly withMount: WithMount) {}
 
@@ -23,6 +29,7 @@ export class FileSizes {
     if (this.guarded.size > 0) this.guarded.clear();
     this.asked.length = 0;
     this.byHandle.clear();
+    this.replaced.clear();
   }
 
   /** Hot. The size of this occurrence's file will be wanted. */
@@ -44,7 +51,8 @@ export class FileSizes {
     for (const one of this.asked) {
       // A name that a rename gave may be another file's by now.
       if (one.filesystem?.probe != null) continue;
-      const doubtful = one.moved || this.batch.sizeAt(one.sizeIndex) < 0;
+      if (this.isReplaced(one)) this.replaced.add(one.sizeIndex);
+      const doubtful = one.moved || this.batch.sizeAt(one.sizeIndex) < 0 || this.replaced.has(one.sizeIndex);
       if (!doubtful || one.objectAt < 0 || one.filesystem === null) continue;
       const here = missing.get(one.filesystem);
       if (here === undefined) missing.set(one.filesystem, [one]);
@@ -59,12 +67,28 @@ export class FileSizes {
     if (one.sizeIndex < 0) return -1;
     const batch = this.batchOf(one);
     if (batch !== this.batch) return batch.sizeAt(one.sizeIndex);
-    return this.byHandle.get(one.sizeIndex) ?? batch.sizeAt(one.sizeIndex);
+    const otherwise = this.replaced.has(one.sizeIndex) ? -1 : batch.sizeAt(one.sizeIndex);
+    return this.byHandle.get(one.sizeIndex) ?? otherwise;
   }
 
-  /** Whether the name stood for something when it was asked for; a size may have been found by the handle, under another name. */
+  /** Whether the name stood for this file when it was asked for; a size may have been found by the handle, under another name. */
   isThere(one: Occurrence): boolean {
-    return one.sizeIndex >= 0 && one.renamedTo === null && this.batchOf(one).sizeAt(one.sizeIndex) >= 0;
+    if (one.sizeIndex < 0 || one.renamedTo !== null || this.replaced.has(one.sizeIndex)) return false;
+    return this.batchOf(one).sizeAt(one.sizeIndex) >= 0;
+  }
+
+  /** A file that was made, removed while it was open or linked elsewhere, and made anew (lock files): the name is the new one's. */
+  private isReplaced(one: Occurrence): boolean {
+    const { bytes, objectAt, objectBytes, filesystem } = one;
+    if (!one.merged || (one.mask & CREATE_AND_DELETE) !== CREATE_AND_DELETE || one.directory) return false;
+    if (filesystem === null || filesystem.inodeMarks !== null || objectAt < 0) return false;
+    if (this.batch.sizeAt(one.sizeIndex) < 0) return false;
+    const name = bytes.subarray(one.nameAt, one.nameAt + one.nameBytes);
+    const now = handleOf(Buffer.concat([one.places[0]!.path, SLASH, name]));
+    // What can't be asked is taken for the same.
+    return (
+      typeof now !== "number" && Buffer.compare(now, bytes.subarray(objectAt, objectAt + objectBytes)) !== 0
+    );
   }
 
   private batchOf({ filesystem }: Occurrence): SizeBatch {

@@ -159,7 +159,7 @@ export class Resolver {
       }
     } else {
       places = fs.placesOf(node);
-      if ((mask & abi.FAN_CREATE) !== 0) this.endings.freeName(fs, node, batch.bytes, nameAt, nameBytes, out);
+      if ((mask & abi.FAN_CREATE) !== 0) this.endings.freeName(fs, batch, i, node, fan.NAME_AT, out);
       if (isDirectory) mask = this.followDirectory(fs, batch, i, node, places, out);
       else if ((mask & GONE) !== 0) entryGone(fs, node, batch.bytes, nameAt, nameBytes, this.listener);
       if (fs.inodeMarks !== null) mention(fs, node, batch, i, out);
@@ -172,7 +172,9 @@ export class Resolver {
     else if (isMergedRemoval(mask) && node !== NOT_FOUND && batch === this.live) {
       gone = this.nameless.removeLater(batch, i, node);
       const born = (mask & abi.FAN_CREATE) !== 0;
-      const later = !gone && ((born && !this.complete) || this.nameless.diesInBatch(batch, i));
+      // Its death may not be queued yet: that comes microseconds behind the removal.
+      const lasts = !this.complete || this.nameless.renamedInBatch(batch, i);
+      const later = !gone && ((born && lasts) || this.nameless.diesInBatch(batch, i));
       if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, 0);
       if (gone || later) types &= ~abi.FAN_DELETE;
     }
@@ -275,10 +277,7 @@ export class Resolver {
     const newNode = this.directory(fs, batch, i, fan.NEW_DIR_AT);
     if (newNode === WAITING) return;
     if (oldNode === NOT_FOUND && newNode === NOT_FOUND) this.noteUnknown(batch, i);
-    if (newNode !== NOT_FOUND) {
-      const at = batch.get(i, fan.NEW_NAME_AT);
-      this.endings.freeName(fs, newNode, batch.bytes, at, batch.get(i, fan.NEW_NAME_BYTES), out);
-    }
+    this.endings.freeRenamed(fs, batch, i, oldNode, newNode, out);
     if (fs.inodeMarks !== null) mentionRename(fs, oldNode, newNode, batch, i, out);
     if ((batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0 && oldNode !== NOT_FOUND) {
       this.releaseRenamed(fs, batch, i, oldNode, out);

@@ -24,6 +24,8 @@ interface Held extends Brief {
   due: number;
   /** Held directories right below it: they end first. */
   below: number;
+  /** A rename took the file itself away from this name: the name is free without its removal. */
+  vacated: boolean;
 }
 
 export class BriefLives {
@@ -42,7 +44,7 @@ export class BriefLives {
 
   /** @param due place of the last event inside, or of the one that told of both its making and its removal */
   hold(one: Brief, due: number): void {
-    const held: Held = { ...one, due, below: 0 };
+    const held: Held = { ...one, due, below: 0, vacated: false };
     this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
     this.byNode.set(nodeKey(one.fs, one.node), held);
     const above = this.byNode.get(nodeKey(one.fs, one.parent));
@@ -54,7 +56,7 @@ export class BriefLives {
 
   /** A file, whose death comes with a later batch. */
   holdFile(one: Brief): void {
-    const held: Held = { ...one, due: Number.POSITIVE_INFINITY, below: 0 };
+    const held: Held = { ...one, due: Number.POSITIVE_INFINITY, below: 0, vacated: false };
     this.byName.set(nameKey(one.fs, one.parent, one.name, 0, one.name.length), held);
     const same = this.byKey.get(one.key);
     if (same === undefined) this.byKey.set(one.key, [held]);
@@ -93,11 +95,41 @@ export class BriefLives {
     return taken;
   }
 
-  /** The one that has this name, which something else is about to take. */
-  takeNamed(fs: Filesystem, parent: number, bytes: Uint8Array, at: number, length: number): Brief | null {
-    const one = this.byName.get(nameKey(fs, parent, bytes, at, length)) ?? null;
-    if (one !== null) this.forget(one);
-    return one;
+  /**
+   * The one that has this name, which something else is about to take.
+   *
+   * @param key of what takes it
+   */
+  takeNamed(
+    fs: Filesystem,
+    parent: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    key: () => string,
+  ): Brief | null {
+    const one = this.byName.get(nameKey(fs, parent, bytes, at, length));
+    if (one === undefined) return null;
+    if (!one.vacated) {
+      this.forget(one);
+      return one;
+    }
+    // Until it is back, others may have the name.
+    one.vacated = one.key !== key();
+    return null;
+  }
+
+  /** A file is renamed away from this name, so it is removed later, when it is back. */
+  vacate(
+    fs: Filesystem,
+    parent: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    key: () => string,
+  ): void {
+    const one = this.byName.get(nameKey(fs, parent, bytes, at, length));
+    if (one !== undefined && one.node === NOT_FOUND && one.key === key()) one.vacated = true;
   }
 
   /** Those below a directory that is about to go, the deepest first. */

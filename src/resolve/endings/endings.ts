@@ -75,20 +75,33 @@ export class Endings {
     for (const one of this.brief.takeLeaving(fs, node, place)) this.tell(one, out);
   }
 
-  /** Something takes a name: what had it before, and was removed in one breath, ended before. */
-  freeName(
-    fs: Filesystem,
-    node: number,
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    out: Occurrences,
-  ): void {
+  /** An event's object takes its name: what had it before, and was removed in one breath, ended before. */
+  freeName(fs: Filesystem, batch: Batch, i: number, node: number, column: number, out: Occurrences): void {
     if (this.brief.empty) return;
-    const one = this.brief.takeNamed(fs, node, bytes, at, length);
+    const key = () => objectKey(fs, batch, i);
+    const at = batch.get(i, column);
+    const one = this.brief.takeNamed(fs, node, batch.bytes, at, batch.get(i, column + 1), key);
     if (one === null) return;
     this.tellBelow(fs, one.node, out);
     this.tell(one, out);
+  }
+
+  /** A rename: the name that it takes must be free, and the one that it leaves is. NOT_FOUND for directories outside. */
+  freeRenamed(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    oldNode: number,
+    newNode: number,
+    out: Occurrences,
+  ): void {
+    if (this.brief.empty) return;
+    if (oldNode !== NOT_FOUND) {
+      const key = () => objectKey(fs, batch, i);
+      const at = batch.get(i, fan.NAME_AT);
+      this.brief.vacate(fs, oldNode, batch.bytes, at, batch.get(i, fan.NAME_BYTES), key);
+    }
+    if (newNode !== NOT_FOUND) this.freeName(fs, batch, i, newNode, fan.NEW_NAME_AT, out);
   }
 
   /** An event without a name. True when it was the death that a held file waited for: then it is told. */

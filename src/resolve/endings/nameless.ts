@@ -42,6 +42,7 @@ export class Nameless {
   private lastTargets = new Map<number, Target>();
   private readonly deaths = new ObjectRows();
   private readonly mates = new ObjectRows();
+  private readonly renamed = new ObjectRows();
   /**
    * Files whose removal is merged into an older event: it is told where the queue has the death. By the row of the death:
    * the row of that event + 1, 0 for none, and the node of the directory that held it.
@@ -78,7 +79,8 @@ export class Nameless {
     }
     this.deaths.begin(batch, isDeath);
     this.mates.begin(batch, isMate);
-    this.hasRenames = hasFileRename(batch);
+    this.renamed.begin(batch, isFileRename);
+    this.hasRenames = !this.renamed.empty;
     if (this.mayOverwriteAny) linkProcesses(batch, this.previous);
     // What finds no mate here either was unlinked before it was watched: its name can't be known.
     for (const { types, fs, handle } of held) {
@@ -119,6 +121,11 @@ export class Nameless {
   /** Hot. The directory of this event is outside: so is what belongs to it. */
   noteOutside(batch: Batch, i: number): void {
     if (batch === this.live) this.outside[i] = 1;
+  }
+
+  /** Hot. Whether the object of this event is renamed further back in the batch: it was removed later than that, or before. */
+  renamedInBatch(batch: Batch, i: number): boolean {
+    return this.renamed.after(batch, i) >= 0;
   }
 
   /** Hot. Whether the object of this event has died by the end of the batch: nothing can be asked about it any more. */
@@ -268,11 +275,6 @@ function targetOf(fs: Filesystem, batch: Batch, i: number): Target {
     name: Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes)),
     moved: handleKey(fs, batch.bytes, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES)),
   };
-}
-
-function hasFileRename(batch: Batch): boolean {
-  for (let i = 0; i < batch.count; i++) if (isFileRename(batch, i)) return true;
-  return false;
 }
 
 function addExtra(batch: Batch, event: number, types: number): void {
