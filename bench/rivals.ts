@@ -252,10 +252,14 @@ const auditd: Contender = {
       [child.pid, ...(kauditd > 0 ? [kauditd] : [])],
       (text, files) => {
         const tally = new Tally(files, ["CREATE", "DELETE"]);
-        for (const [, path, kind] of text.matchAll(
-          /type=PATH .* name="([^"]*)" .* nametype=(CREATE|DELETE)/g,
-        ))
-          tally.add(kind!, shortName(path!), true);
+        let cwd = "";
+        for (const [, directory, path, kind] of text.matchAll(
+          /type=(?:CWD .* cwd="([^"]*)"|PATH .* name="([^"]*)" .* nametype=(CREATE|DELETE))/g,
+        )) {
+          // It tells the name as the program gave it, and beside it where the program stood.
+          if (directory !== undefined) cwd = directory;
+          else tally.add(kind!, shortName(path!.startsWith("/") ? path! : `${cwd}/${path}`), true);
+        }
         return tally.found;
       },
     );

@@ -97,7 +97,7 @@ export function repairTail(fd: number): number {
 }
 
 /** Where the run of zero bytes begins that reaches up to `to`; `to` when there is none. */
-function withoutZeros(fd: number, from: number, to: number): number {
+export function withoutZeros(fd: number, from: number, to: number): number {
   for (let blockEnd = to; blockEnd > from; blockEnd -= BLOCK_BYTES) {
     const blockFrom = Math.max(from, blockEnd - BLOCK_BYTES);
     const block = readRange(fd, blockFrom, blockEnd);

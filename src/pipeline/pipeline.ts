@@ -130,8 +130,10 @@ export class Pipeline {
    * Puts a path under watch, or gives it other filters: the very next operation below it is recorded by them.
    */
   add(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
-    // What happened before belongs to the old filters.
+    // What happened before belongs to the old filters. So does what the end of the last batch left to the next because its directory
+    // wasn't known: once the path is, it would be told as if it had happened from now on.
     this.drain();
+    this.round();
     this.lookAtMounts();
     const watched = this.watching.put(managed, openLog);
     this.resolver.takeBack();

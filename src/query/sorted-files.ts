@@ -1,7 +1,7 @@
 // The runs of a log directory: for each file the part that a time range asks for, found without reading the rest.
 // A snapshot goes in, runs for the merge come out.
 import { Failure } from "../failure.ts";
-import { linesBackward, readRange } from "../log/tail.ts";
+import { linesBackward, readRange, withoutZeros } from "../log/tail.ts";
 import { lineTimeBytes } from "../log/time.ts";
 import { firstLineAt, LineProbe } from "./bisect.ts";
 import { type FoundLine, findGaps } from "./gap-search.ts";
@@ -91,11 +91,14 @@ function addUnfinished(
   fd: number,
   options: RunOptions,
 ): void {
-  const { end, sizeBytes } = file;
-  if (sizeBytes === end || sizeBytes - end > LINE_MAX_BYTES) return;
+  const { end } = file;
+  if (file.sizeBytes === end) return;
+  // A power cut leaves zeros, more of them than any line is long.
+  const sizeBytes = withoutZeros(fd, end, file.sizeBytes);
+  if (sizeBytes - end > LINE_MAX_BYTES) return;
   // A torn line may be long; one that is whole shows at its end.
   const tail = readRange(fd, Math.max(end, sizeBytes - HEAD_BYTES), sizeBytes);
-  if (!/\}[\0 \t\r]*$/.test(tail.toString("latin1"))) return;
+  if (!/\}[ \t\r]*$/.test(tail.toString("latin1"))) return;
   const rest = readRange(fd, end, sizeBytes);
   if (readOddLine(rest, 0, rest.length).kind !== "event") return;
   runs.push(new LineRun(order + 0.25, Number.NEGATIVE_INFINITY, () => new MemoryInput(rest), options));

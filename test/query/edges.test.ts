@@ -45,6 +45,15 @@ for (const [what, end, printed] of [
   });
 }
 
+test("runQuery() prints a last line that zeros follow in place of its newline, however many", async () => {
+  using logs = new Logs();
+  const last = event(2, "/m/b");
+  for (const zeros of [1, 5000, 3_000_000]) {
+    logs.file(liveName(logHash("/m")), `${event(1, "/m/a")}\n${last}${"\0".repeat(zeros)}`);
+    expect((await logs.ask({ sinceMs: T0 + 2 })).lines).toEqual([last]);
+  }
+});
+
 test("runQuery() --file with a single line before a carriage return prints the line and a newline", async () => {
   using logs = new Logs();
   const file = logs.file("any", `${lines[0]}\r\n`);
