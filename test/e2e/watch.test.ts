@@ -149,7 +149,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     renameSync(join(tree, "hello"), join(tree, "bye\x1b[31m"));
     await viewer.shows("MOVE_SELF");
     const rows = viewer.rows.filter((row) => /hello|bye/.test(row));
-    expect(rows[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} CREATE {6}root +bun +\dB hello$/);
+    expect(rows[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} CREATE {6}root +bun(\.exe)? +\dB hello$/);
     expect(rows.some((row) => row.endsWith("bye\\e[31m <- hello"))).toBe(true);
     expect(viewer.text).not.toContain("\x1b");
     const columns = rows.filter((row) => !row.includes("<-")).map((row) => row.search(/ (hello|bye)/));
@@ -217,7 +217,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     mkdirSync(join(tree, "in/deep"), { recursive: true });
     const byType = await watching("--json", "-t", "delete");
     const below = new Viewer(
-      [daemon.binary, "watch", "--json", join(tree, "in"), "-e", "*.swp", "--only-cmd", "sh,bun"],
+      [daemon.binary, "watch", "--json", join(tree, "in"), "-e", "*.swp", "--only-cmd", "sh,bun,bun.exe"],
       daemon.environment,
     );
     await ready(below, join(tree, "in"));
