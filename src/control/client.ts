@@ -63,7 +63,8 @@ async function converse(
       const code = errorCode(error);
       // The runtime reports a full backlog as ECONNREFUSED; the kernel's table knows better.
       if (code === "ENOENT" || (code === "ECONNREFUSED" && !isListening(socketPath))) return null;
-      if (code === "ECONNREFUSED" && performance.now() < until) {
+      // ECONNRESET: too many at once, and we were the one that made room.
+      if ((code === "ECONNREFUSED" || code === "ECONNRESET") && performance.now() < until) {
         await Bun.sleep(RETRY_MS);
         continue;
       }

@@ -86,7 +86,7 @@ export class Watching implements StructureListener {
 
   /** Scans what is unscanned and sweeps what is unneeded, for a few milliseconds; true when something is left. */
   workOnTrees(): boolean {
-    let left = this.filesystems.isBehind || this.rescanning.isUnderWay;
+    let left = this.filesystems.isBehind;
     const untilMs = performance.now() + SCAN_SLICE_MS;
     for (const fs of this.filesystems.all()) {
       if (fs.unscanned.length === 0) {
@@ -94,6 +94,8 @@ export class Watching implements StructureListener {
       } else if (!this.scan(fs, untilMs)) left = true;
       if (fs.inodeMarks?.hasUnsettled) left = true;
     }
+    // Asked last: what this slice has finished is told with the next round, which nothing else might bring about for a long time.
+    if (this.rescanning.isUnderWay) left = true;
     this.cleanUpAfterScan(left);
     return left;
   }
