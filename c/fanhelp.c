@@ -866,9 +866,8 @@ EXPORT int32_t fh_directory_open(int32_t base, const char *path, const void *han
 #define PERF_FORMAT_LOST (1U << 4)
 #endif
 
-/* A software event on one CPU that samples nothing and only reports fork, exec (as COMM) and exit of every
- * process, stamped with CLOCK_MONOTONIC. with_lost asks for the lost counter (6.0; EINVAL before). */
-EXPORT int32_t fh_perf_open(int32_t cpu, uint32_t watermark_bytes, int32_t with_lost)
+/* A software event that samples nothing: what else is asked for is reported, stamped with CLOCK_MONOTONIC. */
+static struct perf_event_attr side_band(void)
 {
 	struct perf_event_attr attr;
 
@@ -878,13 +877,22 @@ EXPORT int32_t fh_perf_open(int32_t cpu, uint32_t watermark_bytes, int32_t with_
 	attr.config = PERF_COUNT_SW_DUMMY;
 	attr.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU;
 	attr.sample_id_all = 1;
+	attr.use_clockid = 1;
+	attr.clockid = CLOCK_MONOTONIC;
+	return attr;
+}
+
+/* Reports fork, exec (as COMM) and exit of every process on one CPU. with_lost asks for the lost counter (6.0; EINVAL
+ * before). */
+EXPORT int32_t fh_perf_open(int32_t cpu, uint32_t watermark_bytes, int32_t with_lost)
+{
+	struct perf_event_attr attr = side_band();
+
 	attr.comm = 1;
 	attr.comm_exec = 1;
 	attr.task = 1;
 	attr.watermark = 1;
 	attr.wakeup_watermark = watermark_bytes;
-	attr.use_clockid = 1;
-	attr.clockid = CLOCK_MONOTONIC;
 	attr.read_format = with_lost ? PERF_FORMAT_LOST : 0;
 	return (int32_t)result(syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
 }
@@ -904,6 +912,19 @@ EXPORT int32_t fh_perf_unmap(uint64_t map, uint32_t data_bytes)
 	return (int32_t)result(munmap((void *)(uintptr_t)map, (size_t)sysconf(_SC_PAGESIZE) + data_bytes));
 }
 
+/* Bytes [from, from + length) of a ring, which may go on at its beginning. */
+static void ring_copy(void *to, const unsigned char *data, uint64_t ring, uint64_t from, uint32_t length)
+{
+	uint64_t until_end = ring - from % ring;
+
+	if (length <= until_end) {
+		memcpy(to, data + from % ring, length);
+	} else {
+		memcpy(to, data + from % ring, until_end);
+		memcpy((char *)to + until_end, data, length - until_end);
+	}
+}
+
 /* Copies the whole records that are ready and fit from a ring to out and gives their room back; returns the
  * bytes copied. The ring's head and tail need acquire and release, which JavaScript doesn't have. */
 EXPORT int32_t fh_perf_drain(uint64_t map, void *out, uint32_t capacity)
@@ -919,18 +940,12 @@ EXPORT int32_t fh_perf_drain(uint64_t map, void *out, uint32_t capacity)
 		/* Records are 8-byte aligned, so a header never wraps around the ring's end; its body may. */
 		const struct perf_event_header *header = (const void *)(data + tail % ring);
 		uint32_t size = header->size;
-		uint64_t until_end = ring - tail % ring;
 
 		if (size < sizeof *header || size > head - tail)
 			return -EIO;
 		if (size > capacity - used)
 			break;
-		if (size <= until_end) {
-			memcpy((char *)out + used, header, size);
-		} else {
-			memcpy((char *)out + used, header, until_end);
-			memcpy((char *)out + used + until_end, data, size - until_end);
-		}
+		ring_copy((char *)out + used, data, ring, tail, size);
 		used += size;
 		tail += size;
 	}
@@ -954,25 +969,17 @@ EXPORT double fh_perf_lost(int32_t fd)
 /* What a kernel still writes behind data_head while it is read: four nested records of a path each, and some. */
 #define FLIGHT_MARGIN 32768
 
-/* A software event on one CPU that writes down what is mapped to be executed, over and over into a ring of ring_bytes (a
- * power of two of pages) that nobody drains: the newest records are always there. *map is where it lies. */
+/* Writes down what is mapped to be executed on one CPU, over and over into a ring of ring_bytes (a power of two of
+ * pages) that nobody drains: the newest records are always there. *map is where it lies. */
 EXPORT int32_t fh_flight_open(int32_t cpu, uint32_t ring_bytes, uint64_t *map)
 {
-	struct perf_event_attr attr;
+	struct perf_event_attr attr = side_band();
 	void *at;
 	int rc, fd;
 
-	memset(&attr, 0, sizeof attr);
-	attr.size = sizeof attr;
-	attr.type = PERF_TYPE_SOFTWARE;
-	attr.config = PERF_COUNT_SW_DUMMY;
-	attr.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU;
-	attr.sample_id_all = 1;
 	attr.mmap = 1;
 	attr.mmap2 = 1;
 	attr.write_backward = 1;
-	attr.use_clockid = 1;
-	attr.clockid = CLOCK_MONOTONIC;
 	fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -985,19 +992,6 @@ EXPORT int32_t fh_flight_open(int32_t cpu, uint32_t ring_bytes, uint64_t *map)
 	}
 	*map = (uint64_t)(uintptr_t)at;
 	return fd;
-}
-
-/* Bytes [from, from + length) of a ring, which may go on at its beginning. */
-static void ring_copy(void *to, const unsigned char *data, uint64_t ring, uint64_t from, uint32_t length)
-{
-	uint64_t until_end = ring - from % ring;
-
-	if (length <= until_end) {
-		memcpy(to, data + from % ring, length);
-	} else {
-		memcpy(to, data + from % ring, until_end);
-		memcpy((char *)to + until_end, data, length - until_end);
-	}
 }
 
 /* The first file that process pid mapped to be executed at since_ns or later, in one ring: its path to out, its time to

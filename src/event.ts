@@ -22,9 +22,6 @@ export const TYPE_BITS = {
 
 export type EventType = keyof typeof TYPE_BITS;
 
-/** Lines by which the log describes itself; no filter ever drops them. */
-export type StateType = "WATCH" | "GAP";
-
 export const EVENT_TYPES = Object.keys(TYPE_BITS) as EventType[];
 
 export const DEFAULT_TYPES: readonly EventType[] = [
@@ -112,13 +109,16 @@ export interface PathStatus extends ManagedPath {
 }
 
 /** Why something may be missing from a log: the closed list of GAP's `reason`. */
-export type GapReason =
-  | "queue_overflow"
-  | "process_stream_lost"
-  | "daemon_stopped"
-  | "daemon_crashed"
-  | "unmounted"
-  | "disk_full"
-  | "write_error"
-  | "clock"
-  | "internal";
+export const GAP_REASONS = [
+  "queue_overflow",
+  "process_stream_lost",
+  "daemon_stopped",
+  "daemon_crashed",
+  "unmounted",
+  "disk_full",
+  "write_error",
+  "clock",
+  "internal",
+] as const;
+
+export type GapReason = (typeof GAP_REASONS)[number];

@@ -1,7 +1,7 @@
 // Replies as TOML text: encode beside decode, the same keys in the same order, for each command.
 // Decoding serves the client, which trusts the daemon's shape no more than the daemon trusts the client's.
 
-import type { GapReason, PathState, PathStatus } from "../event.ts";
+import { GAP_REASONS, type GapReason, type PathState, type PathStatus } from "../event.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
 import { entryTable, readEntry } from "./entry.ts";
 import type { Fields } from "./fields.ts";
@@ -21,18 +21,6 @@ import { readToml, writeToml } from "./toml.ts";
 const PATH_STATES: readonly PathState[] = ["watched", "pending", "impossible"];
 
 const MARKS = ["filesystem", "inode"] as const;
-
-const GAP_REASONS: readonly GapReason[] = [
-  "queue_overflow",
-  "process_stream_lost",
-  "daemon_stopped",
-  "daemon_crashed",
-  "unmounted",
-  "disk_full",
-  "write_error",
-  "clock",
-  "internal",
-];
 
 /** How each command's data is written and read. */
 const CODECS: { readonly [C in Command]: Codec<ReplyByCommand[C]> } = {

@@ -1,20 +1,7 @@
 // A health report in Prometheus's text exposition format (version 0.0.4), for node_exporter's textfile collector. Counters run from the
 // daemon's start, as Prometheus expects. Pure: text out.
-import type { GapReason } from "../event.ts";
+import { GAP_REASONS } from "../event.ts";
 import type { HealthReport } from "./report.ts";
-
-/** All of them, zeros included: an alert on a counter that isn't there yet would never fire. */
-const GAP_REASONS: readonly GapReason[] = [
-  "queue_overflow",
-  "process_stream_lost",
-  "daemon_stopped",
-  "daemon_crashed",
-  "unmounted",
-  "disk_full",
-  "write_error",
-  "clock",
-  "internal",
-];
 
 type Labels = Readonly<Record<string, string>>;
 

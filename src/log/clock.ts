@@ -60,14 +60,6 @@ export class LogClock {
   }
 
   /**
-   * A log's last line may be a moment ahead of the clock (it was clamped in the daemon's previous life): then go on from
-   * there. Times further ahead are left alone; the log starts a new segment for them.
-   */
-  notBefore(timeMs: number): void {
-    if (timeMs > this.#lastMs && timeMs - this.#lastMs <= BACK_TOLERANCE_MS) this.#lastMs = timeMs;
-  }
-
-  /**
    * The time for the next lines. Never before an earlier reading, except together with a `jump`, of which every log must be
    * told. Hot: once a batch, a microsecond.
    */

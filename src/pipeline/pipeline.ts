@@ -130,10 +130,8 @@ export class Pipeline {
    * Puts a path under watch, or gives it other filters: the very next operation below it is recorded by them.
    */
   add(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
-    // What happened before belongs to the old filters. So does what the end of the last batch left to the next because its directory
-    // wasn't known: once the path is, it would be told as if it had happened from now on.
+    // What happened before belongs to the old filters.
     this.drain();
-    this.round();
     this.lookAtMounts();
     const watched = this.watching.put(managed, openLog);
     this.resolver.takeBack();
@@ -207,6 +205,8 @@ export class Pipeline {
       left -= events;
       if (emptied) left = 0;
     } while (left > 0);
+    // What the end of the last batch left to the next because its directory wasn't known is of before, too.
+    this.round();
   }
 
   stop(): void {

@@ -74,11 +74,3 @@ test("LogClock.now() takes an hour of silence with a slewing clock for what it i
   at.wall -= 1800;
   expect(clock.now().jump).toBeNull();
 });
-
-test("LogClock.notBefore() goes on from a last line that is a moment ahead, and ignores one that is far ahead", () => {
-  const { at, clock } = fake();
-  clock.notBefore(at.wall + 700);
-  expect(clock.now().timeMs).toBe(at.wall + 700);
-  clock.notBefore(at.wall + 60_000);
-  expect(clock.now().timeMs).toBe(at.wall + 700);
-});
