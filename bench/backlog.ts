@@ -1,11 +1,10 @@
 // A daemon that was stopped while a million events queued up: how fast it reads, attributes and writes them once it goes on. And the
 // fastest storm that this machine can make: whether anything is lost.
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { TestFilesystem } from "../test/support/filesystem.ts";
 import { until } from "../test/support/wait.ts";
 import { Workload } from "../test/support/workload.ts";
-import { type OurRunning, startOurs } from "./ours.ts";
+import { liveLog, withOurs } from "./ours.ts";
 import { type Answer, atLeast, type Section } from "./section.ts";
 import { mb, median, spread, table } from "./table.ts";
 import { cpuUs, watchPeak } from "./usage.ts";
@@ -50,11 +49,7 @@ async function drainOnce(workload: Workload): Promise<Drain> {
     const peak = watchPeak(ours.pids, 50);
     const startMs = performance.now();
     ours.daemon.signal("SIGCONT");
-    await until(
-      "the daemon sleeps again",
-      () => logBytes(ours.daemon.logDir) > 0 && caughtUp(ours.daemon.logDir, `${FILES - 1}"`),
-      120_000,
-    );
+    await until("the daemon sleeps again", () => caughtUp(liveLog(ours, root)), 120_000);
     const seconds = (performance.now() - startMs) / 1000;
     const peakKb = peak();
     const cpuSeconds = (cpuUs(ours.pids) - cpuBefore) / 1e6;
@@ -126,31 +121,11 @@ function answer(drains: readonly Drain[], storm: { lost: number; gaps: number; p
   };
 }
 
-async function withOurs<T>(work: (ours: OurRunning, root: string) => Promise<T>): Promise<T> {
-  const filesystem = TestFilesystem.mount("tmpfs");
-  try {
-    const root = join(filesystem.path, "root");
-    mkdirSync(root);
-    const ours = await startOurs([root]);
-    try {
-      return await work(ours, root);
-    } finally {
-      await ours.stop();
-    }
-  } finally {
-    filesystem.unmount();
-  }
-}
-
-function caughtUp(logDir: string, name: string): boolean {
-  const live = readdirSync(logDir).find((one) => /^[0-9a-f]+_log\.jsonl$/.test(one));
-  if (live === undefined) return false;
-  const bytes = readFileSync(join(logDir, live));
-  return bytes.subarray(Math.max(0, bytes.length - 4000)).includes(`-${name}`);
-}
-
-function logBytes(logDir: string): number {
-  return allText(logDir).reduce((sum, text) => sum + text.length, 0);
+/** Whether the end of a log names the last file. Between a sealed segment and the next there is none for a moment. */
+function caughtUp(log: string): boolean {
+  if (!existsSync(log)) return false;
+  const bytes = readFileSync(log);
+  return bytes.subarray(Math.max(0, bytes.length - 4000)).includes(`-${FILES - 1}"`);
 }
 
 function allText(logDir: string): Buffer[] {

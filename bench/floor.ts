@@ -1,5 +1,5 @@
 // The floor: a C program that reads the same events and only counts them (reader.c).
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as abi from "../src/kernel/abi.ts";
@@ -75,7 +75,9 @@ async function startReader(root: string, spacingMs: number): Promise<ReaderRunni
     pids: [child.pid],
     // A reader that sleeps in poll has nothing left to read.
     drained: async () => {
-      await until("the C reader sleeps", () => sleepsInPoll(child.pid));
+      await until("the C reader sleeps", () =>
+        readFileSync(`/proc/${child.pid}/wchan`, "latin1").includes("poll"),
+      );
     },
     found: () => null,
     counts: async () => {
@@ -88,14 +90,4 @@ async function startReader(root: string, spacingMs: number): Promise<ReaderRunni
       await child.exited;
     },
   };
-}
-
-function sleepsInPoll(pid: number): boolean {
-  const wchan = Bun.file(`/proc/${pid}/wchan`);
-  return (
-    wchan.size >= 0 &&
-    Bun.spawnSync(["cat", `/proc/${pid}/wchan`])
-      .stdout.toString()
-      .includes("poll")
-  );
 }

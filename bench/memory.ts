@@ -1,9 +1,6 @@
 // What the daemon holds: at rest, after a million events, at the highest in their storm, and how often it wakes up at rest.
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { TestFilesystem } from "../test/support/filesystem.ts";
 import { Workload } from "../test/support/workload.ts";
-import { startOurs } from "./ours.ts";
+import { withOurs } from "./ours.ts";
 import { atMost, type Section } from "./section.ts";
 import { mb, median, spread, table } from "./table.ts";
 import { memory, wakeups, watchPeak } from "./usage.ts";
@@ -64,34 +61,24 @@ interface Look {
 }
 
 async function look(workload: Workload): Promise<Look> {
-  const filesystem = TestFilesystem.mount("tmpfs");
-  try {
-    const root = join(filesystem.path, "root");
-    mkdirSync(root);
-    const ours = await startOurs([root]);
-    try {
-      const [pid] = ours.pids;
-      await Bun.sleep(REST_MS);
-      const before = wakeups(pid!);
-      await Bun.sleep(LOOK_MS);
-      const rest = memory(pid!);
-      const perSecond = (wakeups(pid!) - before) / (LOOK_MS / 1000);
-      const peak = watchPeak(ours.pids);
-      await workload.start("files", root, 1, FILES);
-      await ours.drained();
-      const peakKb = peak();
-      await Bun.sleep(REST_MS);
-      return {
-        restKb: rest.rssKb,
-        restAnonymousKb: rest.anonymousKb,
-        wakeups: perSecond,
-        peakKb,
-        afterKb: memory(pid!).anonymousKb,
-      };
-    } finally {
-      await ours.stop();
-    }
-  } finally {
-    filesystem.unmount();
-  }
+  return withOurs(async (ours, root) => {
+    const [pid] = ours.pids;
+    await Bun.sleep(REST_MS);
+    const before = wakeups(pid!);
+    await Bun.sleep(LOOK_MS);
+    const rest = memory(pid!);
+    const perSecond = (wakeups(pid!) - before) / (LOOK_MS / 1000);
+    const peak = watchPeak(ours.pids);
+    await workload.start("files", root, 1, FILES);
+    await ours.drained();
+    const peakKb = peak();
+    await Bun.sleep(REST_MS);
+    return {
+      restKb: rest.rssKb,
+      restAnonymousKb: rest.anonymousKb,
+      wakeups: perSecond,
+      peakKb,
+      afterKb: memory(pid!).anonymousKb,
+    };
+  });
 }

@@ -1,7 +1,9 @@
 // Our daemon as a contender: the compiled binary, driven through its command line, truth taken from its log.
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { liveName, logHash } from "../src/log/names.ts";
 import { BINARY, TestDaemon } from "../test/support/daemon.ts";
+import { TestFilesystem } from "../test/support/filesystem.ts";
 import { type Contender, type Found, type Running, shortName, Tally } from "./contender.ts";
 
 const KINDS = ["CREATE", "CLOSE_WRITE", "DELETE"];
@@ -17,10 +19,7 @@ export interface OurRunning extends Running {
   readonly daemon: TestDaemon;
 }
 
-/**
- * @param flags of `add`, the same for each root
- * @param settings lines of the config's [logging] section
- */
+/** @param flags of `add`, the same for each root */
 export async function startOurs(
   roots: readonly string[],
   flags: readonly string[] = [],
@@ -40,10 +39,26 @@ export async function startOurs(
   };
 }
 
-/** Throws the recorded lines away, so that the next round begins with none. */
-export function dropSegments(daemon: TestDaemon): void {
-  for (const name of readdirSync(daemon.logDir))
-    if (/\.\d+_log\.jsonl$/.test(name)) rmSync(join(daemon.logDir, name));
+/** One directory on a filesystem of its own, and a daemon that watches it. */
+export async function withOurs<T>(work: (ours: OurRunning, root: string) => Promise<T>): Promise<T> {
+  const filesystem = TestFilesystem.mount("tmpfs");
+  try {
+    const root = join(filesystem.path, "root");
+    mkdirSync(root);
+    const ours = await startOurs([root]);
+    try {
+      return await work(ours, root);
+    } finally {
+      await ours.stop();
+    }
+  } finally {
+    filesystem.unmount();
+  }
+}
+
+/** The file that is being written to, of a daemon that watches this one path. */
+export function liveLog({ daemon }: OurRunning, root: string): string {
+  return join(daemon.logDir, liveName(logHash(root)));
 }
 
 /** By pieces of text, not by JSON: a million lines are looked at. */

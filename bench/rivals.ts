@@ -68,8 +68,6 @@ interface Plan {
   /** Its output; standard output where it isn't written by the program itself. */
   output: string;
   ownOutput?: boolean;
-  /** When it watches: what its output or its messages then contain; else when the sentinel shows. */
-  ready?: string;
 }
 
 interface Started {

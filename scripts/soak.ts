@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { memory } from "../bench/usage.ts";
 import { TestDaemon } from "../test/support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../test/support/filesystem.ts";
 import { until } from "../test/support/wait.ts";
@@ -167,7 +168,7 @@ class Life {
     const fan = descriptors.find((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === "anon_inode:[fanotify]");
     return {
       events,
-      memoryKb: Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]),
+      memoryKb: memory(pid).anonymousKb,
       descriptors: descriptors.length - this.managed,
       marks: [...readFileSync(`/proc/${pid}/fdinfo/${fan}`, "latin1").matchAll(/^fanotify sdev/gm)].length,
     };
