@@ -12,6 +12,7 @@ import { encodeEntry } from "../managed/entry.ts";
 import { loadStore } from "../managed/store.ts";
 import { type Colours, coloursFor } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
+import { statusJson } from "../show/path-status.ts";
 import { type Context, loadContext } from "./context.ts";
 import { tellDifferences } from "./differences.ts";
 import { writeOut } from "./output.ts";
@@ -77,16 +78,5 @@ function stateText(status: PathStatus | null, colours: Colours): string {
 function jsonRow({ entry, status }: Row): Record<string, unknown> {
   const stored: Record<string, unknown> = JSON.parse(encodeEntry(entry));
   if (status === null) return { ...stored, state: "unwatched" };
-  return {
-    ...stored,
-    state: status.state,
-    reason: status.reason,
-    mark: status.mark,
-    filesystem: status.filesystem,
-    directories: status.directories,
-    scanning: status.scanning,
-    events_logged: status.eventsLogged,
-    events_filtered: status.eventsFiltered,
-    log_file: status.logFile,
-  };
+  return { ...stored, ...statusJson(status) };
 }

@@ -4,6 +4,7 @@ import type { DaemonStatus } from "../control/protocol.ts";
 import { formatFilters } from "../filter/flags.ts";
 import { stringifySafely } from "../log/state.ts";
 import { formatTime } from "../log/time.ts";
+import { statusJson } from "../show/path-status.ts";
 import type { DaemonState, HealthReport, PathHealth } from "./report.ts";
 
 /** One line. */
@@ -93,17 +94,7 @@ function pathJson({ status, log }: PathHealth) {
     path: status.path,
     filters: formatFilters(status),
     recursive: status.recursive,
-    state: status.state,
-    reason: status.reason,
-    mark: status.mark,
-    filesystem: status.filesystem,
-    directories: status.directories,
-    scanning: status.scanning,
-    events_logged: status.eventsLogged,
-    events_filtered: status.eventsFiltered,
-    log_file: status.logFile,
-    log_stuck_since: time(status.logStuckSinceMs),
-    unmounted_since: time(status.unmountedSinceMs),
+    ...statusJson(status),
     log: log && logJson(log),
   };
 }
