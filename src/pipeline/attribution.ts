@@ -125,9 +125,9 @@ export class Attribution {
     const source = isKnown(nameBy) && nameBy !== null ? nameBy : isKnown(userBy) ? userBy : null;
     if (source === "lost") return source;
     const since = this.batchSinceNs;
-    // The first exec after a fork; whatever came in between belongs to it.
+    // The first exec after a fork, whenever that was: what came in between was done to launch it.
     const launched = launchedNs > changedNs && launchedNs > since;
-    if (launched ? forkedNs <= since : changedNs > since && changedNs > forkedNs) return "changed_meanwhile";
+    if (!launched && changedNs > since && changedNs > forkedNs) return "changed_meanwhile";
     if (process.mixedUsers) return "threads_differ";
     return source ?? (launched ? "launched" : null);
   }

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RawClient } from "../control/fake-daemon.ts";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
-import { captureObstacle, run } from "../support/filesystem.ts";
+import { captureObstacle, run, runShell as shell } from "../support/filesystem.ts";
 import { hasProgram, Mounts } from "../support/mounts.ts";
 import { TreeModel } from "../support/replay.ts";
 import { until } from "../support/wait.ts";
@@ -30,8 +30,6 @@ async function clean() {
 function words(root: string, lines = daemon.events(root)): string[] {
   return lines.map((line) => `${line.event_type} ${line.path.slice(root.length + 1)}`);
 }
-
-const shell = (script: string, cwd: string) => run(["bash", "-e", "-c", script], { cwd });
 
 /** What `fsmon managed --json` says of a path. */
 async function managed(path: string): Promise<Record<string, unknown>> {

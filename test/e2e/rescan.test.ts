@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
-import { captureObstacle, run } from "../support/filesystem.ts";
+import { captureObstacle, run, runShell } from "../support/filesystem.ts";
 import { hasMemoryGroups, MemoryLimit } from "../support/memory-limit.ts";
 import { Mounts } from "../support/mounts.ts";
 import { until } from "../support/wait.ts";
@@ -31,7 +31,7 @@ describe.skipIf(captureObstacle !== null)("rescan (needs root and mounts)", () =
     mounts.destroy();
   });
 
-  const shell = (script: string, cwd = root) => run(["bash", "-e", "-c", script], { cwd });
+  const shell = (script: string, cwd = root) => runShell(script, cwd);
   const gaps = (path = root): LogLine[] => daemon.lines(path).filter((line) => line.event_type === "GAP");
   const scanning = async (): Promise<boolean> =>
     (await daemon.fsmon("managed", "--json")).stdout.includes('"scanning":true');

@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { command, TestDaemon } from "../support/daemon.ts";
-import { captureObstacle, type FilesystemKind, TestFilesystem } from "../support/filesystem.ts";
+import { TestDaemon } from "../support/daemon.ts";
+import { captureObstacle, runShell, TestFilesystem } from "../support/filesystem.ts";
 import { describeLine, readScenario, type Scenario } from "../support/scenario.ts";
 
 const FOLDER = join(import.meta.dir, "scenario");
@@ -26,32 +26,21 @@ for (const kind of kinds) {
       filesystem?.unmount();
     });
     for (const scenario of scenarios.filter((one) => one.filesystems.includes(kind))) {
-      test(scenario.name, () => play(scenario, kind, filesystem, daemon));
+      test(scenario.name, () => play(scenario, filesystem, daemon));
     }
   });
 }
 
-async function play(
-  scenario: Scenario,
-  kind: FilesystemKind,
-  filesystem: TestFilesystem,
-  daemon: TestDaemon,
-) {
+async function play(scenario: Scenario, filesystem: TestFilesystem, daemon: TestDaemon) {
   const root = join(filesystem.path, scenario.name);
   const outside = join(filesystem.path, `${scenario.name}-outside`);
   mkdirSync(root);
   mkdirSync(outside);
-  const shell = async (text: string) => {
-    const env = { ...daemon.environment, W: root, OUT: outside, KIND: kind };
-    const done = await command(["bash", "-e", "-c", text], { env, cwd: root });
-    expect(done.stderr + (done.code === 0 ? "" : `exit ${done.code}`)).toBe("");
-  };
-  await shell(scenario.setup);
+  const env = { ...daemon.environment, W: root, OUT: outside };
+  runShell(scenario.setup, root, env);
   await daemon.add(root, ...scenario.add);
   for (const steps of scenario.steps.split(/^ *@settle\n/m)) {
-    // Not the last command of the script: bash would execute it in its own place, and then one process bears
-    // two names.
-    await shell(`${steps}\n:`);
+    runShell(steps, root, env);
     await daemon.settle(root);
   }
   const got = daemon.events(root).map((line) => describeLine(line, root, outside, scenario));

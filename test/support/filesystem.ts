@@ -48,8 +48,21 @@ export class TestFilesystem {
   }
 }
 
+/**
+ * Runs a script in a directory. The colon keeps the shell from executing the last command in its own place: then one
+ * process would bear two names, and the kernel merge what the two did to one file.
+ *
+ * @throws with what it said, as soon as a command of it fails
+ */
+export function runShell(script: string, cwd: string, env = process.env): string {
+  return run(["bash", "-e", "-c", `${script}\n:`], { cwd, env });
+}
+
 /** @throws with what the program said */
-export function run(argv: readonly string[], options: { cwd?: string } = {}): string {
+export function run(
+  argv: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): string {
   const [program, ...args] = argv;
   const done = spawnSync(program!, args, { encoding: "utf8", ...options });
   if (done.status !== 0) {
