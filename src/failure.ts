@@ -1,5 +1,6 @@
 // What a person is told when something can't be done: what was tried with the value quoted, and what to do
 // about it. Thrown by any folder, printed only by the command line (and sent over the control socket).
+import { getSystemErrorMap } from "node:util";
 
 /** 0 fine, 1 failed, 2 wrong usage: the whole contract of fsmon's exit codes. */
 export const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
@@ -24,4 +25,21 @@ export class UsageFailure extends Failure {
     super(message, hint, EXIT.usage);
     this.name = "UsageFailure";
   }
+}
+
+/** "ENOSPC" …; "" for what is no system error. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** The runtime has no words for it. */
+const QUOTA = "disk quota exceeded";
+
+/** Why something failed, for a person: a Failure's sentence, or the system's words: "no space left on device (ENOSPC)". */
+export function causeOf(error: unknown): string {
+  const code = errorCode(error);
+  if (error instanceof Failure || code === "") return error instanceof Error ? error.message : String(error);
+  const [, known] = [...getSystemErrorMap().values()].find(([name]) => name === code) ?? [];
+  const words = code === "EDQUOT" ? QUOTA : known;
+  return words === undefined ? code : `${words} (${code})`;
 }

@@ -2,11 +2,11 @@
 // comes out. No line goes that was not to go, and being killed leaves every file old or new, never half.
 import { closeSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { withoutDaemon } from "../log/lifetime.ts";
 import { listLog, listLogs, logHash } from "../log/names.ts";
-import { errorCode, openForReading } from "../log/open.ts";
+import { openForReading } from "../log/open.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { countLinesBefore } from "./count.ts";
 import { type Decision, decide, type Limits } from "./decide.ts";
@@ -161,8 +161,7 @@ function carryOut(decision: Decision, owner: Identity, problems: string[]): bool
     return cutBytes >= file.sizeBytes ? dropFile(file, owner) : runThrough(trimFile(file, cutBytes, owner));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return false;
-    const why = error instanceof Failure ? error.message : `${errorCode(error) || String(error)}`;
-    problems.push(`Cannot trim "${file.path}" (${why}): left as it is`);
+    problems.push(`Cannot trim "${file.path}": ${causeOf(error)}; left as it is`);
     return false;
   }
 }

@@ -1,10 +1,11 @@
 // The daemon's own cleaning: keep_days, max_size, max_total and min_free hold even if nobody ever runs `fsmon clean`. One round
 // a minute, and one for each new segment, in steps of a millisecond or so that never delay events. Drops whole segments, oldest first; a file is cut only
 // when it alone breaks a limit.
+
 import { statfsSync, statSync } from "node:fs";
+import { causeOf } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { type LogFiles, listLog, listLogs } from "../log/names.ts";
-import { errorCode } from "../log/open.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { decide, type Limits } from "./decide.ts";
 import { type SurveyedFile, type SurveyedLog, surveyLog } from "./survey.ts";
@@ -85,7 +86,7 @@ export class Retention {
       if (this.#round.next().done === true) this.#round = null;
     } catch (error) {
       this.#round = null;
-      this.#tell(`Cannot clean "${this.#options.logDir}" (${errorCode(error) || String(error)})`);
+      this.#tell(`Cannot clean "${this.#options.logDir}": ${causeOf(error)}`);
     }
     if (this.#round === null) {
       this.#nextRoundMs = nowMs + (this.#hold ? HELD_ROUND_MS : ROUND_MS);

@@ -2,10 +2,10 @@
 // out; files that can't be judged are said to be so and then left alone. Changes nothing.
 import { closeSync } from "node:fs";
 import { join } from "node:path";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import type { LogFiles, Packing } from "../log/names.ts";
-import { errorCode, openForReading } from "../log/open.ts";
+import { openForReading } from "../log/open.ts";
 import { linesBackward, readRange, wholeLinesEnd } from "../log/tail.ts";
 import { LineProbe } from "../query/bisect.ts";
 import { readOddLine } from "../query/odd-line.ts";
@@ -56,8 +56,8 @@ export function surveyLog(logDir: string, log: LogFiles, owner: Identity): Surve
       opened = openForReading(path, owner);
     } catch (error) {
       if (errorCode(error) !== "ENOENT") {
-        const why = error instanceof Failure ? error.message : `Cannot read "${path}" (${errorCode(error)})`;
-        surveyed.problems.push(`${why}: left as it is`);
+        const why = error instanceof Failure ? error.message : `Cannot read "${path}": ${causeOf(error)}`;
+        surveyed.problems.push(`${why}; left as it is`);
       }
       next = null;
       continue;

@@ -1,5 +1,6 @@
 // Drops the head of a file that nobody writes to: its rest is copied beside it and renamed over it, so that readers see the old
 // file or the new one, and being killed at any moment leaves one of them whole. In small steps, for a caller with other duties.
+
 import {
   close,
   closeSync,
@@ -13,8 +14,9 @@ import {
   unlinkSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { errorCode, lookAt, openForReading } from "../log/open.ts";
+import { lookAt, openForReading } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
 import { writeWhole } from "../log/write.ts";
 import type { SurveyedFile } from "./survey.ts";

@@ -9,7 +9,7 @@ import { formatTime } from "../log/time.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { formatSize } from "../show/size.ts";
 import { loadContext } from "./context.ts";
-import { logDirInUse } from "./log-dir.ts";
+import { contextInUse } from "./in-use.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
@@ -24,7 +24,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   });
   const paths = args.all("path").map(absolutePath);
   const request: CleanRequest = {
-    logDir: await logDirInUse(context, args),
+    logDir: (await contextInUse(context, args)).config.logDir,
     owner: context.owner,
     paths: paths.length === 0 ? null : paths,
     keepDays: context.config.keepDays,

@@ -4,15 +4,15 @@
 import type { Context } from "./context.ts";
 import { remark } from "./report.ts";
 
+export interface PlacesInUse {
+  readonly managedFile: string;
+  readonly logDir: string;
+}
+
 /** Says on stderr where the daemon's places aren't those of the config. */
-export function tellDifferences(
-  inUse: { readonly managedFile: string; readonly logDir: string },
-  { config }: Context,
-): void {
-  if (inUse.managedFile !== config.managedFile) {
-    remark(`The running daemon uses another store than your config names: "${inUse.managedFile}"`);
-  }
-  if (inUse.logDir !== config.logDir) {
-    remark(`The running daemon logs to another directory than your config names: "${inUse.logDir}"`);
-  }
+export function tellDifferences({ managedFile, logDir }: PlacesInUse, { config }: Context): void {
+  const tell = (does: string, what: string) =>
+    remark(`The running daemon ${does} than your config names, so that one is used: "${what}"`);
+  if (managedFile !== config.managedFile) tell("uses another store", managedFile);
+  if (logDir !== config.logDir) tell("logs to another directory", logDir);
 }

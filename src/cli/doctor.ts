@@ -5,9 +5,8 @@ import { dirname } from "node:path";
 import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
 import type { ManagedPath } from "../event.ts";
-import { EXIT, type ExitCode, Failure } from "../failure.ts";
+import { causeOf, EXIT, type ExitCode, errorCode, Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";
-import { errorCode } from "../log/open.ts";
 import { stringifySafely } from "../log/state.ts";
 import { resolveManagedPath } from "../managed/path.ts";
 import { loadStore } from "../managed/store.ts";
@@ -15,6 +14,7 @@ import { type Colours, coloursFor } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { padRight } from "../show/width.ts";
 import { type Context, loadContext } from "./context.ts";
+import { tellDifferences } from "./differences.ts";
 import { findDaemon } from "./health.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
@@ -34,6 +34,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
       ? daemon.status.paths
       : loadStore(context.config.managedFile, context.owner).paths;
   const places = directory === null ? directoriesOf(managed, context) : [directory];
+  if (daemon.kind === "answers") tellDifferences(daemon.status, context);
   const { config, owner } = context;
   const findings = await examine({ config, owner, daemon, directory, places });
   if (args.has("json")) writeOut(findings.map((one) => `${stringifySafely(one)}\n`).join(""));
@@ -48,7 +49,8 @@ function directoryAt(typed: string): string {
     return lstatSync(path).isDirectory() ? path : dirname(path);
   } catch (error) {
     const code = errorCode(error);
-    if (code !== "ENOENT" && code !== "ENOTDIR") throw new Failure(`Cannot look at "${path}" (${code})`);
+    if (code !== "ENOENT" && code !== "ENOTDIR")
+      throw new Failure(`Cannot look at "${path}": ${causeOf(error)}`);
     throw new Failure(`Cannot look at "${path}": it does not exist`, "name a directory that does");
   }
 }

@@ -6,6 +6,7 @@ import { askDaemon } from "../control/client.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import type { ManagedPath, PathStatus } from "../event.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
+import { checkPatterns } from "../filter/filter.ts";
 import { formatFilters } from "../filter/flags.ts";
 import { stringifySafely } from "../log/state.ts";
 import { encodeEntry } from "../managed/entry.ts";
@@ -54,7 +55,11 @@ function collect(
   { config, owner }: Context,
 ): { rows: Row[]; exitCode: ExitCode } {
   const file = status?.managedFile ?? config.managedFile;
-  const { paths, broken } = loadStore(file, owner);
+  const watched = new Set(status?.paths.map(({ path }) => path));
+  // The daemon has judged those that it watches; each expression takes some 0.1 s.
+  const { paths, broken } = loadStore(file, owner, (entry) => {
+    if (!watched.has(entry.path)) checkPatterns(entry);
+  });
   for (const { line, reason } of broken) remark(`Cannot use line ${line} of "${file}": ${reason}`);
   const rows =
     status === null

@@ -3,7 +3,7 @@
 // into the pipe at the end is lost.
 
 import { writeSync } from "node:fs";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import { MoveTarget } from "../kernel/move.ts";
 import { isAbandoned, waitWritable } from "../kernel/poll.ts";
 
@@ -36,11 +36,12 @@ export function writeOut(data: string | Uint8Array): void {
 
 /** What the errors of stdout mean to a person. */
 function unwritten(error: unknown): unknown {
-  if (hasCode(error, "EPIPE")) return new StdoutClosed();
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (!/^E[A-Z0-9]+$/.test(code)) return error;
-  const reason = hasCode(error, "ENOSPC") ? "the disk is full" : code;
-  return new Failure(`Cannot write to stdout: ${reason}`, "look at where the output is redirected to");
+  if (errorCode(error) === "EPIPE") return new StdoutClosed();
+  if (!/^E[A-Z0-9]+$/.test(errorCode(error))) return error;
+  return new Failure(
+    `Cannot write to stdout: ${causeOf(error)}`,
+    "look at where the output is redirected to",
+  );
 }
 
 let target: MoveTarget | undefined;
@@ -83,8 +84,8 @@ export async function writeOutPatiently(data: string, givenUp: () => boolean): P
       // poll(2) promises room for so much; more could block.
       at += writeSync(STDOUT, bytes, at, Math.min(PIPE_BUF, bytes.length - at));
     } catch (error) {
-      if (hasCode(error, "EPIPE") || hasCode(error, "EIO")) return false;
-      if (!hasCode(error, "EAGAIN")) throw unwritten(error);
+      if (errorCode(error) === "EPIPE" || errorCode(error) === "EIO") return false;
+      if (errorCode(error) !== "EAGAIN") throw unwritten(error);
     }
   }
   return true;
@@ -122,12 +123,8 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
       at += writeSync(fd, bytes, at);
     } catch (error) {
       // Another program that shares the pipe may have made it non-blocking.
-      if (!hasCode(error, "EAGAIN")) throw error;
+      if (errorCode(error) !== "EAGAIN") throw error;
       waitWritable(fd, -1);
     }
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -63,7 +63,12 @@ export function parseCommandLine(typed: readonly string[]): Invocation {
 }
 
 function helpOn(names: readonly string[]): Invocation {
-  const name = names[0];
+  const [name, surplus] = names;
+  if (surplus !== undefined)
+    throw new UsageFailure(
+      `fsmon help takes one COMMAND, and cannot use ${JSON.stringify(surplus)}`,
+      `for example: fsmon help ${findCommand(surplus)?.name ?? "add"}`,
+    );
   if (name === undefined || name === "help") return { kind: "help", command: null };
   const command = findCommand(name);
   if (command === undefined) throw unknownCommand(name);

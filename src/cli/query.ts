@@ -11,7 +11,7 @@ import { statsJson } from "../stats/json.ts";
 import { StatsSink } from "../stats/stats.ts";
 import { statsText } from "../stats/text.ts";
 import { loadContext } from "./context.ts";
-import { logDirInUse } from "./log-dir.ts";
+import { contextInUse } from "./in-use.ts";
 import { moveOut, StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -141,8 +141,8 @@ type Sources = Pick<QueryRequest, "logDir" | "files" | "managedPaths" | "owner">
 async function sources(args: ParsedArguments): Promise<Sources> {
   const files = args.all("file");
   if (files.length > 0) return { logDir: "", files, managedPaths: [] };
-  const context = loadContext(args);
-  const { owner } = context;
-  const logDir = await logDirInUse(context, args);
-  return { logDir, files: null, managedPaths: storedEntries(context).map(({ path }) => path), owner };
+  const context = await contextInUse(loadContext(args), args);
+  const { owner, config } = context;
+  const managedPaths = storedEntries(context).map(({ path }) => path);
+  return { logDir: config.logDir, files: null, managedPaths, owner };
 }

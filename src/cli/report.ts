@@ -1,6 +1,6 @@
 // The last stop of every error: a sentence and a hint on stderr, and the exit code. Nothing else decides either.
 
-import { EXIT, type ExitCode, Failure } from "../failure.ts";
+import { EXIT, type ExitCode, errorCode, Failure } from "../failure.ts";
 import { type Colours, NO_COLOURS } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { StdoutClosed, say } from "./output.ts";
@@ -22,10 +22,8 @@ export function remark(sentence: string): void {
 
 function explainUnexpected(error: unknown): Failure {
   const detail = error instanceof Error ? error.message : String(error);
-  const code =
-    error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
   // The system said no to something that nobody has foreseen: its own words name the call and the path.
-  if (code !== null && /^E[A-Z0-9]+$/.test(code)) return new Failure(`The system refused: ${detail}`, null);
+  if (/^E[A-Z0-9]+$/.test(errorCode(error))) return new Failure(`The system refused: ${detail}`, null);
   const hint = isDebugging()
     ? "this is a fault of fsmon: please report it with the lines below"
     : "this is a fault of fsmon: please report it with what FSMON_DEBUG=1 adds to this message";

@@ -13,7 +13,7 @@ import { type Outlet, RawViewer, RowViewer } from "../watch/viewers.ts";
 import { WantedLines } from "../watch/wanted.ts";
 import { Watch } from "../watch/watch.ts";
 import { type Context, loadContext } from "./context.ts";
-import { logDirInUse } from "./log-dir.ts";
+import { contextInUse } from "./in-use.ts";
 import { stdoutIsAbandoned, writeOutPatiently } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { remark } from "./report.ts";
@@ -28,11 +28,11 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const since = args.last("since");
   const sinceMs = since === undefined ? null : parseTime(since, Date.now());
   const wanted = wantedLines(args);
-  const context = loadContext(args);
+  const context = await contextInUse(loadContext(args), args);
   const { owner } = context;
-  const logDir = await logDirInUse(context, args);
+  const { logDir } = context.config;
   const paths = args.positionals.map((typed) => resolvedPath(absolutePath(typed)));
-  tellWhatToExpect(context, logDir, paths);
+  tellWhatToExpect(context, paths);
   lowerPriority();
 
   let ended = false;
@@ -82,7 +82,7 @@ function wantedLines(args: ParsedArguments): WantedLines {
 }
 
 /** On stderr, before anything comes: silence should not be a riddle. */
-function tellWhatToExpect(context: Context, logDir: string, paths: readonly string[]): void {
+function tellWhatToExpect(context: Context, paths: readonly string[]): void {
   const managed = storedEntries(context).map(({ path }) => path);
   const covers = (path: string) => managed.some((one) => isAtOrBelow(path, one) || isAtOrBelow(one, path));
   for (const path of paths) {
@@ -91,7 +91,7 @@ function tellWhatToExpect(context: Context, logDir: string, paths: readonly stri
   if (managed.length === 0 && paths.length === 0) remark("No path is managed (fsmon add PATH begins it)");
   let running = true;
   try {
-    running = runningDaemon(logDir, context.owner) !== null;
+    running = runningDaemon(context.config.logDir, context.owner) !== null;
   } catch {
     // It can't be told: then nothing is.
   }

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 
 /** `what` names the file in messages: "config file". */
@@ -47,7 +47,7 @@ export function readOwnedFile(target: OwnedFile, limits: ReadLimits): Buffer | n
     try {
       fd = openSync(file, limits.followLink ? flags : flags | constants.O_NOFOLLOW);
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return null;
+      if (errorCode(error) === "ENOENT") return null;
       throw fileFailure(`Cannot read the ${what} "${file}"`, error, target);
     }
     try {
@@ -151,11 +151,6 @@ export function makeDirectoryFor(target: OwnedFile): void {
   }
 }
 
-/** The errno name of a failed file operation ("ENOENT"), "" for anything else. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-}
-
 const REASONS: Readonly<Record<string, [reason: string, hint: string]>> = {
   EACCES: ["permission denied", "check the owner and mode of it and of the directories above"],
   EPERM: ["permission denied", "check the owner and mode of it and of the directories above"],
@@ -173,9 +168,9 @@ const REASONS: Readonly<Record<string, [reason: string, hint: string]>> = {
 
 /** The failure of one step on an owned file; whatever is no file error (a bug, a kernel refusal) passes unchanged. */
 export function fileFailure(action: string, error: unknown, { owner }: Pick<OwnedFile, "owner">): unknown {
-  const code = codeOf(error);
+  const code = errorCode(error);
   if (error instanceof Failure || code === "" || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const [reason, hint] = REASONS[code] ?? [code, null];
+  const [reason, hint] = REASONS[code] ?? [causeOf(error), null];
   const asWhom = code === "EACCES" || code === "EPERM" ? ` for user ${owner.uid}` : "";
   return new Failure(`${action}: ${reason}${asWhom}`, hint);
 }

@@ -2,17 +2,10 @@
 // from the table in keys.ts. A text leaves, and what puts it into its place; an existing config is never overwritten
 // unless that was asked for.
 import { linkSync, lstatSync, realpathSync, renameSync } from "node:fs";
-import { Failure } from "../failure.ts";
+import { errorCode, Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";
 import { type ConfigField, FIELDS, KEYS, SECTIONS } from "./keys.ts";
-import {
-  codeOf,
-  makeDirectoryFor,
-  notAFile,
-  type OwnedFile,
-  removeIfThere,
-  writeOwnedFile,
-} from "./owned-file.ts";
+import { makeDirectoryFor, notAFile, type OwnedFile, removeIfThere, writeOwnedFile } from "./owned-file.ts";
 import type { Owner } from "./owner.ts";
 import type { Places } from "./places.ts";
 
@@ -72,7 +65,7 @@ function placeNew(temporary: string, file: string): void {
   try {
     linkSync(temporary, file);
   } catch (error) {
-    if (codeOf(error) === "EEXIST") throw alreadyThere(file);
+    if (errorCode(error) === "EEXIST") throw alreadyThere(file);
     // vfat, exfat and some FUSE filesystems have no hard links.
     if (exists(file)) throw alreadyThere(file);
     renameSync(temporary, file);

@@ -2,11 +2,11 @@
 // other end is checked before it is told or believed anything. That no daemon runs is an answer, not an error.
 
 import { lstatSync } from "node:fs";
-import { EXIT, Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import { peerCredentials } from "../kernel/socket.ts";
 import { socketDescriptor } from "./descriptor.ts";
 import { FramingError, MessageReader } from "./framing.ts";
-import { errorCode, isListening } from "./place.ts";
+import { isListening } from "./place.ts";
 import { type Command, REPLY_SIZE_MAX_BYTES, type ReplyByCommand, type Request } from "./protocol.ts";
 import { decodeReply, type Reply } from "./reply.ts";
 import { encodeRequest } from "./request.ts";
@@ -68,7 +68,7 @@ async function converse(
         await Bun.sleep(RETRY_MS);
         continue;
       }
-      throw unreachable(socketPath, code);
+      throw unreachable(socketPath, error);
     }
     return conversation.reply;
   }
@@ -195,7 +195,8 @@ function misunderstood(socketPath: string, error: unknown): Failure {
   );
 }
 
-function unreachable(socketPath: string, code: string): Failure {
+function unreachable(socketPath: string, error: unknown): Failure {
+  const code = errorCode(error);
   if (code === "EACCES" || code === "EPERM") {
     return new Failure(
       `Cannot reach the daemon at "${socketPath}": permission denied`,
@@ -205,7 +206,7 @@ function unreachable(socketPath: string, code: string): Failure {
   if (code === "ECONNREFUSED") {
     return new Failure(`The daemon at "${socketPath}" is too busy to answer`, "try again in a moment");
   }
-  return new Failure(`Cannot reach the daemon at "${socketPath}" (${code})`, null, EXIT.failed);
+  return new Failure(`Cannot reach the daemon at "${socketPath}": ${causeOf(error)}`);
 }
 
 /** A file or directory at the socket's place: a running daemon would say that it can't be controlled. */

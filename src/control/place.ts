@@ -2,6 +2,7 @@
 // Only a socket of the owner or root whose daemon is dead is ever removed, and only with the owner's identity.
 
 import { lstatSync, readFileSync, type Stats, unlinkSync } from "node:fs";
+import { causeOf, errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 
 /** Which file it is: compared before anything is removed, since the name may have come to mean another. */
@@ -27,7 +28,7 @@ export async function inspectPlace(path: string, owner: Identity): Promise<Place
     stat = asOwner(owner, () => lstatSync(path));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return { kind: "free" };
-    return { kind: "taken", reason: `"${path}" cannot be looked at (${errorCode(error)})` };
+    return { kind: "taken", reason: `"${path}" cannot be looked at: ${causeOf(error)}` };
   }
   if (!stat.isSocket())
     return { kind: "taken", reason: `"${path}" is a ${fileKind(stat)} that fsmon did not make` };
@@ -49,7 +50,7 @@ export function removeSocketFile(path: string, owner: Identity, inode: Inode): s
     return null;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
-    return `the dead socket "${path}" cannot be removed (${errorCode(error)}); remove it by hand`;
+    return `the dead socket "${path}" cannot be removed: ${causeOf(error)}; remove it by hand`;
   }
 }
 
@@ -93,12 +94,6 @@ export function isListening(path: string): boolean {
     if ((flags & 0x10000) !== 0) return true;
   }
   return false;
-}
-
-/** "EACCES" and the like; the message where there is no code. */
-export function errorCode(error: unknown): string {
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
-  return error instanceof Error ? error.message : String(error);
 }
 
 function fileKind(stat: Stats): string {

@@ -31,7 +31,7 @@ export function decodeRequest(text: string): Request {
 function requestTable(request: Request): Record<string, unknown> {
   switch (request.command) {
     case "add":
-      return entryTable(request.entry);
+      return withoutSurplus(entryTable(request.entry));
     case "remove":
       return { path: request.path };
     case "seal":
@@ -41,10 +41,15 @@ function requestTable(request: Request): Record<string, unknown> {
   }
 }
 
+/** All types are asked for by one key alone. */
+function withoutSurplus({ types, ...table }: Record<string, unknown>): Record<string, unknown> {
+  return table.all_events === true ? table : { types, ...table };
+}
+
 function readRequest(command: Request["command"], fields: Fields): Request {
   switch (command) {
     case "add":
-      return { command, entry: checkedEntry(readEntry(fields)) };
+      return { command, entry: checkedEntry(readEntry(fields), fields) };
     case "remove":
       return { command, path: readPath(fields) };
     case "seal":
@@ -54,7 +59,9 @@ function readRequest(command: Request["command"], fields: Fields): Request {
   }
 }
 
-function checkedEntry(entry: ManagedPath): ManagedPath {
+function checkedEntry(entry: ManagedPath, fields: Fields): ManagedPath {
+  if (entry.allEvents && fields.has("types"))
+    throw new FieldError('The keys "types" and "all_events" were given together', "one of the two");
   const { exclude, excludeCmd, onlyCmd } = entry;
   const count = exclude.length + excludeCmd.length + onlyCmd.length;
   if (count > PATTERN_LISTS_MAX) {

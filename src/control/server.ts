@@ -3,11 +3,12 @@
 
 import { lstatSync } from "node:fs";
 import type { Socket, UnixSocketListener } from "bun";
+import { causeOf, errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { peerCredentials } from "../kernel/socket.ts";
 import { type Answerer, answerer, failureText } from "./answer.ts";
 import { socketDescriptor } from "./descriptor.ts";
-import { errorCode, type Inode, inodeAt, inspectPlace, removeSocketFile } from "./place.ts";
+import { type Inode, inodeAt, inspectPlace, removeSocketFile } from "./place.ts";
 import { type ControlHandler, REPLY_SIZE_MAX_BYTES } from "./protocol.ts";
 import { Session } from "./session.ts";
 
@@ -97,7 +98,7 @@ export class ControlServer {
       if (!this.#closed) this.#listen();
       return this.#state;
     } catch (error) {
-      return this.#uncontrollable(`Cannot listen at "${socketPath}" (${errorCode(error)})`);
+      return this.#uncontrollable(`Cannot listen at "${socketPath}": ${causeOf(error)}`);
     }
   }
 

@@ -6,7 +6,8 @@ import { createMissingConfig } from "../config/template.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import { ControlServer } from "../control/server.ts";
 import { detailsToMask, type ManagedPath } from "../event.ts";
-import { EXIT, type ExitCode, Failure } from "../failure.ts";
+import { causeOf, EXIT, type ExitCode, Failure } from "../failure.ts";
+import { checkPatterns } from "../filter/filter.ts";
 import { FanotifyGroup } from "../kernel/fanotify.ts";
 import { Lifetime, type PreviousRun } from "../log/lifetime.ts";
 import { liveName, logHash } from "../log/names.ts";
@@ -58,14 +59,14 @@ export class Daemon {
     // A kernel that can't do it must leave no trace of us: no directory, no lock, no config.
     FanotifyGroup.probe();
     const startedMs = Date.now();
-    this.lifetime = new Lifetime(config.logDir, owner, startedMs);
+    this.lifetime = new Lifetime(config.logDir, owner, startedMs, config.managedFile);
     this.previousRun = this.lifetime.previousLife();
     try {
       if (!config.configFound && createMissingConfig(places, owner)) {
         this.madeConfig = config.configFile;
         options.say(`wrote the default config to ${config.configFile}`);
       }
-      const stored = loadStore(config.managedFile, owner);
+      const stored = loadStore(config.managedFile, owner, checkPatterns);
       for (const { line, reason } of stored.broken) {
         this.note(`line ${line} of ${config.managedFile} is not used: ${reason}`);
       }
@@ -102,7 +103,7 @@ export class Daemon {
       socketPath: config.socketPath,
       owner,
       handler: new Handler(this),
-      onInternalError: (error) => this.note(`a request met a fault: ${messageOf(error)}`),
+      onInternalError: (error) => this.note(`a request met a fault: ${causeOf(error)}`),
     });
   }
 
@@ -224,7 +225,7 @@ export class Daemon {
       for (const note of watched.notes) this.note(note);
     } catch (error) {
       // One path's trouble must not leave the others unwatched.
-      this.note(`${managed.path} is not watched: ${messageOf(error)}`);
+      this.note(`${managed.path} is not watched: ${causeOf(error)}`);
     }
   }
 
@@ -233,7 +234,7 @@ export class Daemon {
       this.reload();
       this.options.say("config and managed paths were read again");
     } catch (error) {
-      this.note(`nothing was changed by SIGHUP: ${messageOf(error)}`);
+      this.note(`nothing was changed by SIGHUP: ${causeOf(error)}`);
     }
   }
 
@@ -341,8 +342,4 @@ function attempt(work: () => void): void {
   } catch {
     // The fault itself was told already.
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

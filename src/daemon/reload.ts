@@ -1,7 +1,8 @@
 // SIGHUP and the request `reload`: config and store are read again, and what differs takes effect. Nothing is changed before all
 // of it is known to be usable, and the marks of paths that stay are never lifted: no event is lost.
 import { type Config, loadConfig } from "../config/config.ts";
-import { Failure } from "../failure.ts";
+import { causeOf, Failure } from "../failure.ts";
+import { checkPatterns } from "../filter/filter.ts";
 import { loadStore, type StoredPaths } from "../managed/store.ts";
 import type { Daemon } from "./daemon.ts";
 
@@ -21,7 +22,7 @@ export function reload(daemon: Daemon): string[] {
   const { paths } = daemon.pipeline.watching;
   const config = loadConfig({ owner, env: process.env, flags, places });
   refuseFixed(daemon.config, config);
-  const stored = loadStore(config.managedFile, owner);
+  const stored = loadStore(config.managedFile, owner, checkPatterns);
   const wanted = new Map(stored.paths.map((managed) => [managed.path, managed]));
   const leaving = [...paths.keys()].filter((path) => !wanted.has(path));
   refuseBroken(stored, leaving, config.managedFile);
@@ -39,7 +40,7 @@ export function reload(daemon: Daemon): string[] {
       if (state !== "watched") notes.push(`${managed.path} is ${state}: ${reason}`);
     } catch (error) {
       // Its log can't be opened. The others must not stay as they were because of it.
-      notes.push(`${managed.path} is not watched: ${error instanceof Error ? error.message : String(error)}`);
+      notes.push(`${managed.path} is not watched: ${causeOf(error)}`);
     }
   }
   return notes;

@@ -14,8 +14,8 @@ import {
   writeSync,
 } from "node:fs";
 import type { Owner } from "../config/owner.ts";
+import { causeOf } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { errorCode } from "../log/open.ts";
 
 export interface CanaryDirectory extends Disposable {
   readonly fd: number;
@@ -23,13 +23,13 @@ export interface CanaryDirectory extends Disposable {
   readonly who: Identity;
 }
 
-/** @returns an errno's name, or a sentence, where no canary may be made */
+/** @returns why not, where no canary may be made */
 export function openCanaryDirectory(path: string, owner: Owner): CanaryDirectory | string {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch (error) {
-    return `it can't be opened (${errorCode(error)})`;
+    return `it can't be opened: ${causeOf(error)}`;
   }
   const close = () => closeSync(fd);
   const obstacle = tryAs(fd, owner);
@@ -40,7 +40,7 @@ export function openCanaryDirectory(path: string, owner: Owner): CanaryDirectory
   const root: Identity = { uid: 0, gid: 0, groups: [] };
   if (rootsAlone && tryAs(fd, root) === null) return { fd, who: root, [Symbol.dispose]: close };
   close();
-  return `${owner.name} may not make files there (${obstacle})`;
+  return `${owner.name} may not make files there: ${obstacle}`;
 }
 
 function tryAs(fd: number, who: Identity): string | null {
@@ -48,7 +48,7 @@ function tryAs(fd: number, who: Identity): string | null {
     makeAndRemove(fd, who, canaryName());
     return null;
   } catch (error) {
-    return errorCode(error) || String(error);
+    return causeOf(error);
   }
 }
 

@@ -1,11 +1,13 @@
 // The trial in one directory: which types of event arrive (root, with marks of our own), and how long the running daemon takes to
 // write a line (whoever may read the log).
+
 import { closeSync, fstatSync } from "node:fs";
 import type { Owner } from "../config/owner.ts";
 import { decodeFanEvents, EventBatch, MASK, PID } from "../decode/fan.ts";
 import { EVENT_TYPES, type EventType, type PathStatus, TYPE_BITS } from "../event.ts";
+import { causeOf } from "../failure.ts";
 import type { DaemonState } from "../health/report.ts";
-import { errorCode, openForReading } from "../log/open.ts";
+import { openForReading } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
 import { isAtOrBelow } from "../resolve/filesystems/mounts.ts";
 import { formatDuration } from "../show/time.ts";
@@ -144,7 +146,7 @@ async function roundTrip(
     log = { fd, ino: stat.ino };
     at = stat.size;
   } catch (error) {
-    return errorCode(error) || (error instanceof Error ? error.message : String(error));
+    return causeOf(error);
   }
   try {
     const beganMs = performance.now();

@@ -50,7 +50,7 @@ export interface ExcludeMatcher {
  * Sorts each alternative of each pattern: `{*.swp,/var/cache/*}` is one for names and one for paths. A slash at the end,
  * as a shell completes it, is dropped.
  *
- * @throws {UsageFailure} for a glob that no absolute path can match, because it begins with a name
+ * @throws {UsageFailure} for a glob that nothing below a managed path can match: it begins with a name, or is the root
  */
 export function excludeMatcher(patterns: readonly Pattern[]): ExcludeMatcher {
   const names = new AnyOf();
@@ -62,6 +62,12 @@ export function excludeMatcher(patterns: readonly Pattern[]): ExcludeMatcher {
     }
     for (const alternative of pattern.tokens) {
       const tokens = withoutSlashAtEnd(alternative);
+      if (tokens.length === 1 && tokens[0] === "/") {
+        throw new UsageFailure(
+          `Cannot use the pattern "${pattern.typed}": it means the root directory, which lies below no managed path`,
+          'name what to leave out: a directory ("/var/cache"), or every name like it ("*.swp")',
+        );
+      }
       if (!tokens.includes("/")) {
         names.addGlob(new Glob(tokens));
         continue;

@@ -1,5 +1,5 @@
 // Whether a regular expression runs away: some, `(a+)+$` say, take twice as long for each further character of a name
-// that somebody else chooses, and would stop the daemon. Tried once, when a pattern is added; never while events flow.
+// that somebody else chooses, and would stop the daemon. Tried when a pattern is added or read from the store; never per event.
 // Texts (probe-texts.ts) are made of the pattern's own characters and grow slowly, so that the probe itself stays short. (JavaScriptCore
 // gives up on a text after some 0.5 s by itself, and then says "no match", which may be wrong.)
 import { UsageFailure } from "../failure.ts";
@@ -30,12 +30,17 @@ const LONG: readonly Step[] = [64, 128, 256, 512, 1024, 2048, 4096].map((length)
 // may stop this process for longer than the limit.
 const TRIES = 3;
 
+/** A store may hold the same expression for thousands of paths. */
+const HONEST_MAX = 1000;
+const knownHonest = new Set<string>();
+
 /**
- * Tries the expression on texts that make it work hardest.
+ * Tries the expression on texts that make it work hardest; one that was found honest isn't tried again.
  *
  * @throws {UsageFailure} quoting `typed` when one of them takes too long
  */
 export function refuseRunaway(regex: RegExp, typed: string): void {
+  if (knownHonest.has(String(regex))) return;
   let texts = probeTexts(regex);
   for (const { length, limitMs, slowest } of [...SHORT, ...LONG]) {
     const timed: { text: ProbeText; tookMs: number }[] = [];
@@ -53,6 +58,8 @@ export function refuseRunaway(regex: RegExp, typed: string): void {
     timed.sort((left, right) => right.tookMs - left.tookMs);
     texts = timed.slice(0, slowest).map(({ text }) => text);
   }
+  if (knownHonest.size >= HONEST_MAX) knownHonest.clear();
+  knownHonest.add(String(regex));
 }
 
 /** The shortest of up to three tries; the first that is within the limit is enough. */

@@ -12,11 +12,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { lockFile } from "../kernel/lock.ts";
 import { SyscallError } from "../kernel/syscall.ts";
-import { closeQuietly, errorCode, isSameFile, makeLogDir, openForUpdate } from "./open.ts";
+import { closeQuietly, isSameFile, makeLogDir, openForUpdate } from "./open.ts";
 import { stringifySafely } from "./state.ts";
 import { readRange } from "./tail.ts";
 import { formatTime, parseTime } from "./time.ts";
@@ -42,8 +42,8 @@ const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 /** `fsmon clean` without a daemon holds the lock while it renames a few files. */
 const TAKE_WAIT_MS = 3000;
 const LOOK_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** More than we ever write there. */
-const CONTENT_MAX_BYTES = 4096;
+/** More than we ever write there: a path of 4,095 bytes, each of them escaped. */
+const CONTENT_MAX_BYTES = 32 * 1024;
 /** One block of most filesystems holds it, whatever the reason's characters take when escaped. */
 const PADDED_BYTES = 1024;
 const REASON_MAX_CHARACTERS = 300;
@@ -55,6 +55,7 @@ export class Lifetime {
   #fd: number;
   readonly #previous: PreviousRun;
   readonly #startedMs: number;
+  readonly #managedFile: string | null;
   /** What stood there when this daemon came. */
   readonly #before: { content: Buffer; mtimeMs: number };
   #beatAtMs = Number.NEGATIVE_INFINITY;
@@ -65,20 +66,22 @@ export class Lifetime {
   /**
    * Takes the log directory for this daemon (and makes it where it is missing).
    *
+   * @param managedFile the store, for whoever reads the logs and has another in the config
    * @throws {Failure} when another daemon has it, or the lock file can't be made
    */
-  constructor(logDir: string, owner: Identity, nowMs: number) {
+  constructor(logDir: string, owner: Identity, nowMs: number, managedFile: string | null = null) {
     makeLogDir(logDir, owner);
     const path = join(logDir, LOCK_NAME);
     this.#path = path;
     this.#logDir = logDir;
     this.#owner = owner;
+    this.#managedFile = managedFile;
     try {
       this.#fd = openForUpdate(path, owner).fd;
     } catch (error) {
       if (error instanceof Failure) throw error;
       throw new Failure(
-        `Cannot open "${path}" (${errorCode(error) || String(error)})`,
+        `Cannot open "${path}": ${causeOf(error)}`,
         "check the directory and the disk, or set [logging] dir in the config",
       );
     }
@@ -188,6 +191,7 @@ export class Lifetime {
     const content = {
       pid: process.pid,
       started: formatTime(this.#startedMs),
+      managed_file: this.#managedFile,
       clean_stop: cleanStopMs === null ? null : formatTime(cleanStopMs),
       uncontrollable:
         cleanStopMs === null ? (this.#uncontrollable?.slice(0, REASON_MAX_CHARACTERS) ?? null) : null,
@@ -205,6 +209,7 @@ export interface RunningDaemon {
   startedMs: number;
   /** HEARTBEAT_MS old at most, as long as it is well. */
   lastBeatMs: number;
+  managedFile: string | null;
   /** In its own words, why nobody can reach it by its socket; null where somebody can, as far as it knows. */
   uncontrollable: string | null;
 }
@@ -219,11 +224,13 @@ export function runningDaemon(logDir: string, owner: Identity): RunningDaemon | 
   const fd = asOwner(owner, () => openSync(join(logDir, LOCK_NAME), LOOK_ONLY));
   try {
     const { size, mtimeMs } = fstatSync(fd);
-    const { pid, started, uncontrollable } = fieldsOf(readRange(fd, 0, Math.min(size, CONTENT_MAX_BYTES)));
+    const content = readRange(fd, 0, Math.min(size, CONTENT_MAX_BYTES));
+    const { pid, started, uncontrollable, managed_file } = fieldsOf(content);
     return {
       pid: Number(pid),
       startedMs: parseTime(String(started)),
       lastBeatMs: Math.floor(mtimeMs),
+      managedFile: typeof managed_file === "string" ? managed_file : null,
       uncontrollable: typeof uncontrollable === "string" ? uncontrollable : null,
     };
   } finally {

@@ -1,14 +1,16 @@
 // The file that a log's daemon appends to, wherever other people's tools have moved it. Whole lines go in; after each write
 // they are in the file that has the log's name, or in the one it was renamed to, never in one that is gone.
 // Every method may throw a system error or a Failure; the caller (writer.ts) keeps the lines and tries again.
+
 import { fchmodSync, fstatSync, ftruncateSync, type Stats, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { CarryOver } from "./carry-over.ts";
 import { resumeOffset } from "./copy-match.ts";
 import { WRITEBACK_MS } from "./lifetime.ts";
 import { liveName } from "./names.ts";
-import { closeQuietly, errorCode, isSameFile, lookAt, makeLogDir, openForAppend } from "./open.ts";
+import { closeQuietly, isSameFile, lookAt, makeLogDir, openForAppend } from "./open.ts";
 import { PutFailed, passingOn } from "./put-failed.ts";
 import { sealAs } from "./seal.ts";
 import { linesBackward, repairTail, wholeLinesEnd } from "./tail.ts";

@@ -11,18 +11,12 @@ import {
   type Stats,
   unlinkSync,
 } from "node:fs";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 
 /** Linux's value on every platform that we run on; node:fs has no name for it. */
 const O_CLOEXEC = 0o2000000;
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK | O_CLOEXEC;
-
-/** "ENOSPC" …; "" for what is no system error. */
-export function errorCode(error: unknown): string {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  return typeof code === "string" ? code : "";
-}
 
 /** Makes the directory and its missing parents, 0700, as the owner. */
 export function makeLogDir(logDir: string, owner: Identity): void {
@@ -30,7 +24,7 @@ export function makeLogDir(logDir: string, owner: Identity): void {
     asOwner(owner, () => mkdirSync(logDir, { recursive: true, mode: 0o700 }));
   } catch (error) {
     throw new Failure(
-      `Cannot make the log directory "${logDir}" (${errorCode(error) || String(error)})`,
+      `Cannot make the log directory "${logDir}": ${causeOf(error)}`,
       "set [logging] dir in the config to a directory that you may write to",
     );
   }

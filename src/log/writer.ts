@@ -2,12 +2,11 @@
 // the disk, or they wait in memory up to a bound, or their loss is written down as a GAP. Nothing is lost silently.
 // Never throws for trouble with the disk once it is open: the daemon lives on.
 import type { GapReason } from "../event.ts";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { SyscallError } from "../kernel/syscall.ts";
 import { LiveFile } from "./live-file.ts";
 import { listLog, logHash } from "./names.ts";
-import { errorCode } from "./open.ts";
 import { countLines, gapReasonOf, Outage } from "./outage.ts";
 import { type PreviousLife, readPreviousLife } from "./previous.ts";
 import { PutFailed } from "./put-failed.ts";
@@ -82,7 +81,7 @@ export class LogWriter {
     } catch (error) {
       if (error instanceof Failure) throw error;
       throw new Failure(
-        `Cannot open the log "${this.path}" (${errorCode(error) || String(error)})`,
+        `Cannot open the log "${this.path}": ${causeOf(error)}`,
         "check the directory and the disk, or set [logging] dir in the config",
       );
     }
@@ -238,8 +237,7 @@ export class LogWriter {
     this.#retryAtMs = performance.now() + RETRY_MS;
     if (this.#outage !== null) return;
     this.#outage = new Outage(gapReasonOf(code), timeMs);
-    const why = cause instanceof Failure ? cause.message : `${code}`;
-    this.#options.onTrouble(`Cannot write the log "${this.path}" (${why}): events wait in memory`);
+    this.#options.onTrouble(`Cannot write the log "${this.path}": ${causeOf(cause)}; events wait in memory`);
     this.#wakeLater();
   }
 

@@ -33,9 +33,10 @@ export function encodeEntry(entry: ManagedPath): string {
 /**
  * Keys that aren't known are passed over: a later version may have written them.
  *
+ * @param judge may refuse what can be read, by throwing a Failure
  * @throws {BrokenLine} with the reason
  */
-export function decodeEntry(line: string): ManagedPath {
+export function decodeEntry(line: string, judge: (entry: ManagedPath) => void = () => {}): ManagedPath {
   const fields = parsed(line);
   const { path } = fields;
   if (typeof path !== "string") throw new BrokenLine('"path" is missing or no string');
@@ -54,6 +55,7 @@ export function decodeEntry(line: string): ManagedPath {
     args: flag(fields, "args"),
   };
   reasoned(() => compileFilter(entry, path));
+  reasoned(() => judge(entry));
   return entry;
 }
 

@@ -36,10 +36,15 @@ const LOCK_WAIT_MS = 5000;
 /**
  * Reads the store; one that doesn't exist is empty.
  *
+ * @param judge may refuse an entry by throwing a Failure: its line is broken then, for this reason
  * @throws {Failure} when it can't be read or is no regular file (a symlink counts as none)
  */
-export function loadStore(file: string, owner: Identity): StoredPaths {
-  return contentOf(readLines(targetOf(file, owner)));
+export function loadStore(
+  file: string,
+  owner: Identity,
+  judge: (entry: ManagedPath) => void = () => {},
+): StoredPaths {
+  return contentOf(readLines(targetOf(file, owner), judge));
 }
 
 /**
@@ -105,20 +110,20 @@ interface Line {
   readonly content: ManagedPath | BrokenLine | null;
 }
 
-function readLines(target: OwnedFile): Line[] {
+function readLines(target: OwnedFile, judge: (entry: ManagedPath) => void = () => {}): Line[] {
   const bytes = readOwnedFile(target, { maxBytes: MAX_STORE_BYTES, followLink: false });
   const lines: Line[] = [];
   if (bytes === null) return lines;
   for (let start = 0; start < bytes.length; ) {
     const newline = bytes.indexOf(10, start);
     const end = newline < 0 ? bytes.length : newline;
-    lines.push(lineOf(bytes.subarray(start, end)));
+    lines.push(lineOf(bytes.subarray(start, end), judge));
     start = end + 1;
   }
   return lines;
 }
 
-function lineOf(bytes: Buffer): Line {
+function lineOf(bytes: Buffer, judge: (entry: ManagedPath) => void): Line {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -127,7 +132,7 @@ function lineOf(bytes: Buffer): Line {
   }
   if (text.trim() === "") return { bytes, content: null };
   try {
-    return { bytes, content: decodeEntry(text) };
+    return { bytes, content: decodeEntry(text, judge) };
   } catch (error) {
     if (error instanceof BrokenLine) return { bytes, content: error };
     throw error;

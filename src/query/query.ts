@@ -2,10 +2,9 @@
 // order go to a sink; nothing else does. Needs no daemon and no config, and never writes to a log.
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
-import { EXIT, Failure } from "../failure.ts";
+import { causeOf, EXIT, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { listLogs, type Packing } from "../log/names.ts";
-import { errorCode } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
 import { runsInAnyOrder } from "./any-order.ts";
 import { BlockPool } from "./block-pool.ts";
@@ -162,7 +161,7 @@ class Query {
       pool,
       progress: this.#progress,
       onBadLine: () => this.#linesSkipped++,
-      onUnreadable: (error) => this.#fail(`Cannot read all of "${name}" (${reasonOf(error)})`),
+      onUnreadable: (error) => this.#fail(`Cannot read all of "${name}" (${causeOf(error)})`),
     };
   }
 
@@ -190,7 +189,7 @@ class Query {
     try {
       const onRead = (bytes: number) => this.#progress.read(bytes);
       const plain = await spoolInput(new PackedInput(fd, packing, () => {}), onRead, (error) => {
-        this.#fail(`"${name}" is damaged: only its beginning was read (${reasonOf(error)})`);
+        this.#fail(`"${name}" is damaged: only its beginning was read (${causeOf(error)})`);
       });
       this.#progress.expect(plain.sizeBytes);
       return plain;
@@ -198,10 +197,6 @@ class Query {
       packed.close();
     }
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Failure ? error.message : errorCode(error) || String(error);
 }
 
 /** Whole lines; the last may lack its newline and gets it, unless the file was cut there since it was looked at. */
@@ -235,7 +230,7 @@ function openAny(name: string): number {
     }
     closeSync(fd);
   } catch (error) {
-    throw new Failure(`Cannot read "${name}" (${errorCode(error)})`, "check the name and your rights: ls -l");
+    throw new Failure(`Cannot read "${name}": ${causeOf(error)}`, "check the name and your rights: ls -l");
   }
   throw new Failure(`Cannot read "${name}": it is a directory`, "name its files: fsmon query --file *.jsonl");
 }

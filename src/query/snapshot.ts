@@ -1,10 +1,11 @@
 // A log directory as it is at one moment, while a daemon writes, seals and cleans: every line that is there now is in exactly
 // one of the opened files. Names go in, open files come out; a live file ends at its last whole line.
+
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { causeOf, errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { type LogFiles, listLogs, type Packing, type SegmentFile } from "../log/names.ts";
-import { errorCode } from "../log/open.ts";
 import { wholeLinesEnd } from "../log/tail.ts";
 
 /** A daemon with tiny segments may seal between every two looks; after this many the last look counts. */
@@ -153,7 +154,7 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
         if (files.length >= heldMax && file.sealed) file.letGo();
         files.push(file);
       } catch (error) {
-        if (errorCode(error) !== "ENOENT") problems.push(`Cannot read "${path}" (${errorCode(error)})`);
+        if (errorCode(error) !== "ENOENT") problems.push(`Cannot read "${path}": ${causeOf(error)}`);
       }
     }
   }

@@ -3,9 +3,8 @@
 import { closeSync, constants, openSync, readSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure } from "../failure.ts";
 import { waitReadable } from "../kernel/poll.ts";
-import { errorCode } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
 import { writeWhole } from "../log/write.ts";
 import { type ByteInput, FileInput, MemoryInput } from "./input.ts";
@@ -81,9 +80,8 @@ export class Spool implements Stored {
     try {
       writeWhole(this.#fd, bytes);
     } catch (error) {
-      const code = errorCode((error as Error).cause);
       throw new Failure(
-        `Cannot keep the input in "${tmpdir()}" (${code})`,
+        `Cannot keep the input in "${tmpdir()}": ${causeOf((error as Error).cause)}`,
         "set TMPDIR to a directory with room",
       );
     }
@@ -99,7 +97,7 @@ function nameless(): number {
     unlinkSync(path);
     return fd;
   } catch (error) {
-    throw new Failure(`Cannot make a temporary file in "${tmpdir()}" (${errorCode(error)})`, "set TMPDIR");
+    throw new Failure(`Cannot make a temporary file in "${tmpdir()}": ${causeOf(error)}`, "set TMPDIR");
   }
 }
 

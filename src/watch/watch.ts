@@ -2,6 +2,7 @@
 // the past that was asked for and then, without a seam, the new ones. Only reads, and waits for a slow viewer, never the daemon.
 
 import { basename } from "node:path";
+import { causeOf } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { listLogs, logHash, parseLogName } from "../log/names.ts";
 import { BlockPool } from "../query/block-pool.ts";
@@ -152,7 +153,7 @@ export class Watch {
       pool,
       progress: new Progress(() => {}),
       onBadLine: null,
-      onUnreadable: (error: unknown) => this.#viewer.note(`Cannot read all of the past (${String(error)})`),
+      onUnreadable: (error: unknown) => this.#viewer.note(`Cannot read all of the past: ${causeOf(error)}`),
     };
     const lines: ViewedLine[] = [];
     const cutter = new LineCutter((keys, timeMs, text) => lines.push({ keys, timeMs, text: `${text}\n` }));

@@ -2,10 +2,10 @@
 // they are found, read backwards out of the logs that may know of it. Needs no daemon, and never writes to a log.
 
 import { dirname } from "node:path";
+import { causeOf } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { recordedUntil } from "../log/lifetime.ts";
 import { listLogs, logHash } from "../log/names.ts";
-import { errorCode } from "../log/open.ts";
 import { isAtOrBelow } from "../query/containment.ts";
 import { forgottenPaths } from "../query/recorded-paths.ts";
 import { type Snapshot, type SnapshotFile, takeSnapshot } from "../query/snapshot.ts";
@@ -263,8 +263,7 @@ class Search {
       snapshot.files,
       beforeMs,
       (timeMs) => this.#passed(timeMs),
-      (file, error) =>
-        this.#answer.onProblem(`Cannot read all of "${file.path}" (${errorCode(error) || String(error)})`),
+      (file, error) => this.#answer.onProblem(`Cannot read all of "${file.path}": ${causeOf(error)}`),
     );
     this.#histories.set(managedPath, history);
     await history.advance(this.#needles(managedPath), this.#floorMs());

@@ -192,8 +192,10 @@ describe("with a daemon", () => {
     };
     await using _daemon = await fakeDaemon({ socketPath: home.socketPath, handler });
     const { stderr } = await home.run("add", "/srv/data");
-    expect(stderr).toContain('another store than your config names: "/elsewhere/m.jsonl"');
-    expect(stderr).toContain('another directory than your config names: "/elsewhere"');
+    expect(stderr).toContain(
+      'another store than your config names, so that one is used: "/elsewhere/m.jsonl"',
+    );
+    expect(stderr).toContain('another directory than your config names, so that one is used: "/elsewhere"');
     expect(stderr).toContain("the log lies inside");
   });
 

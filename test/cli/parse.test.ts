@@ -105,6 +105,7 @@ describe("parseCommandLine() refuses", () => {
   const refusals: [typed: string[], message: string, hint: string][] = [
     [["ad", "/a"], '"ad"', "fsmon add"],
     [["bogus", "--help"], '"bogus"', "daemon, add, remove"],
+    [["help", "add", "remove"], '"remove"', "fsmon help remove"],
     [["help", "querry"], '"querry"', "fsmon query"],
     [["query", "--sinc", "1h"], '"--sinc"', "--since"],
     [["query", "--Since", "1h"], '"--Since"', "--since"],

@@ -65,7 +65,7 @@ describe("fsmon", () => {
       stderr: "pipe",
     });
     expect(await new Response(child.stderr).text()).toBe(
-      "fsmon: Cannot write to stdout: the disk is full\n  hint: look at where the output is redirected to\n",
+      "fsmon: Cannot write to stdout: no space left on device (ENOSPC)\n  hint: look at where the output is redirected to\n",
     );
     expect(await child.exited).toBe(1);
   });

@@ -77,6 +77,7 @@ describe("decodeRequest() refuses", () => {
     ["an unknown command", 'version = 1\ncommand = "stat"', '"stat"'],
     ["a command that is a list", 'version = 1\ncommand = ["status"]', "is a list"],
     ["an unknown key", `${add}exlude = ["a"]`, 'did you mean "exclude"'],
+    ["types beside all of them", `${add}all_events = true\ntypes = ["CREATE"]`, '"types" and "all_events"'],
     ["a key of another command", 'version = 1\ncommand = "status"\npath = "/srv"', '"path" is unknown'],
     ["a key of Object.prototype", 'version = 1\ncommand = "status"\n__proto__ = 1', '"__proto__" is unknown'],
     ["a relative path", 'version = 1\ncommand = "remove"\npath = "srv"', '"srv"'],

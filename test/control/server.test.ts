@@ -218,7 +218,7 @@ describe("the control server's place", () => {
 
   test("in a missing directory is a state, not an error", async () => {
     const server = new ControlServer({
-      socketPath: "/nonexistent/x.sock",
+      socketPath: "/proc/nonexistent/x.sock",
       owner: ME,
       handler: new FakeHandler(),
     });

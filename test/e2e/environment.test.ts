@@ -197,10 +197,16 @@ describe.skipIf(captureObstacle !== null)("the daemon's surroundings (needs root
     // A directory of the person's own config that is there, without a daemon of its own.
     const config = join(daemon.home, "other.toml");
     writeFileSync(config, `[logging]\ndir = "${daemon.home}"\n[socket]\npath = "${daemon.socketPath}"\n`);
-    for (const args of [["query"], ["clean", "--dry-run"]]) {
+    const file = join(filesystem.path, "root/f");
+    for (const args of [["query"], ["who", file], ["clean", "--dry-run"], ["doctor"]]) {
       const { stderr } = await daemon.run([BINARY, ...args, "--config", config], {});
       expect(stderr).toContain("logs to another directory than your config names, so that one is used");
     }
+    // The same directory, and another store: the lock tells. Without it the file would lie below no managed path.
+    const data = { XDG_DATA_HOME: join(daemon.home, "data") };
+    const who = await daemon.run([BINARY, "who", file, "--config", daemon.configFile], data);
+    expect(who.stderr).toContain("uses another store than your config names, so that one is used");
+    expect(who.stdout).toContain("written");
     const health = await daemon.run([BINARY, "health", "--config", config], {});
     expect(health.stderr).toContain("logs to another directory than your config names");
     const removed = await daemon.run(

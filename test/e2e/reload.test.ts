@@ -157,13 +157,25 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
 
   test("a broken line in the store is told with its number at the start, and the others work", async () => {
     const root = directory("root");
-    writeFileSync(storeFile(), `{"path": 7}\n${entry(root)}`);
+    const byHand = `{"path": 7}\n{"path":"${directory("runaway")}","only_cmd":["re:^(a+)+$"]}\n`;
+    writeFileSync(storeFile(), byHand + entry(root));
+    const runaway = 'Cannot use the pattern "re:^(a+)+$": it takes too long';
+    const cannotUse = (said: string) => {
+      expect(said).toContain('"path" is missing or no string');
+      expect(said).toContain(runaway);
+    };
+    // Without a daemon, and with one.
+    cannotUse((await daemon.fsmon("managed")).stderr);
     await daemon.start();
-    expect(daemon.stderr).toMatch(/line 1 of .*managed\.jsonl is not used: "path" is missing or no string/);
+    cannotUse(daemon.stderr);
+    expect(daemon.stderr).toMatch(/line 2 of .*managed\.jsonl is not used: Cannot use the pattern/);
     await daemon.settle(root);
-    await hup();
+    expect(await hup()).toContain(runaway);
+    const managed = await daemon.fsmon("managed");
+    cannotUse(managed.stderr);
+    expect([managed.code, managed.stdout.split("\n").length]).toEqual([1, 2]);
     expect(states(root)).toEqual(["started"]);
-    expect(readFileSync(storeFile(), "utf8")).toStartWith('{"path": 7}\n');
+    expect(readFileSync(storeFile(), "utf8")).toStartWith(byHand);
   });
 
   for (const kind of ["a path", "an abstract name"] as const) {

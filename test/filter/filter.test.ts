@@ -104,9 +104,11 @@ describe("--exclude", () => {
     expect(excluding(["re:x"]).hasPathPatterns).toBe(true);
   });
 
-  test("refuses what no absolute path can match", () => {
-    expect(() => excluding(["build/*"])).toThrow(UsageFailure);
-    expect(() => excluding(["build/*"])).toThrow('"build/*"');
+  test("refuses what nothing below a managed path can match", () => {
+    for (const pattern of ["build/*", "/", "//", "*.swp,/"]) {
+      expect(() => excluding([pattern])).toThrow(UsageFailure);
+      expect(() => excluding([pattern])).toThrow(`"${pattern.split(",").at(-1)}"`);
+    }
   });
 });
 

@@ -79,12 +79,13 @@ test("Lifetime.abandon() leaves the run before as it was told, a clean stop as w
   expect(new Lifetime(fresh.path, OWNER, T0).previousLife()).toEqual({ kind: "none", endedMs: null });
 });
 
-test("runningDaemon() reads why a daemon can't be controlled, as long as that is so", async () => {
+test("runningDaemon() reads the store, and why a daemon can't be controlled as long as that is so", async () => {
   using dir = new LogDir();
-  const life = new Lifetime(dir.path, OWNER, T0);
+  const life = new Lifetime(dir.path, OWNER, T0, "/home/managed.jsonl");
   expect(runningDaemon(dir.path, OWNER)).toMatchObject({
     pid: process.pid,
     startedMs: T0,
+    managedFile: "/home/managed.jsonl",
     uncontrollable: null,
   });
   const { size } = statSync(join(dir.path, LOCK_NAME));
@@ -102,6 +103,11 @@ test("runningDaemon() reads why a daemon can't be controlled, as long as that is
   life.stop(T0 + 1000);
   expect(runningDaemon(dir.path, OWNER)).toBeNull();
   expect(JSON.parse(readFileSync(join(dir.path, LOCK_NAME), "utf8")).uncontrollable).toBeNull();
+  // As long as a path may be, each character six when escaped.
+  const longest = `/${"\u0001".repeat(4094)}`;
+  const next = new Lifetime(dir.path, OWNER, T0 + 2000, longest);
+  expect(runningDaemon(dir.path, OWNER)?.managedFile).toBe(longest);
+  next.stop(T0 + 3000);
 });
 
 test("Lifetime.beat() takes a directory again whose lock file, or all of it, was removed or renamed", () => {

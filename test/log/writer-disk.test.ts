@@ -86,7 +86,7 @@ describe.skipIf(!allowed)("LogWriter on a disk in trouble (needs root and mounts
     const gaps = parsed(disk.text()).filter((line) => line.event_type === "GAP");
     expect(gaps).toMatchObject([{ reason: "disk_full", lost: 0 }]);
     expect(disk.trouble).toEqual([
-      expect.stringMatching(/^Cannot write the log ".*" \(ENOSPC\)/),
+      expect.stringMatching(/^Cannot write the log ".*": no space left on device \(ENOSPC\); events wait/),
       expect.stringMatching(/can be written again: 0 events were lost/),
     ]);
   });

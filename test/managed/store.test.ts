@@ -19,6 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_TYPES, type ManagedPath } from "../../src/event.ts";
 import { Failure } from "../../src/failure.ts";
+import { checkPatterns } from "../../src/filter/filter.ts";
 import { lockFile } from "../../src/kernel/lock.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
 import { loadStore, updateStore } from "../../src/managed/store.ts";
@@ -90,6 +91,18 @@ describe("loadStore()", () => {
         { line: 5, reason: '"path" is not an absolute path in its plain form' },
       ],
     });
+  });
+
+  test("takes a line that is refused for a broken one, and the others as they are", () => {
+    const runaway = '{"path":"/b","exclude":["re:(a+)+$"]}';
+    writeFileSync(file, `${encodeEntry(entry("/a"))}\n${runaway}\n${encodeEntry(entry("/c"))}\n`);
+    expect(loadStore(file, self, checkPatterns)).toEqual({
+      paths: [entry("/a"), entry("/c")],
+      broken: [{ line: 2, reason: 'Cannot use the pattern "re:(a+)+$": it takes too long on long names' }],
+    });
+    expect(loadStore(file, self).paths).toHaveLength(3);
+    add("/d");
+    expect(readFileSync(file, "utf8").split("\n")[1]).toBe(runaway);
   });
 
   test("refuses a FIFO, a directory, a device, a link and a file beyond any sense, at once", () => {

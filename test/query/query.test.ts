@@ -264,7 +264,7 @@ test("runQuery() --file with more than fits into memory sorts all the same", asy
 test("runQuery() --file fails for a file that isn't there and for a directory", async () => {
   using logs = new Logs();
   await expect(logs.ask({ files: [join(logs.path, "none")] })).rejects.toThrow(
-    /^Cannot read ".*none" \(ENOENT\)$/,
+    /^Cannot read ".*none": no such file or directory \(ENOENT\)$/,
   );
   await expect(logs.ask({ files: [logs.path] })).rejects.toThrow("it is a directory");
 });

@@ -1,0 +1,56 @@
+// Which log directory and which store a command that reads them looks into: those that were named, else the running daemon's. The
+// daemon runs behind sudo, which drops XDG_*, so they may be others than this person's environment says.
+
+import { existsSync } from "node:fs";
+import { askDaemon } from "../control/client.ts";
+import { Failure } from "../failure.ts";
+import { asOwner } from "../kernel/identity.ts";
+import { runningDaemon } from "../log/lifetime.ts";
+import type { Context } from "./context.ts";
+import { type PlacesInUse, tellDifferences } from "./differences.ts";
+import type { ParsedArguments } from "./parse.ts";
+
+/**
+ * The context with the places of the running daemon. It is asked only where the lock of the config's directory doesn't tell: a query
+ * must be quick, and must work without a daemon. A directory that one had once may well be there.
+ *
+ * @throws {Failure} when --log-dir names a directory that doesn't exist
+ */
+export async function contextInUse(context: Context, args: ParsedArguments): Promise<Context> {
+  const { config, owner } = context;
+  const exists = asOwner(owner, () => existsSync(config.logDir));
+  if (args.last("log-dir") !== undefined) {
+    if (exists) return context;
+    throw new Failure(
+      `Cannot read the log directory "${config.logDir}": it does not exist`,
+      "name another --log-dir",
+    );
+  }
+  const used = (exists ? placesByLock(context) : null) ?? (await askPlaces(config.socketPath));
+  if (used === null) return context;
+  tellDifferences(used, context);
+  return { ...context, config: { ...config, ...used } };
+}
+
+function placesByLock({ config, owner }: Context): PlacesInUse | null {
+  try {
+    const running = runningDaemon(config.logDir, owner);
+    return running && { logDir: config.logDir, managedFile: running.managedFile ?? config.managedFile };
+  } catch {
+    // A lock that can't be looked at tells nothing.
+    return null;
+  }
+}
+
+async function askPlaces(socketPath: string): Promise<PlacesInUse | null> {
+  try {
+    const answer = await askDaemon(socketPath, { command: "health" });
+    if (!answer.running) return null;
+    const { logDir, managedFile } = answer.reply;
+    return { logDir, managedFile };
+  } catch (error) {
+    // A daemon that can't be asked is no reason not to read what is there.
+    if (error instanceof Failure) return null;
+    throw error;
+  }
+}
