@@ -49,11 +49,14 @@ function decodeEvent(bytes: Buffer, at: number, size: number, wanted: number, ou
       need(16);
       // Order in the record: parent_pid parent_tgid child_pid child_tgid, where pid is the thread. For a
       // thread "parent" is the process's own parent, so a thread shows by its number differing from its
-      // process's.
+      // process's, and which one made it isn't told: the first stands for it.
       const tid = bytes.readInt32LE(data + 8);
       const pid = bytes.readInt32LE(data + 12);
-      const parentPid = tid === pid ? bytes.readInt32LE(data + 4) : pid;
-      out.push({ kind: "fork", timeNs, pid, tid, parentPid, parentTid: bytes.readInt32LE(data) });
+      if (tid !== pid) out.push({ kind: "fork", timeNs, pid, tid, parentPid: pid, parentTid: pid });
+      else {
+        const parentPid = bytes.readInt32LE(data + 4);
+        out.push({ kind: "fork", timeNs, pid, tid, parentPid, parentTid: bytes.readInt32LE(data) });
+      }
       break;
     }
     case abi.PROC_EVENT_EXEC:

@@ -1,10 +1,10 @@
 // What no stream tells is asked for when a line needs it: of /proc while the process lives, of what taskstats told when it
 // ended otherwise. A process that can't be read any more has ended, so its end was told before.
-import type { Process } from "./process.ts";
+import { isOpen, type Process, UNKNOWN_IMAGE } from "./process.ts";
 import { readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 
 /**
- * Fills in what is unread.
+ * Fills in what is open.
  *
  * @param tellEnds applies what was told of ends by now
  * @returns true when it was read from a process that lives
@@ -14,15 +14,18 @@ export function ask(process: Process, tellEnds: () => void): boolean {
   if (!process.exited && take(process)) return true;
   tellEnds();
   // EXIT was told, its end not yet: it is just between the two.
-  if (isUnread(process) && stillThere(process)) take(process);
-  if (isUnread(process)) tellEnds();
+  if (hasOpen(process) && stillThere(process)) take(process);
+  if (hasOpen(process)) tellEnds();
   if (process.nameBy === "unread") process.nameBy = "gone_before_known";
+  else if (process.nameBy === "assumed") process.nameBy = "inherited";
   if (process.userBy === "unread") process.userBy = "gone_before_known";
+  else if (process.userBy === "assumed") process.userBy = "inherited";
   return false;
 }
 
-function isUnread({ nameBy, userBy }: Process): boolean {
-  return nameBy === "unread" || userBy === "unread";
+/** Hot. Whether name or user are still to be asked for. */
+export function hasOpen({ nameBy, userBy }: Process): boolean {
+  return isOpen(nameBy) || isOpen(userBy);
 }
 
 /** A dead process's number may be another's by now. */
@@ -34,11 +37,13 @@ function stillThere({ pid, forkedNs }: Process): boolean {
 function take(process: Process): boolean {
   const status = readStatus(process.pid);
   if (status === null) return false;
-  if (process.nameBy === "unread") {
+  if (isOpen(process.nameBy)) {
+    // Its program may be another than its parent's as well: it is read when a line needs it.
+    if (process.nameBy === "assumed") process.image = { pid: process.pid, sinceNs: 0, exe: undefined };
     process.comm = status.comm;
     process.nameBy = "proc";
   }
-  if (process.userBy === "unread") {
+  if (isOpen(process.userBy)) {
     process.uid = status.uid;
     process.euid = status.euid;
     process.userBy = "proc";
@@ -46,16 +51,17 @@ function take(process: Process): boolean {
   return true;
 }
 
-/** Fills in what was told at its end, where that is unread. */
+/** Fills in what was told at its end, where that is open. */
 export function answer(process: Process): void {
   const { end } = process;
   if (end === null) return;
   process.cached = null;
-  if (process.nameBy === "unread") {
+  if (isOpen(process.nameBy)) {
+    if (process.nameBy === "assumed" && process.comm !== end.comm) process.image = UNKNOWN_IMAGE;
     process.comm = end.comm;
     process.nameBy = "exit";
   }
-  if (process.userBy === "unread") {
+  if (isOpen(process.userBy)) {
     process.uid = process.euid = end.uid;
     process.userBy = "exit";
   }

@@ -3,10 +3,12 @@ import type { ControlGroup } from "./cgroup.ts";
 
 /**
  * How a name or a user is known. null: exactly, the kernel told every change. proc: read from /proc. exit: told by
- * the kernel when the process ended. lost: the same before and after records were lost. unread: nobody has asked yet;
- * the rest: it can't be known, and why (docs/events.md).
+ * the kernel when the process ended. lost: the same before and after records were lost. inherited: its parent's, where
+ * another one may have made it. assumed: the same, and nobody has asked yet. unread: nobody has asked yet; the rest: it
+ * can't be known, and why (docs/events.md).
  */
-export type Provenance = null | "proc" | "exit" | "lost" | "unread" | Unknowable;
+export type Provenance = Known | "unread" | Unknowable;
+type Known = null | "proc" | "exit" | "lost" | "inherited" | "assumed";
 export type Unknowable = "gone_before_known" | "process_stream_lost" | "pid_reused";
 
 /** A program as it was executed once. */
@@ -129,8 +131,15 @@ export function inherit(pid: number, parent: Process, timeNs: number): Process {
 }
 
 /** Whether a name or a user of this provenance may be shown. */
-export function isKnown(by: Provenance): by is null | "proc" | "exit" | "lost" {
-  return by === null || by === "proc" || by === "exit" || by === "lost";
+export function isKnown(by: Provenance): by is Known {
+  return (
+    by === null || by === "proc" || by === "exit" || by === "lost" || by === "inherited" || by === "assumed"
+  );
+}
+
+/** Hot. Whether the process itself is still to be asked for a name or a user of this provenance. */
+export function isOpen(by: Provenance): by is "unread" | "assumed" {
+  return by === "unread" || by === "assumed";
 }
 
 /** For a person it is the same process: every key of a line that both would have is the same. */
@@ -138,6 +147,8 @@ export function alike(a: Process, b: Process): boolean {
   return (
     isKnown(a.nameBy) &&
     isKnown(a.userBy) &&
+    !isOpen(a.nameBy) &&
+    !isOpen(a.userBy) &&
     a.comm === b.comm &&
     a.uid === b.uid &&
     a.euid === b.euid &&

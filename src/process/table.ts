@@ -3,11 +3,11 @@
 // read (the pipeline drains the streams after reading fanotify).
 
 import type { ProcessRecord } from "../decode/process.ts";
-import { answer, ask } from "./asking.ts";
+import { answer, ask, hasOpen } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";
 import { changeUser, keepForChildren, newImage, rename, weighUsers } from "./life.ts";
 import { ProcessNumbers } from "./numbers.ts";
-import { inherit, type Process, type Unknowable, unknownProcess } from "./process.ts";
+import { inherit, isKnown, type Process, type Unknowable, unknownProcess } from "./process.ts";
 import { readExe, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
@@ -155,7 +155,7 @@ export class ProcessTable {
   }
 
   private asked(process: Process): Process {
-    if (process.nameBy !== "unread" && process.userBy !== "unread") return process;
+    if (!hasOpen(process)) return process;
     if (ask(process, this.tellEnds)) {
       if (this.tells.users) this.provisional.add(process);
       else this.borrowed.push(process);
@@ -227,8 +227,7 @@ export class ProcessTable {
     child.euid = euid;
     this.threads.forget(pid);
     this.provisional.addChild(child);
-    // Its own is better than what was read of its parent.
-    if (!this.tells.names && child.nameBy !== null) child.nameBy = "unread";
+    if (!this.tells.names) doubt(child);
     if (!this.tells.users) child.userBy = "unread";
     // One that has not ended is this very process, which /proc had told of already.
     if (before?.exited || (before === null && this.graveyard.dropped)) {
@@ -308,6 +307,15 @@ export class ProcessTable {
     this.provisional.add(process);
     return process;
   }
+}
+
+/**
+ * The connector names the parent, which need not be who made it: clone(CLONE_PARENT) makes a sibling. So name and user
+ * are asked for, and count as inherited where nobody answers.
+ */
+function doubt(child: Process): void {
+  child.nameBy = isKnown(child.nameBy) ? "assumed" : "unread";
+  child.userBy = isKnown(child.userBy) ? "assumed" : "unread";
 }
 
 type EndRecord = Extract<ProcessRecord, { kind: "end" }>;

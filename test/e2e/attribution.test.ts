@@ -143,9 +143,11 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
   ];
   let filesystem: TestFilesystem;
   let witness: Workload;
+  let guise: Workload;
   let links: string;
   beforeAll(() => {
     witness = new Workload("witness");
+    guise = new Workload("guise");
     filesystem = TestFilesystem.mount("tmpfs");
     chmodSync(dirname(filesystem.path), 0o755);
     links = join(filesystem.path, "links");
@@ -159,6 +161,7 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
   afterAll(() => {
     filesystem?.unmount();
     witness?.remove();
+    guise?.remove();
   });
 
   test.each(PROMISES)("$way", async ({ way, says, names, users }) => {
@@ -170,6 +173,8 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
       chmodSync(root, 0o777);
       await daemon.add(root, "-r");
       witness.run("launch", links, root, LAUNCHERS, 200);
+      // clone(CLONE_PARENT): its maker isn't its parent.
+      guise.run(root, "sibling", 33);
       // One that lives long is known by every way.
       writeFileSync(join(root, "by.us"), "");
       await daemon.settle(root);
@@ -181,6 +186,12 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
       expect(total).toBeGreaterThanOrEqual(LAUNCHERS * 200 * 2);
       expect(named / total).toBeGreaterThanOrEqual(names);
       expect(owned / total).toBeGreaterThanOrEqual(users);
+      const siblings = lines.filter((line) => line.path.includes("/sibling."));
+      expect(siblings).toHaveLength(2);
+      const inherited = siblings.filter((line) => line.who === "inherited");
+      expectNoLie(siblings.filter((line) => !inherited.includes(line)));
+      // Those of the parent, as far as they are known.
+      for (const line of inherited) expect([line.cmd ?? "guise", line.user]).toEqual(["guise", "root"]);
       const inexact = lines.filter((line) => line.who === undefined && line.who_reason === undefined);
       if (way !== "perf,connector") expect(inexact.length).toBeLessThan(total / 20);
     } finally {

@@ -290,6 +290,55 @@ describe("what was read before its record came", () => {
   });
 });
 
+describe("a child of which only the connector tells", () => {
+  /** The shell is known exactly; the connector names a child's parent, which need not be who made it. */
+  function tableOfConnector(ends = false, tellEnds = () => {}): ProcessTable {
+    const table = new ProcessTable({ forks: true, names: false, users: true, ends }, tellEnds);
+    table.find(process.pid);
+    table.apply([fork(SHELL, process.pid), rename(SHELL, SHELL, "sh"), uid(SHELL, 1000)]);
+    return table;
+  }
+
+  test("is asked itself while it lives", () => {
+    const table = tableOfConnector();
+    const { pid } = Bun.spawn(["sleep", "10"]);
+    try {
+      table.apply([fork(pid, SHELL)]);
+      expect(table.find(pid)).toMatchObject({ nameBy: "proc", uid: process.getuid?.() ?? 0, userBy: "proc" });
+      expect(table.find(pid)!.comm).not.toBe("sh");
+      expect(table.find(pid)!.image).toMatchObject({ pid, exe: undefined });
+    } finally {
+      process.kill(pid);
+    }
+  });
+
+  test("has its parent's name and user when it is gone, as inherited, and so have its children", () => {
+    const table = tableOfConnector();
+    table.apply([fork(CHILD, SHELL), fork(CHILD + 1, CHILD), exit(CHILD + 1), exit(CHILD)]);
+    const inherited = { comm: "sh", uid: 1000, nameBy: "inherited", userBy: "inherited" };
+    for (const pid of [CHILD, CHILD + 1]) expect(table.find(pid)).toMatchObject(inherited);
+  });
+
+  test("has those of its end where that is told", () => {
+    const table = tableOfConnector(true);
+    table.apply([fork(CHILD, SHELL), exit(CHILD), end(CHILD, "maker", 33)]);
+    const image = { exe: null };
+    expect(table.find(CHILD)).toMatchObject({
+      comm: "maker",
+      uid: 33,
+      nameBy: "exit",
+      userBy: "exit",
+      image,
+    });
+  });
+
+  test("has what it took since exactly", () => {
+    const table = tableOfConnector();
+    table.apply([fork(CHILD, SHELL), rename(CHILD, CHILD, "own"), uid(CHILD, 33)]);
+    expect(table.find(CHILD)).toMatchObject({ comm: "own", uid: 33, nameBy: null, userBy: null });
+  });
+});
+
 describe("a dead process", () => {
   test("is known until the queue was seen empty twice: its events may still be in it", () => {
     const table = tableWithShell();

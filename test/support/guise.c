@@ -9,6 +9,7 @@
 #include <linux/loop.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ static void wait_for(pid_t pid)
 {
 	int status;
 
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+	if (waitpid(pid, &status, 0) < 0 || status != 0)
 		fail("child");
 }
 
@@ -251,6 +252,22 @@ static void run(const char *what, int argc, char **argv)
 		if (posix_spawn(&pid, argument, NULL, NULL, args, environ) != 0)
 			fail("posix_spawn");
 		wait_for(pid);
+	} else if (strcmp(what, "sibling") == 0) {
+		/* Made by "maker", and its parent is maker's parent. */
+		pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_NAME, "maker");
+			become(atoi(argument));
+			pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+			if (pid == 0) {
+				testify("sibling");
+				if (argc > 1)
+					rest();
+			}
+			_exit(pid < 0);
+		}
+		wait_for(pid);
+		wait_for(-1);
 	} else if (strcmp(what, "exec-later") == 0) {
 		/* What happens between fork and exec belongs to the old name. */
 		pid = fork();
