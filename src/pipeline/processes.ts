@@ -31,7 +31,10 @@ export class Processes {
       this.table.apply(this.records);
     };
     this.streams = streams;
-    this.table = new ProcessTable(streams.tells, tellEnds);
+    this.table = new ProcessTable(streams.tells, {
+      hasTold: (kind, pid) => streams.hasTold(kind, pid),
+      tellEnds,
+    });
     this.executables = new Executables(sources.has("perf"));
     this.attribution = new Attribution(this.table, this.executables);
     // After the streams were opened: whoever is forked from now on is told by them.

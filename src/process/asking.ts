@@ -3,19 +3,27 @@
 import { isOpen, type Process, UNKNOWN_IMAGE } from "./process.ts";
 import { readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 
+/** What the streams have told since they were drained for the batch. */
+export interface SinceDrained {
+  /** Whether there is such a record of a number; it is still to come for the next batch. */
+  hasTold(kind: "fork" | "exit", tid: number): boolean;
+  /** Applies the ends that taskstats has told. */
+  tellEnds(): void;
+}
+
 /**
  * Fills in what is open.
  *
- * @param tellEnds applies what was told of ends by now
  * @returns true when it was read from a process that lives
  */
-export function ask(process: Process, tellEnds: () => void): boolean {
+export function ask(process: Process, since: SinceDrained): boolean {
   process.cached = null;
-  if (!process.exited && take(process)) return true;
-  tellEnds();
+  // Its number can be another's once its EXIT was told.
+  if (!process.exited && take(process, since, "exit")) return true;
+  since.tellEnds();
   // EXIT was told, its end not yet: it is just between the two.
-  if (hasOpen(process) && stillThere(process)) take(process);
-  if (hasOpen(process)) tellEnds();
+  if (hasOpen(process) && stillThere(process)) take(process, since, "fork");
+  if (hasOpen(process)) since.tellEnds();
   if (process.nameBy === "unread") process.nameBy = "gone_before_known";
   else if (process.nameBy === "assumed") process.nameBy = "inherited";
   if (process.userBy === "unread") process.userBy = "gone_before_known";
@@ -29,14 +37,16 @@ export function hasOpen({ nameBy, userBy }: Process): boolean {
 }
 
 /** A dead process's number may be another's by now. */
-function stillThere({ pid, forkedNs }: Process): boolean {
+function stillThere({ pid, forkedNs, goneAt }: Process): boolean {
+  if (goneAt >= 0) return false;
   const startNs = readStartNs(pid);
   return startNs !== null && Math.abs(startNs - forkedNs) <= START_ACCURACY_NS;
 }
 
-function take(process: Process): boolean {
+/** @param unless is asked for after the reading: there is such a record where /proc can have shown another process */
+function take(process: Process, since: SinceDrained, unless: "fork" | "exit"): boolean {
   const status = readStatus(process.pid);
-  if (status === null) return false;
+  if (status === null || since.hasTold(unless, process.pid)) return false;
   if (isOpen(process.nameBy)) {
     // Its program may be another than its parent's as well: it is read when a line needs it.
     if (process.nameBy === "assumed") process.image = { pid: process.pid, sinceNs: 0, exe: undefined };

@@ -105,7 +105,8 @@ export class ProcessNumbers {
     for (let one: Process | null = latest; one !== null; one = one.earlier) {
       // A number is given away again when nothing of the one before is left: whatever it did came before that fork.
       const possible = one.forkedNs <= untilNs && endedNs >= sinceNs;
-      endedNs = one.forkedNs;
+      // Where only ends are told nobody knows when it was forked.
+      if (one.forkedNs > 0) endedNs = one.forkedNs;
       if (!possible) continue;
       if (found === null) found = one;
       else if (alike(found, one)) found = common(found);

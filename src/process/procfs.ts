@@ -10,7 +10,10 @@ export interface ProcStatus {
   euid: number;
 }
 
-/** Name, parent and real and effective user. comm is latin1: one character a byte. */
+/**
+ * Name, parent and real and effective user. comm is latin1: one character a byte. Null also where the number is a
+ * thread's by now: /proc shows those too, though it doesn't list them.
+ */
 export function readStatus(pid: number): ProcStatus | null {
   try {
     const comm = readComm(pid);
@@ -18,6 +21,7 @@ export function readStatus(pid: number): ProcStatus | null {
     const uid = /^Uid:\t(\d+)\t(\d+)/m.exec(status);
     const parent = /^PPid:\t(\d+)/m.exec(status);
     if (comm === null || uid === null || parent === null) return null;
+    if (!status.includes(`\nTgid:\t${pid}\n`)) return null;
     return {
       comm,
       parentPid: Number(parent[1]),

@@ -41,6 +41,10 @@ export class ProcessStreams {
   private readonly connectorEvents: number;
   /** Records from after the beginning of the last drain. */
   private readonly tooNew: ProcessRecord[] = [];
+  /** Since the last drain: until when crowded rings are whole, what LOST records told, whether the connector dropped any. */
+  private wholeUntilNs = Number.POSITIVE_INFINITY;
+  private lost = 0;
+  private connectorLost = false;
   /** When the last drain began. */
   private drainedNs = 0;
   /** When each CPU that was online had its ring, as far as is known. */
@@ -139,21 +143,17 @@ export class ProcessStreams {
     const beganNs = monotonicNs();
     this.drainedNs = beganNs;
     records.length = 0;
-    let wholeUntilNs = beganNs;
-    perf?.drain(this.buffer, (bytes, crowded) => {
-      const from = records.length;
-      decodePerfRecords(this.buffer, bytes, records);
-      // A short record may have found room behind one that didn't: the last ones are not believed to be all.
-      if (crowded) wholeUntilNs = Math.min(wholeUntilNs, timeBefore(records, from));
-    });
-    let lost = perf?.takeLost() ?? 0;
-    for (const record of records)
-      if (record.kind === "lost" && perf?.countsLost === false) lost += record.count;
-    const connectorLost = this.drainConnector(records);
-    const { newCpuSinceNs } = this;
-    this.newCpuSinceNs = null;
     // Older ones first: sorting keeps the order of equal times.
-    records.unshift(...tooNew.splice(0, tooNew.length));
+    for (const record of tooNew) records.push(record);
+    tooNew.length = 0;
+    this.collect(records);
+    const { newCpuSinceNs, connectorLost } = this;
+    const lost = this.lost + (perf?.takeLost() ?? 0);
+    const wholeUntilNs = Math.min(this.wholeUntilNs, beganNs);
+    this.newCpuSinceNs = null;
+    this.wholeUntilNs = Number.POSITIVE_INFINITY;
+    this.lost = 0;
+    this.connectorLost = false;
     if (records.length > 1) records.sort(byTime);
     while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.unshift(records.pop()!);
     // They have no time, and belong behind everything else that is told of a process.
@@ -165,6 +165,31 @@ export class ProcessStreams {
     // Ends that are missing leave names or users unknown, not wrong.
     if (connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: true };
     return endsLost && !this.tells.forks ? { count: null, sinceNs: drainedNs, usersOnly: false } : null;
+  }
+
+  /** Whether something was told of a number, a process's or a thread's, since the last drain; the next one will give it. */
+  hasTold(kind: "fork" | "exit", tid: number): boolean {
+    const { tooNew } = this;
+    this.collect(tooNew);
+    for (const record of tooNew) if (record.kind === kind && record.tid === tid) return true;
+    return false;
+  }
+
+  /** Appends what the rings and the connector hold. */
+  private collect(records: ProcessRecord[]): void {
+    const { perf } = this;
+    perf?.drain(this.buffer, (bytes, crowded) => {
+      const from = records.length;
+      decodePerfRecords(this.buffer, bytes, records);
+      // A short record may have found room behind one that didn't: the last ones are not believed to be all.
+      if (crowded) this.wholeUntilNs = Math.min(this.wholeUntilNs, timeBefore(records, from));
+      if (perf.countsLost) return;
+      for (let i = from; i < records.length; i++) {
+        const record = records[i]!;
+        if (record.kind === "lost") this.lost += record.count;
+      }
+    });
+    if (this.drainConnector(records)) this.connectorLost = true;
   }
 
   /** What was told of ends by now; they are appended. Returns whether some were dropped. */

@@ -3,12 +3,12 @@
 // read (the pipeline drains the streams after reading fanotify).
 
 import type { ProcessRecord } from "../decode/process.ts";
-import { answer, ask, hasOpen } from "./asking.ts";
+import { answer, ask, hasOpen, type SinceDrained } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";
 import { changeUser, keepForChildren, newImage, rename, weighUsers } from "./life.ts";
 import { ProcessNumbers } from "./numbers.ts";
 import { inherit, isKnown, type Process, type Unknowable, unknownProcess } from "./process.ts";
-import { readExe, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import { type ProcStatus, readExe, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
@@ -43,11 +43,11 @@ export class ProcessTable {
 
   /**
    * @param tells what the records that come tell; the rest is asked for when it is needed
-   * @param tellEnds applies what taskstats has told by now
+   * @param since is asked when a process is looked up in /proc
    */
   constructor(
     private readonly tells: Tells = ALL_TOLD,
-    private readonly tellEnds: () => void = () => {},
+    private readonly since: SinceDrained = { hasTold: () => false, tellEnds() {} },
   ) {
     this.provisional = new Provisional(tells);
   }
@@ -156,27 +156,29 @@ export class ProcessTable {
 
   private asked(process: Process): Process {
     if (!hasOpen(process)) return process;
-    if (ask(process, this.tellEnds)) {
+    if (ask(process, this.since)) {
       if (this.tells.users) this.provisional.add(process);
       else this.borrowed.push(process);
     }
     return process;
   }
 
-  /** /proc knows who lives, taskstats who died; one number can have been both's. */
+  /** /proc knows who lives, taskstats who died; one number can have been several's. Asked once a batch. */
   private findWithoutForks(pid: number): Process | undefined {
-    const known = this.numbers.get(pid);
-    if (known !== undefined && (!known.exited || this.lookedFor.has(pid))) return known;
+    if (this.lookedFor.has(pid)) return this.numbers.get(pid);
     this.lookedFor.add(pid);
     const status = readStatus(pid);
-    if (status === null) {
-      if (known === undefined) this.tellEnds();
-      return this.numbers.get(pid);
-    }
-    if (known === undefined) return this.readFromProc(pid) ?? undefined;
-    if (status.comm !== known.comm || status.uid !== known.uid) known.nameBy = known.userBy = "pid_reused";
-    known.cached = null;
-    return known;
+    // After it: whoever had the number before the one that was read is told of by now.
+    this.since.tellEnds();
+    const dead = this.numbers.get(pid);
+    if (dead === undefined) return status === null ? undefined : this.addFromProc(pid, status);
+    const { comm, uid } = dead;
+    let same = status === null || (status.comm === comm && status.uid === uid);
+    for (let one = dead.earlier; one !== null; one = one.earlier)
+      same &&= one.comm === comm && one.uid === uid;
+    if (!same) dead.nameBy = dead.userBy = "pid_reused";
+    dead.cached = null;
+    return dead;
   }
 
   /** Nobody told of it: it is older than the streams, or it was forgotten and the number is another's by now. */
@@ -299,7 +301,10 @@ export class ProcessTable {
 
   private readFromProc(pid: number): Process | null {
     const status = readStatus(pid);
-    if (status === null) return null;
+    return status === null ? null : this.addFromProc(pid, status);
+  }
+
+  private addFromProc(pid: number, status: ProcStatus): Process {
     const process: Process = { ...unknownProcess(pid, "proc"), ...status };
     process.image = { pid, sinceNs: 0, exe: readExe(pid) };
     process.parent = this.numbers.get(process.parentPid) ?? null;

@@ -175,6 +175,11 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
       witness.run("launch", links, root, LAUNCHERS, 200);
       // clone(CLONE_PARENT): its maker isn't its parent.
       guise.run(root, "sibling", 33);
+      // By /proc alone a number is whoever has it when it is looked at.
+      const reused = join(root, "reused");
+      mkdirSync(reused);
+      chmodSync(reused, 0o777);
+      if (way !== "proc") witness.run("reuse", links, reused, 200);
       // One that lives long is known by every way.
       writeFileSync(join(root, "by.us"), "");
       await daemon.settle(root);
@@ -182,7 +187,10 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
       const ours = lines.filter((line) => line.path.endsWith("/by.us"));
       expect(ours.map((line) => line.pid)).toEqual([process.pid, process.pid]);
       expect(ours.map((line) => line.user)).toEqual(["root", "root"]);
-      const { named, owned, total } = expectNoLie(lines.filter((line) => line.path.includes("/ran.")));
+      const { named, owned, total } = expectNoLie(
+        lines.filter((line) => line.path.startsWith(`${root}/ran.`)),
+      );
+      expectNoLie(lines.filter((line) => line.path.startsWith(`${reused}/`)));
       expect(total).toBeGreaterThanOrEqual(LAUNCHERS * 200 * 2);
       expect(named / total).toBeGreaterThanOrEqual(names);
       expect(owned / total).toBeGreaterThanOrEqual(users);

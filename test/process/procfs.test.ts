@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, mkdtempSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readExe, readPids, readStatus } from "../../src/process/procfs.ts";
@@ -36,6 +36,11 @@ describe("readStatus()", () => {
   });
 
   test("is null for a process that is gone", () => expect(readStatus(NOBODY)).toBeNull());
+
+  test("is null for a thread's number", () => {
+    const thread = readdirSync("/proc/self/task").find((tid) => tid !== String(process.pid));
+    expect(readStatus(Number(thread))).toBeNull();
+  });
 });
 
 describe("readExe()", () => {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { byTime, type ProcessRecord } from "../../src/decode/process.ts";
 import { monotonicNs } from "../../src/kernel/monotonic.ts";
+import type { SinceDrained } from "../../src/process/asking.ts";
 import { DEAD_MAX } from "../../src/process/graveyard.ts";
+import { readStartNs } from "../../src/process/procfs.ts";
 import type { RecordLoss } from "../../src/process/streams.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
-import { ALL_TOLD } from "../../src/process/way.ts";
+import { ALL_TOLD, type Tells } from "../../src/process/way.ts";
 
 /** PID_MAX_LIMIT is 2^22 (linux/threads.h): nobody has these numbers, so /proc can't answer for them. */
 const INIT = 10_000_001;
@@ -292,8 +294,8 @@ describe("what was read before its record came", () => {
 
 describe("a child of which only the connector tells", () => {
   /** The shell is known exactly; the connector names a child's parent, which need not be who made it. */
-  function tableOfConnector(ends = false, tellEnds = () => {}): ProcessTable {
-    const table = new ProcessTable({ forks: true, names: false, users: true, ends }, tellEnds);
+  function tableOfConnector(ends = false): ProcessTable {
+    const table = new ProcessTable({ forks: true, names: false, users: true, ends });
     table.find(process.pid);
     table.apply([fork(SHELL, process.pid), rename(SHELL, SHELL, "sh"), uid(SHELL, 1000)]);
     return table;
@@ -336,6 +338,70 @@ describe("a child of which only the connector tells", () => {
     const table = tableOfConnector();
     table.apply([fork(CHILD, SHELL), rename(CHILD, CHILD, "own"), uid(CHILD, 33)]);
     expect(table.find(CHILD)).toMatchObject({ comm: "own", uid: 33, nameBy: null, userBy: null });
+  });
+});
+
+describe("what only /proc tells", () => {
+  const tells: Tells = { forks: true, names: false, users: true, ends: false };
+  const told = (kind: "fork" | "exit" | null): SinceDrained => ({
+    hasTold: (one) => one === kind,
+    tellEnds() {},
+  });
+  /** Ourselves, forked just now by nobody who is known; the connector told that we executed something. */
+  function tableWithUs(since: SinceDrained): ProcessTable {
+    const table = new ProcessTable(tells, since);
+    const forkedNs = readStartNs(process.pid)!;
+    table.apply([
+      { ...fork(process.pid, SHELL), timeNs: forkedNs },
+      { kind: "exec", pid: process.pid, timeNs: forkedNs + 1 },
+    ]);
+    return table;
+  }
+
+  test("is its name, also when it has just ended, unless its number was given away since", () => {
+    for (const ended of [false, true]) {
+      for (const [kind, nameBy] of [
+        [null, "proc"],
+        ["exit", "proc"],
+        ["fork", "gone_before_known"],
+      ] as const) {
+        // EXIT is written before a number is free, so what was read without one was its own.
+        if (kind === "fork" && !ended) continue;
+        const table = tableWithUs(told(kind));
+        if (ended) table.apply([exit(process.pid)]);
+        expect(table.find(process.pid)).toMatchObject({ nameBy });
+      }
+    }
+    const table = tableWithUs(told(null));
+    const { forkedNs } = table.peek(process.pid)!;
+    table.apply([exit(process.pid), { ...fork(process.pid, SHELL), timeNs: forkedNs + 5 }]);
+    const earlier = table.find(table.tellApart(process.pid, 0, forkedNs + 4));
+    expect(earlier).toMatchObject({ forkedNs, nameBy: "gone_before_known" });
+  });
+});
+
+describe("a number of which only ends are told", () => {
+  const tells: Tells = { forks: false, names: false, users: false, ends: true };
+
+  test("is nobody's where several had it", () => {
+    const table = new ProcessTable(tells);
+    table.apply([end(CHILD, "first", 1), end(CHILD, "second", 1)]);
+    expect(table.find(table.tellApart(CHILD, 0, 1e9))).toMatchObject({ nameBy: "pid_reused" });
+  });
+
+  test("is nobody's where the end of another was told after /proc was read, or of several", () => {
+    for (const [pid, names] of [
+      [process.pid, ["first"]],
+      [CHILD, ["first", "second"]],
+    ] as const) {
+      const late = names.map((name) => end(pid, name, 1));
+      const table: ProcessTable = new ProcessTable(tells, {
+        hasTold: () => false,
+        tellEnds: () => table.apply(late.splice(0)),
+      });
+      table.beginBatch(0);
+      expect(table.find(pid)).toMatchObject({ nameBy: "pid_reused", userBy: "pid_reused" });
+    }
   });
 });
 
