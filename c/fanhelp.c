@@ -793,18 +793,22 @@ EXPORT double fh_scan_open(int32_t fd, int32_t with_times, void *out, uint32_t c
 #endif
 
 /* Opens the root directory of what is mounted at path. Through a private copy of the mount (open_tree, 5.2), which
- * doesn't keep the mount itself busy for umount and shows what other mounts cover; *is_copy tells. Where copies are
- * refused, the directory as it is. Returns the descriptor, good for open_by_handle_at and openat. */
-EXPORT int32_t fh_mount_open(const char *path, uint32_t *is_copy)
+ * doesn't keep the mount itself busy for umount and shows what other mounts cover; out: whether it is one, and the
+ * device's major and minor number, which no server is asked for. Where copies are refused, the directory as it is.
+ * Returns the descriptor, good for open_by_handle_at and openat. */
+EXPORT int32_t fh_mount_open(const char *path, uint32_t *out)
 {
 	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
 				OPEN_TREE_CLONE | O_CLOEXEC | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW);
-	int fd;
-
-	*is_copy = tree >= 0;
-	fd = openat(tree >= 0 ? tree : AT_FDCWD, tree >= 0 ? "." : path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	struct statx stx = {0};
+	int fd = openat(tree >= 0 ? tree : AT_FDCWD, tree >= 0 ? "." : path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
+	else
+		syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx);
+	out[0] = tree >= 0;
+	out[1] = stx.stx_dev_major;
+	out[2] = stx.stx_dev_minor;
 	if (tree >= 0)
 		close(tree);
 	return fd;

@@ -104,7 +104,7 @@ const SYMBOLS = {
     ],
     returns: "f64",
   },
-  fh_mount_open: { args: ["ptr" /* path */, "ptr" /* is_copy */], returns: "i32" },
+  fh_mount_open: { args: ["ptr" /* path */, "ptr" /* out */], returns: "i32" },
   fh_btrfs_top: { args: ["ptr" /* device */, "i32" /* read_only */], returns: "i32" },
   fh_directory_open: {
     args: ["i32" /* base */, "ptr" /* path */, "ptr" /* handle */, "u32" /* size */],

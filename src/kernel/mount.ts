@@ -11,14 +11,16 @@ export interface OpenMount {
    * where the kernel refuses copies (open_tree is 5.2; unbindable mounts): then it is the mount itself.
    */
   isCopy: boolean;
+  /** "MAJOR:MINOR", as /proc/self/mountinfo has it. */
+  device: string;
 }
 
-const isCopy = new Uint32Array(1);
+const out = new Uint32Array(3);
 
 /** Opens the root of what is mounted at path, or returns -errno. */
 export function openMount(path: string): OpenMount | number {
-  const fd = helper().fh_mount_open(cPath(path), isCopy);
-  return fd < 0 ? fd : { fd, isCopy: isCopy[0] !== 0 };
+  const fd = helper().fh_mount_open(cPath(path), out);
+  return fd < 0 ? fd : { fd, isCopy: out[0] !== 0, device: `${out[1]}:${out[2]}` };
 }
 
 /**

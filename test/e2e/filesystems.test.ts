@@ -296,9 +296,12 @@ describe.skipIf(!canFuse)("a FUSE server that hangs (needs root, mounts and bind
     await scanned(hung);
     const server = serverOf(hung);
     try {
-      for (let i = 0; i < 20; i++) writeFileSync(join(hung, `before-${i}`), "123");
+      await daemon.settle(hung);
       // The sizes of these are asked for while the server stands still, and so is whatever a change of the mounts makes fsmon look at.
+      daemon.signal("SIGSTOP");
+      for (let i = 0; i < 20; i++) writeFileSync(join(hung, `before-${i}`), "123");
       process.kill(server, "SIGSTOP");
+      daemon.signal("SIGCONT");
       const inner = mounts.tmpfs(join(root, "inner"));
       const files = Array.from({ length: 20 }, (_, i) => `CREATE ${i}`);
       const sinceMs = performance.now();

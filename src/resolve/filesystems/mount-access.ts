@@ -1,6 +1,6 @@
 // Lends descriptors on mounted filesystems. Each is opened when it is first needed and given back at the end of the
 // turn: a held one keeps the filesystem in use after its last umount.
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { openMount } from "../../kernel/mount.ts";
 import { errnoOf } from "../../kernel/syscall.ts";
 import { type Mount, mountKey, mountOf, readMounts } from "./mounts.ts";
@@ -30,9 +30,11 @@ export class MountAccess {
     if (!this.servers.answers(mount)) return -errnoOf("ETIMEDOUT");
     const opened = openMount(mount.mountPoint);
     if (typeof opened === "number") return opened;
-    const { fd, isCopy } = opened;
+    const { fd, isCopy, device } = opened;
+    // A directory above a mount may have been renamed, which changes no mount. (btrfs gives each subvolume a number of its own.)
+    const isElsewhere = device !== mount.device && mount.type !== "btrfs";
     // Asked after the opening: what is true then was true of the descriptor.
-    if (!isOn(fd, mount) || (this.mountsChanged() && !isThere(mount))) {
+    if (isElsewhere || (this.mountsChanged() && !isThere(mount))) {
       closeSync(fd);
       return -errnoOf("ESTALE");
     }
@@ -54,13 +56,4 @@ export class MountAccess {
 function isThere(mount: Mount): boolean {
   const now = mountOf(readMounts(), mount.mountPoint);
   return now !== null && mountKey(now) === mountKey(mount);
-}
-
-/** A directory above a mount may have been renamed, which changes no mount. */
-function isOn(fd: number, mount: Mount): boolean {
-  // btrfs gives each subvolume a device number of its own.
-  if (mount.type === "btrfs") return true;
-  const { dev } = fstatSync(fd);
-  // gnu_dev_major and gnu_dev_minor of sys/sysmacros.h, for numbers of 32 bits.
-  return mount.device === `${(dev >>> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`;
 }
