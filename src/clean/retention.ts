@@ -80,6 +80,8 @@ export class Retention {
       const early = waitMs > 0 && waitMs <= ROUND_MS;
       const quiet = this.#hold || (!this.#spaceIsShort() && this.#changeMs() === this.#changedMs);
       if (early && quiet) return { more: false, hold: this.#hold };
+      // Before the round: a segment that is sealed in the middle of it may belong to a log that was looked at already.
+      this.#changedMs = this.#changeMs();
       this.#round = this.#clean(nowMs);
     }
     try {
@@ -90,7 +92,6 @@ export class Retention {
     }
     if (this.#round === null) {
       this.#nextRoundMs = nowMs + (this.#hold ? HELD_ROUND_MS : ROUND_MS);
-      this.#changedMs = this.#changeMs();
     }
     return { more: this.#round !== null, hold: this.#hold };
   }

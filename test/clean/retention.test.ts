@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statfsSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { takeCleanLock } from "../../src/clean/clean-lock.ts";
 import { Retention, type RetentionLimits, segmentSizeWithin } from "../../src/clean/retention.ts";
@@ -88,6 +88,8 @@ test("Retention works in steps and looks again a minute later, not before", asyn
   const { keeper } = retention(dir, { keepDays: 5 });
   expect((await round(keeper)).steps).toBeGreaterThan(1);
   expect(numbersIn(dir.text())).toEqual(range(120, 240));
+  // Its own work has changed the directory too: one more look.
+  await round(keeper, NOW + 1000);
   expect((await round(keeper, NOW + 59_000)).steps).toBe(1);
   await round(keeper, NOW + 25 * HOUR_MS);
   expect(numbersIn(dir.text())).toEqual(range(144, 240));
@@ -109,6 +111,23 @@ test("Retention looks at once when a segment has come, so that max_size holds wh
   }
   writer.close();
   expect(cut).toBeGreaterThan(1000);
+});
+
+test("Retention looks again where a segment has come to a log that the round had looked at already", async () => {
+  using dir = new LogDir();
+  tenDays(dir);
+  // One that the round comes to after it.
+  tenDays(dir, "f".repeat(16));
+  const { keeper } = retention(dir, { keepDays: 9 });
+  const first = join(dir.path, segmentName(HASH, 1));
+  // A time that no change can fall on.
+  utimesSync(dir.path, 1, 1);
+  while (existsSync(first)) keeper.step(NOW);
+  write(dir, segmentName(HASH, 1), 0, 24);
+  await round(keeper);
+  expect(existsSync(first)).toBe(true);
+  await round(keeper, NOW + 1000);
+  expect(existsSync(first)).toBe(false);
 });
 
 test("Retention keeps max_total over all logs by dropping the oldest segments of any", async () => {
