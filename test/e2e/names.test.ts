@@ -193,6 +193,8 @@ os.unlink("deeper")`,
       mkdirSync(root);
       const other = await managed("beside");
       python(`import os\nfor i in range(${levels}):\n    os.mkdir("d")\n    os.chdir("d")`, root);
+      // That it was made is read, so that it is known by the scan alone.
+      await settled(daemon, other);
       await daemon.add(root, "-r");
       writeFileSync(join(other, "at-once"), "");
       await settled(daemon, other);
