@@ -147,7 +147,7 @@ export const RULES: readonly Rule[] = [
     "codeOnly",
     /\bprocess\s*\.\s*stdout\b/g,
     "process.stdout: touching it makes a pipe non-blocking, and output is lost",
-    "write with src/cli/output.ts; isatty(1) of node:tty tells a terminal",
+    "write with src/cli/output.ts; src/show/is-terminal.ts tells a terminal",
   ),
   forbid(
     (file) => inSrc(file) && file.path !== "src/cli/output.ts",

@@ -1,7 +1,6 @@
 // `fsmon managed`: one line a path with every filter, and whether it is being watched now. The daemon knows both; without
 // one the store alone is shown.
 
-import { isatty } from "node:tty";
 import { askDaemon } from "../control/client.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import type { ManagedPath, PathStatus } from "../event.ts";
@@ -13,6 +12,7 @@ import { encodeEntry } from "../managed/entry.ts";
 import { loadStore } from "../managed/store.ts";
 import { type Colours, coloursFor } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
+import { isTerminal } from "../show/is-terminal.ts";
 import { statusJson } from "../show/path-status.ts";
 import { type Context, loadContext } from "./context.ts";
 import { tellDifferences } from "./differences.ts";
@@ -37,7 +37,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const { rows, exitCode } = collect(status, context);
   if (args.has("paths")) {
     // Exact for programs; a terminal obeys what a name may hold.
-    const shown = isatty(1) ? escapeForTerminal : (path: string) => path;
+    const shown = isTerminal(1) ? escapeForTerminal : (path: string) => path;
     writeOut(rows.map(({ entry }) => `${shown(entry.path)}\n`).join(""));
   } else if (args.has("json")) {
     writeOut(rows.map((row) => `${stringifySafely(jsonRow(row))}\n`).join(""));

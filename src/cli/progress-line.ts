@@ -2,7 +2,7 @@
 // written. Nothing at all where stderr is no terminal.
 
 import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
+import { isTerminal } from "../show/is-terminal.ts";
 import { formatSize } from "../show/size.ts";
 
 const STDERR = 2;
@@ -10,7 +10,7 @@ const STDERR = 2;
 const CLEAR = "\r\x1b[K";
 
 export class ProgressLine {
-  readonly #wanted = isatty(STDERR) && process.env.TERM !== "dumb";
+  readonly #wanted = isTerminal(STDERR) && process.env.TERM !== "dumb";
   #shown = false;
 
   /** @param totalBytes null when it isn't known */

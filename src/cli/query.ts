@@ -1,10 +1,10 @@
 // `fsmon query`: options into a request, lines to stdout, remarks to stderr. With --file it needs neither config nor store.
 
-import { isatty } from "node:tty";
 import { type ExitCode, UsageFailure } from "../failure.ts";
 import { parseTime } from "../filter/units.ts";
 import { type ByteSink, type QueryRequest, runQuery } from "../query/query.ts";
 import { coloursFor } from "../show/colour.ts";
+import { isTerminal } from "../show/is-terminal.ts";
 import { LineCutter } from "../show/lines.ts";
 import { EventRows } from "../show/rows.ts";
 import { statsJson } from "../stats/json.ts";
@@ -109,7 +109,7 @@ async function textOf(stdout: ByteSink, colourless: boolean): Promise<ByteSink &
 
 /** stdout; a reader that has gone ends the query quietly. */
 function stdoutBeside(progress: ProgressLine): ByteSink {
-  const sharesTerminal = isatty(1);
+  const sharesTerminal = isTerminal(1);
   const unlessClosed = <T>(work: () => T, closed: T): T => {
     try {
       return work();

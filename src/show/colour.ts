@@ -1,7 +1,7 @@
 // Colours for a terminal, and plain text for everything else. The colour library is loaded only where something will be
 // coloured: importing it touches process.stdout, which makes a pipe there non-blocking.
 
-import { isatty } from "node:tty";
+import { isTerminal } from "./is-terminal.ts";
 
 export interface Colours {
   bold(text: string): string;
@@ -32,9 +32,9 @@ export const NO_COLOURS: Colours = {
  */
 export async function coloursFor(fd: 1 | 2, refused: boolean): Promise<Colours> {
   const { NO_COLOR, TERM } = process.env;
-  if (refused || (NO_COLOR ?? "") !== "" || TERM === "dumb" || !isatty(fd)) return NO_COLOURS;
+  if (refused || (NO_COLOR ?? "") !== "" || TERM === "dumb" || !isTerminal(fd)) return NO_COLOURS;
   // Talk on a terminal while data goes into a pipe: not worth changing the pipe for.
-  if (fd !== 1 && !isatty(1)) return NO_COLOURS;
+  if (fd !== 1 && !isTerminal(1)) return NO_COLOURS;
   const { default: picocolors } = await import("picocolors");
   return picocolors.createColors(true);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { cleanEnvironment, NEEDED, PASSED_ON } from "../../src/daemon/anew.ts";
+import { cleanEnvironment, NEEDED, PASSED_ON, RUNTIME_SETTINGS } from "../../src/daemon/anew.ts";
 import {
   CAPABILITY_BITS,
   capabilityMask,
@@ -10,7 +10,7 @@ import {
 const block = (...variables: string[]) => Buffer.from(variables.map((one) => `${one}\0`).join(""), "latin1");
 
 describe("cleanEnvironment()", () => {
-  test("passes on what the daemon reads, sorted, the first of two, byte by byte", () => {
+  test("passes on what the daemon reads, sorted, the first of two, byte by byte, and sets the runtime's settings", () => {
     const dirty = block(
       "XDG_DATA_HOME=/d\xff",
       "HOME=/a=b",
@@ -20,8 +20,13 @@ describe("cleanEnvironment()", () => {
       "HOMER=1",
       "NO_COLOR=",
       "HOME",
+      "BUN_GC_TIMER_INTERVAL=1",
+      "MIMALLOC_SHOW_STATS=1",
     );
-    expect(cleanEnvironment(dirty)).toEqual(block("HOME=/a=b", "NO_COLOR=", "XDG_DATA_HOME=/d\xff"));
+    const [collecting, giving] = RUNTIME_SETTINGS as [string, string];
+    expect(cleanEnvironment(dirty)).toEqual(
+      block(collecting, "HOME=/a=b", giving, "NO_COLOR=", "XDG_DATA_HOME=/d\xff"),
+    );
   });
 
   test("changes nothing the second time, whatever comes in: no going round in circles", () => {
@@ -29,6 +34,7 @@ describe("cleanEnvironment()", () => {
       [],
       ["=", "\x01", "HOME"],
       PASSED_ON.map((name) => `${name}=1`),
+      RUNTIME_SETTINGS,
       ["SUDO_UID=1", "SUDO_UID=2"],
     ]) {
       const once = cleanEnvironment(block(...variables));

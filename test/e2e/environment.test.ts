@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PASSED_ON } from "../../src/daemon/anew.ts";
+import { PASSED_ON, RUNTIME_SETTINGS } from "../../src/daemon/anew.ts";
 import { BINARY, command, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { giveTo, PERSON_UID, PersonsDaemon } from "../support/person.ts";
@@ -146,10 +146,9 @@ describe.skipIf(captureObstacle !== null)("the daemon's surroundings (needs root
     await daemon.start([], ["env", "-C", folder, ...settings]);
     await recordsOne(daemon);
     expect(listeningPorts(daemon.pid)).toEqual([]);
-    const names = readFileSync(`/proc/${daemon.pid}/environ`, "latin1")
-      .split("\0")
-      .map((one) => one.split("=")[0] ?? "");
-    expect(names.filter((name) => name !== "" && !PASSED_ON.includes(name))).toEqual([]);
+    const variables = readFileSync(`/proc/${daemon.pid}/environ`, "latin1").split("\0").filter(Boolean);
+    const foreign = variables.filter((one) => !PASSED_ON.includes(one.split("=")[0] ?? ""));
+    expect(foreign).toEqual([...RUNTIME_SETTINGS]);
     expect(readFileSync(`/proc/${daemon.pid}/comm`, "latin1")).toBe("fsmon\n");
     await daemon.stop();
     expect(existsSync(mark)).toBe(false);

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { NEEDED, PASSED_ON } from "../../src/daemon/anew.ts";
+import { NEEDED, PASSED_ON, RUNTIME_SETTINGS } from "../../src/daemon/anew.ts";
 import {
   CAPABILITY_BITS,
   capabilityMask,
@@ -240,7 +240,7 @@ describe.skipIf(captureObstacle !== null)("safe as root (needs root and mounts)"
     const rows = [...page.matchAll(/^\| `(CAP_[A-Z_]+)` \|/gm)].map(([, name]) => name);
     expect(rows.toSorted()).toEqual([...NEEDED].toSorted() as string[]);
     expect(Object.keys(CAPABILITY_BITS).toSorted()).toEqual([...NEEDED].toSorted());
-    for (const name of PASSED_ON) expect(page).toContain(`\`${name}\``);
+    for (const name of [...PASSED_ON, ...RUNTIME_SETTINGS]) expect(page).toContain(`\`${name}\``);
   });
 
   test("without the right to give capabilities up it says so and records all the same, without executing itself in circles", async () => {

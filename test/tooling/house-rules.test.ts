@@ -114,7 +114,7 @@ const BROKEN: { rule: string; path: string; lines: string[]; finding: string }[]
     lines: ["export const wide = process.stdout.columns > 80;"],
     finding:
       "src/cli/output.ts:2: process.stdout: touching it makes a pipe non-blocking, and output is lost\n" +
-      "  instead: write with src/cli/output.ts; isatty(1) of node:tty tells a terminal",
+      "  instead: write with src/cli/output.ts; src/show/is-terminal.ts tells a terminal",
   },
   {
     rule: "console.log is not for data",
