@@ -4,6 +4,7 @@ import { Retention } from "../clean/retention.ts";
 import type { Config } from "../config/config.ts";
 import type { Identity } from "../kernel/identity.ts";
 import type { Lifetime } from "../log/lifetime.ts";
+import { readPreviousLife } from "../log/previous.ts";
 import { sealAs } from "../log/seal.ts";
 import type { LogWriter } from "../log/writer.ts";
 
@@ -66,7 +67,7 @@ export class Upkeep {
     for (const log of this.logs()) if (log.hash === hash) return log.seal();
     // Its path isn't managed any more, so nobody writes to it.
     try {
-      sealAs(this.logDir, hash, this.owner, 1);
+      sealAs(this.logDir, hash, this.owner, readPreviousLife(this.logDir, hash, this.owner).segment);
       return true;
     } catch {
       return false;

@@ -42,6 +42,8 @@ const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 export class LiveFile {
   readonly path: string;
   segmentSizeBytes: number;
+  /** The number that it gets when it is sealed, unless others have put higher ones there by then. */
+  segment = 1;
   readonly #options: LiveFileOptions;
   #fd = -1;
   #dev = 0;
@@ -56,7 +58,6 @@ export class LiveFile {
   #unlinked = false;
   #needsHead = false;
   #clockBack: { fromMs: number } | null = null;
-  #highestSegment = 0;
   #replacedSinceMs: number | null = null;
   readonly #carryOver = new CarryOver();
 
@@ -326,7 +327,7 @@ export class LiveFile {
 
   #startSegment(timeMs: number, clockBack: { fromMs: number } | null): void {
     const { logDir, hash, owner } = this.#options;
-    this.#highestSegment = sealAs(logDir, hash, owner, this.#highestSegment + 1);
+    this.segment = sealAs(logDir, hash, owner, this.segment) + 1;
     // Replaced in the moment since settle() looked: then a copy was sealed, and what it may lack is still owed.
     if (fstatSync(this.#fd).nlink === 0) this.#carryOver.add(this.#fd, this.#owedFrom, this.#size);
     else closeQuietly(this.#fd);

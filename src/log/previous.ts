@@ -1,8 +1,8 @@
-// What a log's files tell about the daemon's previous life: the time of the last line, and the last WATCH state.
-// Reads a few blocks from the end and the first line; never the whole log, and changes nothing.
+// What a log's files tell about the daemon's previous life: the time of the last line, the last WATCH state, and which segment
+// the live file is to become. Reads a few blocks from the end and the first line; never the whole log, and changes nothing.
 import { join } from "node:path";
 import type { Identity } from "../kernel/identity.ts";
-import type { LogFiles } from "./names.ts";
+import { listLog, liveName, type SegmentFile } from "./names.ts";
 import { closeQuietly, openForReading } from "./open.ts";
 import type { WatchState } from "./state.ts";
 import { linesBackward, readRange, wholeLinesEnd } from "./tail.ts";
@@ -17,36 +17,57 @@ export interface PreviousLife {
    */
   lastState: WatchState | null;
   lastStateTimeMs: number | null;
+  /**
+   * The number that the live file is to get when it is sealed. Its own lines tell, so that numbers aren't given anew when somebody
+   * has moved all segments away; else the names of the segments.
+   */
+  segment: number;
 }
+
+/** What one file tells; its last WATCH line may have no number, when an older version wrote it. */
+type FileLife = Omit<PreviousLife, "segment"> & { segment: number | null };
 
 /** How far back a WATCH line is looked for: 1 MiB is some 6,000 lines and takes a millisecond. */
 const SEARCH_BYTES = 1024 * 1024;
 const STATES: ReadonlySet<string> = new Set(["started", "changed", "stopped", "continued"]);
 
-const nothing: PreviousLife = { lastTimeMs: null, lastState: null, lastStateTimeMs: null };
+const nothing: FileLife = { lastTimeMs: null, lastState: null, lastStateTimeMs: null, segment: null };
 
 /** Reads the newest file of the log that has lines; packed segments are passed over. */
-export function readPreviousLife(logDir: string, log: LogFiles | undefined, owner: Identity): PreviousLife {
-  for (const segment of (log?.segments ?? []).toReversed()) {
-    if (segment.packing !== null) continue;
-    let opened: ReturnType<typeof openForReading>;
-    try {
-      opened = openForReading(join(logDir, segment.name), owner);
-    } catch {
-      // Deleted this moment, or not the owner's: then it tells nothing.
-      continue;
-    }
-    try {
-      const life = lifeOf(opened.fd, wholeLinesEnd(opened.fd, opened.stat.size));
-      if (life.lastTimeMs !== null) return life;
-    } finally {
-      closeQuietly(opened.fd);
-    }
+export function readPreviousLife(logDir: string, hash: string, owner: Identity): PreviousLife {
+  const live = lifeIn(join(logDir, liveName(hash)), owner);
+  const { segment } = live;
+  // The usual case. With thousands of logs in a directory, reading it for each of them takes seconds.
+  if (live.lastTimeMs !== null && segment !== null) return { ...live, segment };
+  const sealed = (listLog(logDir, hash, owner)?.segments ?? []).filter(({ number }) => number !== null);
+  const next = Math.max(segment ?? 1, (sealed.at(-1)?.number ?? 0) + 1);
+  return { ...(live.lastTimeMs === null ? newestLife(logDir, sealed, owner) : live), segment: next };
+}
+
+function newestLife(logDir: string, sealed: readonly SegmentFile[], owner: Identity): FileLife {
+  for (const { name, packing } of sealed.toReversed()) {
+    const life = packing === null ? lifeIn(join(logDir, name), owner) : nothing;
+    if (life.lastTimeMs !== null) return life;
   }
   return nothing;
 }
 
-function lifeOf(fd: number, end: number): PreviousLife {
+function lifeIn(path: string, owner: Identity): FileLife {
+  let opened: ReturnType<typeof openForReading>;
+  try {
+    opened = openForReading(path, owner);
+  } catch {
+    // Deleted this moment, or not the owner's: then it tells nothing.
+    return nothing;
+  }
+  try {
+    return lifeOf(opened.fd, wholeLinesEnd(opened.fd, opened.stat.size));
+  } finally {
+    closeQuietly(opened.fd);
+  }
+}
+
+function lifeOf(fd: number, end: number): FileLife {
   let lastTimeMs: number | null = null;
   for (const line of linesBackward(fd, end, SEARCH_BYTES)) {
     lastTimeMs ??= timeOf(line.bytes);
@@ -66,7 +87,7 @@ function timeOf(line: Buffer): number | null {
   return Number.isNaN(time) ? null : time;
 }
 
-function watchOf(line: Buffer): { lastState: WatchState; lastStateTimeMs: number } | null {
+function watchOf(line: Buffer): Omit<FileLife, "lastTimeMs"> | null {
   // Cheap first: a file name could spell this too, so the parsed line decides.
   if (!line.includes('"WATCH"')) return null;
   const record = asRecord(line);
@@ -74,7 +95,12 @@ function watchOf(line: Buffer): { lastState: WatchState; lastStateTimeMs: number
   const lastStateTimeMs = parseTime(String(record?.time));
   if (record?.event_type !== "WATCH" || typeof state !== "string" || !STATES.has(state)) return null;
   if (Number.isNaN(lastStateTimeMs)) return null;
-  return { lastState: state as WatchState, lastStateTimeMs };
+  const segment = Number(record.segment);
+  return {
+    lastState: state as WatchState,
+    lastStateTimeMs,
+    segment: Number.isSafeInteger(segment) && segment > 0 ? segment : null,
+  };
 }
 
 function asRecord(line: Buffer): Record<string, unknown> | null {

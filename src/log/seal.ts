@@ -7,7 +7,7 @@ import { listLog, liveName, segmentName } from "./names.ts";
 /**
  * Renames the live file behind the highest segment there is, packed ones included.
  *
- * @param atLeast numbers below were used already in this daemon's life, though their files may be gone
+ * @param atLeast numbers below were used already, though their files may be gone
  * @returns the number
  * @throws system errors; the live file then has its name still
  */

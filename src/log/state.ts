@@ -25,15 +25,20 @@ export interface Gap {
 
 const encoder = new TextEncoder();
 
-/** One WATCH line with its newline. */
+/**
+ * One WATCH line with its newline.
+ *
+ * @param segment the number that the file with this line is to get when it is sealed
+ */
 export function encodeWatch(
   managedPath: string,
   state: WatchState,
   info: WatchInfo,
+  segment: number,
   timeMs: number,
 ): Uint8Array {
   const { filters, host, version } = info;
-  return encodeLine({ ...firstKeys(managedPath, "WATCH", timeMs), state, filters, host, version });
+  return encodeLine({ ...firstKeys(managedPath, "WATCH", timeMs), state, filters, host, version, segment });
 }
 
 /** One GAP line with its newline. `gap_from` is never after `gap_to`: a clock that was set back swaps the two. */

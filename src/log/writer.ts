@@ -6,7 +6,7 @@ import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { SyscallError } from "../kernel/syscall.ts";
 import { LiveFile } from "./live-file.ts";
-import { listLog, logHash } from "./names.ts";
+import { logHash } from "./names.ts";
 import { countLines, gapReasonOf, Outage } from "./outage.ts";
 import { type PreviousLife, readPreviousLife } from "./previous.ts";
 import { PutFailed } from "./put-failed.ts";
@@ -77,7 +77,9 @@ export class LogWriter {
     try {
       this.#file.open();
       const { logDir, owner } = this.#options;
-      return readPreviousLife(logDir, listLog(logDir, this.hash, owner), owner);
+      const previous = readPreviousLife(logDir, this.hash, owner);
+      this.#file.segment = previous.segment;
+      return previous;
     } catch (error) {
       if (error instanceof Failure) throw error;
       throw new Failure(
@@ -101,7 +103,7 @@ export class LogWriter {
 
   watch(state: WatchState, timeMs: number): void {
     const lineMs = this.#stateTime(timeMs);
-    this.#accept(encodeWatch(this.#options.managedPath, state, this.#options.describe(), lineMs), 0, lineMs);
+    this.#accept(this.#watchLine(state, lineMs), 0, lineMs);
   }
 
   /** A GAP of reason `clock` starts a new segment, so that times never go back within one. */
@@ -295,11 +297,15 @@ export class LogWriter {
   }
 
   #head(timeMs: number, clockBack: { fromMs: number } | null): Uint8Array {
-    const { managedPath, describe } = this.#options;
-    const watch = encodeWatch(managedPath, "continued", describe(), timeMs);
+    const watch = this.#watchLine("continued", timeMs);
     if (clockBack === null) return watch;
     const gap: Gap = { reason: "clock", fromMs: timeMs, toMs: clockBack.fromMs, lost: 0 };
     return Buffer.concat([watch, this.#gapLine(gap, timeMs)]);
+  }
+
+  #watchLine(state: WatchState, timeMs: number): Uint8Array {
+    const { managedPath, describe } = this.#options;
+    return encodeWatch(managedPath, state, describe(), this.#file.segment, timeMs);
   }
 
   #gapLine(gap: Gap, timeMs: number): Uint8Array {

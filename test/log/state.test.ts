@@ -5,10 +5,12 @@ const TIME = Date.UTC(2026, 4, 7, 10, 0, 1, 482);
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 test("encodeWatch() writes the eight keys first and in order", () => {
-  const line = text(encodeWatch("/var/www", "started", { filters: "-r", host: "h", version: "1.2" }, TIME));
+  const line = text(
+    encodeWatch("/var/www", "started", { filters: "-r", host: "h", version: "1.2" }, 7, TIME),
+  );
   expect(line).toBe(
     '{"time":"2026-05-07T10:00:01.482+00:00","event_type":"WATCH","path":"/var/www","pid":null,"cmd":null,' +
-      '"user":null,"file_size":0,"monitored_path":"/var/www","state":"started","filters":"-r","host":"h","version":"1.2"}\n',
+      '"user":null,"file_size":0,"monitored_path":"/var/www","state":"started","filters":"-r","host":"h","version":"1.2","segment":7}\n',
   );
 });
 

@@ -42,16 +42,21 @@ test("LogWriter.open() refuses a symbolic link and a directory in the log's plac
 test("LogWriter.open() tells how the previous life ended", () => {
   using dir = new LogDir();
   let writer = dir.writer();
-  expect(writer.open()).toEqual({ lastTimeMs: null, lastState: null, lastStateTimeMs: null });
+  expect(writer.open()).toEqual({ lastTimeMs: null, lastState: null, lastStateTimeMs: null, segment: 1 });
   writer.watch("started", T0);
   dir.put(writer, 3, T0 + 5);
   writer.close();
   writer = dir.writer();
-  expect(writer.open()).toEqual({ lastTimeMs: T0 + 5, lastState: "started", lastStateTimeMs: T0 });
+  expect(writer.open()).toEqual({
+    lastTimeMs: T0 + 5,
+    lastState: "started",
+    lastStateTimeMs: T0,
+    segment: 1,
+  });
   writer.watch("stopped", T0 + 9);
   writer.close();
   writer = dir.writer();
-  expect(writer.open()).toEqual({ lastTimeMs: T0 + 9, lastState: "stopped", lastStateTimeMs: T0 + 9 });
+  expect(writer.open()).toMatchObject({ lastTimeMs: T0 + 9, lastState: "stopped", lastStateTimeMs: T0 + 9 });
   writer.close();
 });
 
@@ -64,7 +69,12 @@ test("LogWriter.open() finds the last state in the newest sealed segment when th
   renameSync(writer.path, writer.path.replace("_log", ".000007_log"));
   writer = dir.writer();
   // The WATCH line lies far back; the head of the file tells.
-  expect(writer.open()).toEqual({ lastTimeMs: T0 + 5, lastState: "started", lastStateTimeMs: T0 });
+  expect(writer.open()).toEqual({
+    lastTimeMs: T0 + 5,
+    lastState: "started",
+    lastStateTimeMs: T0,
+    segment: 8,
+  });
   writer.close();
 });
 
@@ -109,6 +119,39 @@ test("LogWriter.append() numbers segments after the highest there is, packed one
   dir.put(writer, 5, T0);
   writer.close();
   expect(readdirSync(dir.path)).toContain(`${writer.hash}.000042_log.jsonl`);
+});
+
+test("LogWriter goes on counting segments though somebody has moved all of them away", async () => {
+  using dir = new LogDir();
+  using away = new LogDir();
+  let writer = dir.openWriter(4096);
+  writer.watch("started", T0);
+  for (let i = 0; i < 20; i++) dir.put(writer, 5, T0 + i);
+  writer.close();
+  const moved = dir.names().slice(0, -1);
+  const moveAll = (from: LogDir, to: LogDir) => {
+    for (const name of moved) renameSync(join(from.path, name), join(to.path, name));
+  };
+  moveAll(dir, away);
+  writer = dir.openWriter(4096);
+  writer.watch("started", T0 + 20);
+  for (let i = 20; i < 40; i++) dir.put(writer, 5, T0 + i);
+  writer.close();
+  expect(dir.names().filter((name) => moved.includes(name))).toEqual([]);
+  moveAll(away, dir);
+  expect(numbersIn(dir.text())).toEqual(range(0, 200));
+  // Neither does a copy that lacks the file's first line change that.
+  writer = dir.openWriter();
+  dir.put(writer, 5, T0 + 40);
+  dir.sh(`mkdir away; mv *.0*_log.jsonl away; tail -n 5 ${writer.path} > t; mv t ${writer.path}`);
+  writer.close();
+  writer = dir.openWriter(4096);
+  for (let i = 50; i < 60; i++) dir.put(writer, 5, T0 + i);
+  writer.close();
+  expect(dir.names().length).toBeGreaterThan(1);
+  dir.sh("mv -n away/*_log.jsonl .; rmdir away");
+  const numbers = numbersIn(dir.text());
+  expect(numbers.slice(numbers.indexOf(200))).toEqual(range(200, 255));
 });
 
 test("LogWriter.append() starts a segment with a GAP when times go back, and times never do within a file", () => {
