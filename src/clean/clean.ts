@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { withoutDaemon } from "../log/lifetime.ts";
-import { listLog, listLogs, logHash } from "../log/names.ts";
+import { type LogFiles, listLogs, logHash } from "../log/names.ts";
 import { openForReading } from "../log/open.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { countLinesBefore } from "./count.ts";
@@ -60,8 +60,8 @@ const ROUNDS_MAX = 3;
 
 /** What applyClean() would do now, with the lines counted. Changes nothing. */
 export function planClean(request: CleanRequest): LogCleaning[] {
-  return chosenLogs(request).map((hash) => {
-    const log = surveyOf(request, hash);
+  return chosenLogs(request).map((files) => {
+    const log = surveyLog(request.logDir, files, request.owner);
     const decisions = decide(log, limitsOf(request), request.owner);
     const last = decisions.at(-1);
     return {
@@ -79,47 +79,52 @@ export function planClean(request: CleanRequest): LogCleaning[] {
  */
 export async function applyClean(request: CleanRequest, callbacks: CleanCallbacks): Promise<LogCleaning[]> {
   const { logDir, owner } = request;
-  const hashes = chosenLogs(request);
-  if (hashes.length === 0) return [];
+  if (chosenLogs(request).length === 0) return [];
   const release = takeCleanLock(logDir, owner, LOCK_WAIT_MS);
   if (release === null) throw new Failure(`Another clean of "${logDir}" is still running`, "try again later");
   try {
     removeLeftovers(logDir, owner);
-    const done: LogCleaning[] = [];
-    for (const hash of hashes) done.push(await cleanLog(request, hash, callbacks));
+    const done = new Map<string, LogCleaning>();
+    // The directory is read once a round, not once a log: with thousands of logs nothing else would take as long.
+    let due = chosenLogs(request);
+    for (let round = 1; round <= ROUNDS_MAX && due.length > 0; round++) {
+      const sealed = new Set<string>();
+      for (const log of due) {
+        const { cleaning, isSealed } = await cleanLog(request, log, callbacks);
+        done.set(log.hash, together(done.get(log.hash) ?? null, cleaning));
+        if (isSealed) sealed.add(log.hash);
+      }
+      due =
+        sealed.size === 0 ? [] : [...listLogs(logDir, owner).values()].filter(({ hash }) => sealed.has(hash));
+    }
     await freed();
-    return done;
+    return [...done.values()];
   } finally {
     release();
   }
 }
 
+/** @returns whether the daemon has made a segment of the live file: then the log is to be looked at again */
 async function cleanLog(
   request: CleanRequest,
-  hash: string,
+  files: LogFiles,
   callbacks: CleanCallbacks,
-): Promise<LogCleaning> {
-  const { owner } = request;
+): Promise<{ cleaning: LogCleaning; isSealed: boolean }> {
+  const { logDir, owner } = request;
   const problems: string[] = [];
-  let report: LogCleaning | null = null;
-  for (let round = 1; ; round++) {
-    const log = surveyOf(request, hash);
-    const decisions = decide(log, limitsOf(request), owner);
-    const live = decisions.find((decision) => decision.file.number === null);
-    const sealed = decisions.filter((decision) => decision !== live);
-    // Oldest first, so that being stopped in between leaves no hole.
-    const lastMs = new Map(decisions.map((decision) => [decision, lastCutMs(decision, owner)]));
-    const done = sealed.filter((decision) => carryOut(decision, owner, problems));
-    const cut = live === undefined ? true : await cutLive(request, live, callbacks);
-    if (live !== undefined && cut === true) done.push(live);
-    const last = done.at(-1);
-    const toMs = last === undefined ? null : (lastMs.get(last) ?? null);
-    report = together(report, { ...summary(log, done), toMs });
-    // Sealed by the daemon: it is a segment now, and the next round finds it.
-    if (cut !== "sealed" || round === ROUNDS_MAX) break;
-  }
-  report.problems.push(...problems);
-  return report;
+  const log = surveyLog(logDir, files, owner);
+  const decisions = decide(log, limitsOf(request), owner);
+  const live = decisions.find((decision) => decision.file.number === null);
+  const sealed = decisions.filter((decision) => decision !== live);
+  // Oldest first, so that being stopped in between leaves no hole.
+  const lastMs = new Map(decisions.map((decision) => [decision, lastCutMs(decision, owner)]));
+  const done = sealed.filter((decision) => carryOut(decision, owner, problems));
+  const cut = live === undefined ? true : await cutLive(request, live, callbacks);
+  if (live !== undefined && cut === true) done.push(live);
+  const last = done.at(-1);
+  const toMs = last === undefined ? null : (lastMs.get(last) ?? null);
+  const { problems: found, ...rest } = summary(log, done);
+  return { cleaning: { ...rest, toMs, problems: [...found, ...problems] }, isSealed: cut === "sealed" };
 }
 
 function together(before: LogCleaning | null, now: LogCleaning): LogCleaning {
@@ -131,6 +136,7 @@ function together(before: LogCleaning | null, now: LogCleaning): LogCleaning {
     fromMs: before.fromMs ?? now.fromMs,
     toMs: now.toMs ?? before.toMs,
     filesDropped: before.filesDropped + now.filesDropped,
+    problems: [...new Set([...before.problems, ...now.problems])],
   };
 }
 
@@ -178,27 +184,20 @@ function limitsOf(request: CleanRequest): Limits {
   return { keepFromMs: keepDays === null ? null : nowMs - keepDays * DAY_MS, maxSizeBytes };
 }
 
-function surveyOf(request: CleanRequest, hash: string): SurveyedLog {
-  const { logDir, owner } = request;
-  const log = listLog(logDir, hash, owner) ?? { hash, segments: [] };
-  return surveyLog(logDir, log, owner);
-}
-
-function chosenLogs(request: CleanRequest): string[] {
-  const { logDir, owner, paths } = request;
-  const hashes = [...listLogs(logDir, owner).keys()];
-  if (paths === null) return hashes;
+function chosenLogs({ logDir, owner, paths }: CleanRequest): LogFiles[] {
+  const logs = listLogs(logDir, owner);
+  if (paths === null) return [...logs.values()];
   return paths.map((typed) => {
-    const hash = spellingsOf(typed)
-      .map(logHash)
-      .find((one) => hashes.includes(one));
-    if (hash === undefined) {
+    const log = spellingsOf(typed)
+      .map((path) => logs.get(logHash(path)))
+      .find((one) => one !== undefined);
+    if (log === undefined) {
       throw new Failure(
         `There is no log for ${JSON.stringify(typed)}`,
         "fsmon managed lists the managed paths",
       );
     }
-    return hash;
+    return log;
   });
 }
 

@@ -121,7 +121,9 @@ export class Retention {
   *#cleanLog(log: LogFiles, nowMs: number): Generator<void, void> {
     const { logDir, owner, limits, sealLive } = this.#options;
     for (let round = 0; round < 2; round++) {
-      const survey = surveyLog(logDir, listLog(logDir, log.hash, owner) ?? log, owner);
+      // Names are read once for all logs; what was sealed since then is the next round's.
+      const files = round === 0 ? log : (listLog(logDir, log.hash, owner) ?? log);
+      const survey = surveyLog(logDir, files, owner);
       for (const problem of survey.problems) this.#tell(problem);
       yield;
       const sealed = survey.files.filter((file) => file.number !== null);

@@ -122,7 +122,7 @@ class Search {
   async run(covering: readonly string[]): Promise<WhoSummary> {
     for (const path of covering) this.#covering.add(path);
     this.#tellWhetherItLasts();
-    for (const path of covering) await this.#open(path, Number.POSITIVE_INFINITY);
+    await this.#open(covering, Number.POSITIVE_INFINITY);
     let version = this.#names.version;
     for (let newest = this.#newest(); newest !== null; newest = this.#newest()) {
       const line = newest.head!;
@@ -243,30 +243,34 @@ class Search {
       if (history === taken) await history.searchOn(needles, this.#floorMs());
       else await history.searchFrom(timeMs + 1, needles, this.#floorMs());
     }
-    for (const name of this.#names.all) {
-      for (const managed of this.#recorded) {
-        if (isAtOrBelow(name, managed) && !this.#histories.has(managed))
-          await this.#open(managed, timeMs + 1);
-      }
-    }
+    const names = [...this.#names.all];
+    const further = this.#recorded.filter(
+      (managed) => !this.#histories.has(managed) && names.some((name) => isAtOrBelow(name, managed)),
+    );
+    if (further.length > 0) await this.#open(further, timeMs + 1);
   }
 
-  async #open(managedPath: string, beforeMs: number): Promise<void> {
+  /** The directory is read once for all of them: there may be thousands. */
+  async #open(managedPaths: readonly string[], beforeMs: number): Promise<void> {
     const { logDir, owner } = this.#request;
-    const snapshot = takeSnapshot(logDir, new Set([logHash(managedPath)]), owner);
+    const snapshot = takeSnapshot(logDir, new Set(managedPaths.map(logHash)), owner);
     this.#snapshots.push(snapshot);
     for (const problem of snapshot.problems) this.#answer.onProblem(problem);
-    const first = snapshot.files[0];
-    if (first !== undefined) this.#oldestFile.set(managedPath, first);
-    const history = new LogHistory(
-      managedPath,
-      snapshot.files,
-      beforeMs,
-      (timeMs) => this.#passed(timeMs),
-      (file, error) => this.#answer.onProblem(`Cannot read all of "${file.path}": ${causeOf(error)}`),
-    );
-    this.#histories.set(managedPath, history);
-    await history.advance(this.#needles(managedPath), this.#floorMs());
+    const filesOf = Map.groupBy(snapshot.files, ({ hash }) => hash);
+    for (const managedPath of managedPaths) {
+      const files = filesOf.get(logHash(managedPath)) ?? [];
+      const first = files[0];
+      if (first !== undefined) this.#oldestFile.set(managedPath, first);
+      const history = new LogHistory(
+        managedPath,
+        files,
+        beforeMs,
+        (timeMs) => this.#passed(timeMs),
+        (file, error) => this.#answer.onProblem(`Cannot read all of "${file.path}": ${causeOf(error)}`),
+      );
+      this.#histories.set(managedPath, history);
+      await history.advance(this.#needles(managedPath), this.#floorMs());
+    }
   }
 
   #needles(managedPath: string): Buffer[] {
