@@ -1,6 +1,6 @@
 // `fsmon query`: what happened in a time range, out of a log directory or out of any files. A request goes in, lines in time
 // order go to a sink; nothing else does. Needs no daemon and no config, and never writes to a log.
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { constants } from "node:fs";
 import { resolve } from "node:path";
 import { causeOf, EXIT, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
@@ -11,6 +11,7 @@ import { BlockPool } from "./block-pool.ts";
 import { chooseLogs } from "./choose.ts";
 import type { ByteInput } from "./input.ts";
 import { mergeRuns } from "./merge.ts";
+import { heldFilesMax, NamedFile } from "./named-file.ts";
 import { readOddLine } from "./odd-line.ts";
 import { type ByteSink, LineOutput } from "./output.ts";
 import { PackedInput, packingOf } from "./packed.ts";
@@ -122,8 +123,9 @@ class Query {
     const filter = paths.length === 0 ? null : new PathFilter(paths.map((path) => resolve(path)));
     const runs: LineRun[] = [];
     const pool = new BlockPool();
+    const held = heldFilesMax(files.length);
     for (const [i, name] of files.entries()) {
-      const stored = await this.#store(name);
+      const stored = await this.#store(name, i < held);
       this.#toClose.push(() => stored.close());
       const found = await runsInAnyOrder(stored, i, this.#options(pool, filter, name));
       this.#toClose.push(found.close);
@@ -170,22 +172,28 @@ class Query {
     this.#note(problem);
   }
 
-  async #store(name: string): Promise<Stored> {
-    const fd = name === "-" ? 0 : openAny(name);
-    const isFile = fstatSync(fd).isFile();
-    if (isFile && name !== "-") {
-      const stored = storedFile(fd, fstatSync(fd).size);
-      const packing = packingOf(readRange(fd, 0, 4));
-      return packing === null ? stored : this.#unpacked(fd, packing, name, stored);
+  async #store(name: string, hold: boolean): Promise<Stored> {
+    if (name === "-") return this.#streamed(0, name, "standard input");
+    const file = openAny(name);
+    const fd = file.fd()!;
+    if (!file.stat.isFile()) {
+      const stored = this.#streamed(fd, name, JSON.stringify(name));
+      return stored.finally(() => file.close());
     }
-    const spool = spoolStream(fd, (bytes) => this.#progress.read(bytes));
+    const packing = packingOf(readRange(fd, 0, 4));
+    if (packing !== null) return this.#unpacked(fd, packing, name, file);
+    if (!hold) file.letGo();
+    return storedFile(file);
+  }
+
+  async #streamed(fd: number, name: string, called: string): Promise<Stored> {
+    const spool = spoolStream(fd, called, (bytes) => this.#progress.read(bytes));
     this.#progress.expect(spool.sizeBytes);
-    if (fd !== 0) closeSync(fd);
     const packing = packingOf(spool.head(4));
     return packing === null ? spool : this.#unpacked(spool.file(), packing, name, spool);
   }
 
-  async #unpacked(fd: number, packing: Packing, name: string, packed: Stored): Promise<Stored> {
+  async #unpacked(fd: number, packing: Packing, name: string, packed: { close(): void }): Promise<Stored> {
     try {
       const onRead = (bytes: number) => this.#progress.read(bytes);
       const plain = await spoolInput(new PackedInput(fd, packing, () => {}), onRead, (error) => {
@@ -220,17 +228,16 @@ async function copyInput(input: ByteInput, sink: ByteSink): Promise<void> {
   }
 }
 
-function openAny(name: string): number {
+function openAny(name: string): NamedFile {
+  let file: NamedFile;
   try {
-    const fd = openSync(name, constants.O_RDONLY);
-    if (!fstatSync(fd).isDirectory()) {
-      // Reading shows what opening doesn't: EIO, EISDIR on odd filesystems.
-      if (fstatSync(fd).isFile()) readSync(fd, Buffer.alloc(1), 0, 1, 0);
-      return fd;
-    }
-    closeSync(fd);
+    file = new NamedFile(name, { who: OWN_RIGHTS, flags: constants.O_RDONLY, mayGo: false });
+    // Reading shows what opening doesn't: EIO, EISDIR on odd filesystems.
+    if (file.stat.isFile()) readRange(file.fd()!, 0, 1);
   } catch (error) {
     throw new Failure(`Cannot read "${name}": ${causeOf(error)}`, "check the name and your rights: ls -l");
   }
+  if (!file.stat.isDirectory()) return file;
+  file.close();
   throw new Failure(`Cannot read "${name}": it is a directory`, "name its files: fsmon query --file *.jsonl");
 }

@@ -67,8 +67,12 @@ export class LineRun {
   load(): void | Promise<void> {
     if (this.#block === null) {
       if (this.#ended) return;
-      this.#input = this.#open();
       this.#block = this.#options.pool.take();
+      try {
+        this.#input = this.#open();
+      } catch (error) {
+        this.#options.onUnreadable(error);
+      }
     }
     return this.#loadOn();
   }

@@ -1,22 +1,20 @@
 // A log directory as it is at one moment, while a daemon writes, seals and cleans: every line that is there now is in exactly
 // one of the opened files. Names go in, open files come out; a live file ends at its last whole line.
-
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { constants } from "node:fs";
 import { join } from "node:path";
 import { causeOf, errorCode } from "../failure.ts";
-import { asOwner, type Identity } from "../kernel/identity.ts";
-import { type LogFiles, listLogs, type Packing, type SegmentFile } from "../log/names.ts";
+import type { Identity } from "../kernel/identity.ts";
+import { type LogFiles, listLog, listLogs, type Packing, type SegmentFile } from "../log/names.ts";
 import { wholeLinesEnd } from "../log/tail.ts";
+import { heldFilesMax, NamedFile } from "./named-file.ts";
 
 /** A daemon with tiny segments may seal between every two looks; after this many the last look counts. */
 const LOOKS_MAX = 20;
-/** So many descriptors are held under any limit; of more, as many as the process may have but for SPARE_DESCRIPTORS. */
-const HELD_ALWAYS = 400;
-const SPARE_DESCRIPTORS = 600;
+/** O_NONBLOCK so that a FIFO in the directory can't hold a query up. */
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
-export class SnapshotFile {
+export class SnapshotFile extends NamedFile {
   readonly hash: string;
-  readonly path: string;
   readonly packing: Packing | null;
   /** It will never be written to again. */
   readonly sealed: boolean;
@@ -24,86 +22,31 @@ export class SnapshotFile {
   readonly end: number;
   /** Where what follows the last whole line ended: a line that lacks its newline at least. */
   readonly sizeBytes: number;
-  readonly #dev: number;
-  readonly #ino: number;
-  readonly #who: Identity;
-  #fd: number;
-  #held = true;
-  #replaced = false;
 
-  constructor(hash: string, path: string, { number, packing }: SegmentFile, who: Identity) {
+  constructor(logDir: string, hash: string, { name, number, packing }: SegmentFile, who: Identity) {
+    const sealed = number !== null;
+    // The live file's name is another's as soon as it is sealed; where nobody writes to it, a clean may cut it.
+    const otherNames = sealed ? () => [] : () => sealedNames(logDir, hash, who);
+    super(join(logDir, name), { who, flags: FLAGS, otherNames, mayGo: sealed });
     this.hash = hash;
-    this.path = path;
     this.packing = packing;
-    this.sealed = number !== null;
-    this.#who = who;
-    this.#fd = this.#open();
-    const stat = fstatSync(this.#fd);
-    this.#dev = stat.dev;
-    this.#ino = stat.ino;
+    this.sealed = sealed;
     // Anything but a regular file holds no lines, and must not be waited for.
-    this.sizeBytes = stat.isFile() ? stat.size : 0;
-    if (!stat.isFile()) this.end = 0;
-    else this.end = packing === null ? wholeLinesEnd(this.#fd, stat.size) : stat.size;
-  }
-
-  /** Two names of one file hold its lines once. */
-  get identity(): string {
-    return `${this.#dev}:${this.#ino}`;
-  }
-
-  /** @returns null when the file is gone, or another one has its name */
-  fd(): number | null {
-    if (this.#fd >= 0) return this.#fd;
-    try {
-      const fd = this.#open();
-      const stat = fstatSync(fd);
-      if (stat.dev === this.#dev && stat.ino === this.#ino) {
-        this.#fd = fd;
-        return fd;
-      }
-      closeSync(fd);
-      this.#replaced = true;
-    } catch (error) {
-      // Cleaned away since, and those lines were to go; but not where somebody has packed it in between.
-      const packed = [".zst", ".gz"].some((suffix) => existsSync(`${this.path}${suffix}`));
-      if (packed || errorCode(error) !== "ENOENT") this.#replaced = true;
-    }
-    return null;
-  }
-
-  /** Its lines, or some of them, are still in the log, but not in the file that was looked at: fd() came too late. */
-  get replaced(): boolean {
-    return this.#replaced;
-  }
-
-  /** Opens it again for every use from here on. */
-  letGo(): void {
-    this.#held = false;
-    this.release();
-  }
-
-  /** The descriptor is the caller's from here on, to use and to close. */
-  keep(): number | null {
+    this.sizeBytes = this.stat.isFile() ? this.stat.size : 0;
     const fd = this.fd();
-    this.#fd = -1;
-    return fd;
+    this.end =
+      packing === null && fd !== null && this.sizeBytes > 0
+        ? wholeLinesEnd(fd, this.sizeBytes)
+        : this.sizeBytes;
   }
+}
 
-  /** The descriptor isn't needed for the moment. */
-  release(): void {
-    if (!this.#held) this.close();
-  }
-
-  close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
-  }
-
-  #open(): number {
-    // O_NONBLOCK so that a FIFO in the directory can't hold a query up.
-    return asOwner(this.#who, () => openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK));
-  }
+/** Newest first. */
+function sealedNames(logDir: string, hash: string, who: Identity): string[] {
+  const segments = listLog(logDir, hash, who)?.segments.toReversed() ?? [];
+  return segments.flatMap(({ name, number, packing }) =>
+    number === null || packing !== null ? [] : [join(logDir, name)],
+  );
 }
 
 export interface Snapshot {
@@ -138,23 +81,25 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
   const files: SnapshotFile[] = [];
   const problems: string[] = [];
   const known = new Set<string>();
-  let heldMax = HELD_ALWAYS;
+  let room = heldFilesMax(logs.reduce((sum, { segments }) => sum + segments.length, 0));
+  // Live files come first: one that is not held must be looked for when it has been sealed.
+  let liveToCome = logs.filter(({ segments }) => segments.at(-1)?.number === null).length;
   for (const { hash, segments } of logs) {
     for (const segment of segments) {
-      const path = join(logDir, segment.name);
+      if (segment.number === null) liveToCome--;
       try {
-        const file = new SnapshotFile(hash, path, segment, who);
+        const file = new SnapshotFile(logDir, hash, segment, who);
         if (known.has(file.identity)) {
           file.close();
           continue;
         }
         known.add(file.identity);
-        // The live file's name will be another's as soon as it is sealed: its descriptor is kept in any case.
-        if (files.length === HELD_ALWAYS) heldMax = Math.max(HELD_ALWAYS, openFilesMax() - SPARE_DESCRIPTORS);
-        if (files.length >= heldMax && file.sealed) file.letGo();
+        if (room > (file.sealed ? liveToCome : 0)) room--;
+        else file.letGo();
         files.push(file);
       } catch (error) {
-        if (errorCode(error) !== "ENOENT") problems.push(`Cannot read "${path}": ${causeOf(error)}`);
+        if (errorCode(error) !== "ENOENT")
+          problems.push(`Cannot read "${join(logDir, segment.name)}": ${causeOf(error)}`);
       }
     }
   }
@@ -165,13 +110,4 @@ function openAll(logDir: string, logs: readonly LogFiles[], who: Identity): Snap
       for (const file of files) file.close();
     },
   };
-}
-
-/** How many descriptors this process may have; the runtime has raised the limit to what the administrator allows. */
-function openFilesMax(): number {
-  try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }

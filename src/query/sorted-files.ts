@@ -1,11 +1,10 @@
 // The runs of a log directory: for each file the part that a time range asks for, found without reading the rest.
 // A snapshot goes in, runs for the merge come out.
-import { Failure } from "../failure.ts";
 import { linesBackward, readRange, withoutZeros } from "../log/tail.ts";
 import { lineTimeBytes } from "../log/time.ts";
 import { firstLineAt, LineProbe } from "./bisect.ts";
 import { type FoundLine, findGaps } from "./gap-search.ts";
-import { FileInput, MemoryInput } from "./input.ts";
+import { descriptorOf, FileInput, MemoryInput } from "./input.ts";
 import { LINE_MAX_BYTES, parseKeys, readOddLine } from "./odd-line.ts";
 import { PackedInput, packedHead } from "./packed.ts";
 import { LineRun, type RunOptions } from "./run.ts";
@@ -59,11 +58,14 @@ export function runsOfFiles(
 
 function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head, options: RunOptions): void {
   const { range } = options;
-  const fd = file.fd();
-  if (fd === null) {
-    tellReplaced(file, options);
+  let fd: number | null;
+  try {
+    fd = descriptorOf(file);
+  } catch (error) {
+    options.onUnreadable(error);
     return;
   }
+  if (fd === null) return;
   addUnfinished(runs, order, file, fd, options);
   if (file.end === 0) return;
   const gaps: FoundLine[] = [];
@@ -73,7 +75,9 @@ function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head
   if (part.to < file.end) findGaps(fd, part.to, file.end, options, gaps);
   if (part.from < part.to) {
     options.progress.expect(part.to - part.from);
-    runs.push(new LineRun(order, part.headMs, () => plainInput(file, part.from, part.to, options), options));
+    const lastingFd = file.sealed && file.held ? fd : null;
+    const open = () => new FileInput(file, part.from, part.to, lastingFd);
+    runs.push(new LineRun(order, part.headMs, open, options));
   }
   if (gaps.length > 0) {
     gaps.sort((a, b) => a.timeMs - b.timeMs);
@@ -104,17 +108,6 @@ function addUnfinished(
   runs.push(new LineRun(order + 0.25, Number.NEGATIVE_INFINITY, () => new MemoryInput(rest), options));
 }
 
-function plainInput(file: SnapshotFile, from: number, to: number, options: RunOptions): FileInput | null {
-  const fd = file.fd();
-  if (fd === null) tellReplaced(file, options);
-  return fd === null ? null : new FileInput(fd, from, to, file.sealed, () => file.release());
-}
-
-/** A file that could not be held open all the time, and is another one now: its lines must not be missing silently. */
-function tellReplaced(file: SnapshotFile, options: RunOptions): void {
-  if (file.replaced) options.onUnreadable(new Failure("replaced or compressed meanwhile; ask again"));
-}
-
 function addPacked(
   runs: LineRun[],
   order: number,
@@ -126,8 +119,7 @@ function addPacked(
   if (packing === null) return;
   const headMs = Number.isNaN(head.timeMs) ? Number.NEGATIVE_INFINITY : head.timeMs;
   const open = () => {
-    const fd = file.fd();
-    if (fd === null) tellReplaced(file, options);
+    const fd = descriptorOf(file);
     return fd === null ? null : new PackedInput(fd, packing, () => file.release());
   };
   runs.push(new LineRun(order, headMs, open, options));

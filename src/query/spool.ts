@@ -7,7 +7,8 @@ import { causeOf, errorCode, Failure } from "../failure.ts";
 import { waitReadable } from "../kernel/poll.ts";
 import { readRange } from "../log/tail.ts";
 import { writeWhole } from "../log/write.ts";
-import { type ByteInput, FileInput, MemoryInput } from "./input.ts";
+import { type ByteInput, FileInput, heldOpen, MemoryInput } from "./input.ts";
+import type { NamedFile } from "./named-file.ts";
 
 /** Up to here no file is made. */
 const MEMORY_MAX_BYTES = 4 * 1024 * 1024;
@@ -19,11 +20,11 @@ export interface Stored {
   close(): void;
 }
 
-export function storedFile(fd: number, sizeBytes: number): Stored {
+export function storedFile(file: NamedFile): Stored {
   return {
-    sizeBytes,
-    input: (from, to) => new FileInput(fd, from, to, false, () => {}),
-    close: () => closeSync(fd),
+    sizeBytes: file.stat.size,
+    input: (from, to) => new FileInput(file, from, to, null),
+    close: () => file.close(),
   };
 }
 
@@ -67,7 +68,7 @@ export class Spool implements Stored {
 
   input(from: number, to: number): ByteInput {
     if (this.#fd < 0) return new MemoryInput(this.#memory, from, to);
-    return new FileInput(this.#fd, from, to, false, () => {});
+    return new FileInput(heldOpen(this.#fd), from, to, null);
   }
 
   close(): void {
@@ -101,8 +102,12 @@ function nameless(): number {
   }
 }
 
-/** Reads a pipe, a terminal or the like to its end; `onRead` is told how many bytes came. */
-export function spoolStream(fd: number, onRead: (bytes: number) => void): Spool {
+/**
+ * Reads a pipe, a terminal or the like to its end; `onRead` is told how many bytes came.
+ *
+ * @param name as a person knows it
+ */
+export function spoolStream(fd: number, name: string, onRead: (bytes: number) => void): Spool {
   const spool = new Spool();
   const block = Buffer.allocUnsafeSlow(256 * 1024);
   for (;;) {
@@ -110,8 +115,11 @@ export function spoolStream(fd: number, onRead: (bytes: number) => void): Spool 
     try {
       got = readSync(fd, block, 0, block.length, null);
     } catch (error) {
+      const code = errorCode(error);
+      if (code === "EISDIR")
+        throw new Failure(`Cannot read ${name}: it is a directory`, "fsmon query --file FILE… reads files");
+      if (code !== "EAGAIN") throw new Failure(`Cannot read ${name} (${code})`);
       // Somebody made our standard input non-blocking.
-      if (errorCode(error) !== "EAGAIN") throw error;
       waitReadable(fd, 1000);
       continue;
     }

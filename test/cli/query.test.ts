@@ -59,6 +59,23 @@ describe("query", () => {
     expect(names((await home.runWith({ stdin: lines }, "query", "-f", "-")).stdout)).toEqual(["a", "b"]);
   });
 
+  test("names what can't be read or written, why, and what to do", () => {
+    using home = temporaryHome();
+    writeFileSync(join(home.dir, "copy.jsonl"), line(1, "a"));
+    const ask = (redirected: string) => {
+      const command = ["sh", "-c", `"$0" "$1" query --file ${redirected}`, process.execPath, MAIN];
+      const { exitCode, stdout, stderr } = Bun.spawnSync(command, { cwd: home.dir, env: { HOME: home.dir } });
+      expect([exitCode, stdout.toString()]).toEqual([1, ""]);
+      return stderr.toString();
+    };
+    expect(ask(".")).toMatch(/^fsmon: Cannot read ".": it is a directory\n {2}hint: /);
+    expect(ask("- <.")).toMatch(/^fsmon: Cannot read standard input: it is a directory\n {2}hint: /);
+    for (const form of ["", "--stats", "--format text"])
+      expect(ask(`copy.jsonl ${form} >/dev/full`)).toMatch(
+        /^fsmon: Cannot write to stdout: the disk is full\n {2}hint: /,
+      );
+  });
+
   test("counts lines that are no JSON on stderr and exits with 1", async () => {
     using home = temporaryHome();
     const stdin = `${line(1, "a")}broken\n${line(2, "b")}`;

@@ -40,7 +40,7 @@ test("SnapshotFile, opened again, tells a file that was compressed or replaced f
   const segments = groupLogNames(paths.map((path) => path.split("/").at(-1)!))
     .values()
     .next().value!.segments;
-  const files = segments.map((segment, i) => new SnapshotFile("", paths[i]!, segment, OWN));
+  const files = segments.map((segment) => new SnapshotFile(logs.path, "", segment, OWN));
   for (const file of files) file.letGo();
   spawnSync("gzip", [paths[0]!]);
   writeFileSync(join(logs.path, "copy"), "");
