@@ -1,10 +1,11 @@
 // `fsmon remove`: takes a path out of management, through the running daemon or, without one, out of the store. Its log
 // stays where it is.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import type { Owner } from "../config/owner.ts";
 import { askDaemon } from "../control/client.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
-import { liveName, logHash } from "../log/names.ts";
+import { listLog, liveName, logHash } from "../log/names.ts";
 import { loadStore, updateStore } from "../managed/store.ts";
 import { type Context, loadContext } from "./context.ts";
 import { tellDifferences } from "./differences.ts";
@@ -33,7 +34,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   if (late.running && late.reply.paths.some((entry) => entry.path === path)) {
     await askDaemon(config.socketPath, { command: "remove", path });
   }
-  tellRemoved(path, join(config.logDir, liveName(logHash(path))));
+  tellRemoved(path, join(config.logDir, liveName(logHash(path))), owner);
   if (!late.running) {
     remark(unanswered(context, late.obstacle, "nothing is being watched now"));
   }
@@ -42,7 +43,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 
 /** @returns false when no daemon is running */
 async function removeFromDaemon(typed: string, cwd: string, context: Context): Promise<boolean> {
-  const { config } = context;
+  const { config, owner } = context;
   const answer = await askDaemon(config.socketPath, { command: "status" });
   if (!answer.running) {
     return false;
@@ -55,10 +56,24 @@ async function removeFromDaemon(typed: string, cwd: string, context: Context): P
   const removed = await askDaemon(config.socketPath, { command: "remove", path });
   if (!removed.running) return false;
   tellDifferences(answer.reply, context);
-  tellRemoved(removed.reply.path, removed.reply.logFile);
+  tellRemoved(removed.reply.path, removed.reply.logFile, owner);
   return true;
 }
 
-function tellRemoved(path: string, logFile: string): void {
-  remark(`Removed "${path}"; its log stays at "${logFile}" (older segments beside it)`);
+function tellRemoved(path: string, logFile: string, owner: Owner): void {
+  remark(`Removed "${path}"; ${whatStays(path, logFile, owner)}`);
+}
+
+function whatStays(path: string, logFile: string, owner: Owner): string {
+  const logDir = dirname(logFile);
+  try {
+    const files = listLog(logDir, logHash(path), owner)?.segments ?? [];
+    const newest = files.at(-1);
+    if (newest === undefined) return "it has no log, as nothing was recorded";
+    const older = files.length > 1 ? " (older segments beside it)" : "";
+    return `its log stays at "${join(logDir, newest.name)}"${older}`;
+  } catch {
+    // It may not be looked at, and need not be: it stays.
+    return `its log stays at "${logFile}"`;
+  }
 }

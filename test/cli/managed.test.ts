@@ -1,9 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { AddReply } from "../../src/control/protocol.ts";
 import type { ManagedPath } from "../../src/event.ts";
+import { logHash } from "../../src/log/names.ts";
 import { FakeHandler, fakeDaemon, STATUS, WATCHED } from "../control/fake-daemon.ts";
+import { writeLog } from "../support/made-log.ts";
 import { temporaryHome } from "./fsmon.ts";
 
 describe("without a daemon, add", () => {
@@ -67,11 +77,21 @@ describe("without a daemon, add", () => {
 describe("without a daemon, remove", () => {
   test("takes the path out, keeps its log, and says where that is", async () => {
     using home = temporaryHome();
-    await home.run("add", "/srv/x");
-    const removed = await home.run("remove", "/srv/x/");
-    expect(removed).toMatchObject({ stdout: "", exitCode: 0 });
-    expect(removed.stderr).toMatch(new RegExp(`its log stays at "${home.logDir}/[0-9a-f]{16}_log.jsonl"`));
-    expect((await home.run("managed")).stdout).toBe("");
+    const remove = async () => {
+      await home.run("add", "/srv/x");
+      const removed = await home.run("remove", "/srv/x/");
+      expect(removed).toMatchObject({ stdout: "", exitCode: 0 });
+      expect((await home.run("managed")).stdout).toBe("");
+      return removed.stderr;
+    };
+    expect(await remove()).toContain('Removed "/srv/x"; it has no log');
+    writeLog(home.logDir, "/srv/x", "");
+    const hash = logHash("/srv/x");
+    expect(await remove()).toContain(`its log stays at "${home.logDir}/${hash}_log.jsonl"\n`);
+    writeLog(home.logDir, "/srv/x", "", "");
+    expect(await remove()).toContain(`_log.jsonl" (older segments beside it)\n`);
+    rmSync(join(home.logDir, `${hash}_log.jsonl`));
+    expect(await remove()).toContain(`its log stays at "${home.logDir}/${hash}.000001_log.jsonl"\n`);
   });
 
   test("names the nearest managed path when this one isn't managed", async () => {
@@ -208,7 +228,7 @@ describe("with a daemon", () => {
     const wrong = await home.run("remove", "/srv/dta");
     expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('"/srv/data"') });
     const removed = await home.run("remove", "/srv/data");
-    expect(removed).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('its log stays at "/l"') });
+    expect(removed).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('Removed "/srv/data"; ') });
     expect(handler.entries.size).toBe(0);
   });
 
