@@ -118,7 +118,7 @@ export function spoolStream(fd: number, name: string, onRead: (bytes: number) =>
       const code = errorCode(error);
       if (code === "EISDIR")
         throw new Failure(`Cannot read ${name}: it is a directory`, "fsmon query --file FILE… reads files");
-      if (code !== "EAGAIN") throw new Failure(`Cannot read ${name} (${code})`);
+      if (code !== "EAGAIN") throw new Failure(`Cannot read ${name}: ${causeOf(error)}`);
       // Somebody made our standard input non-blocking.
       waitReadable(fd, 1000);
       continue;
