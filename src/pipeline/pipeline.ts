@@ -86,7 +86,6 @@ export class Pipeline {
       (fs, work, otherwise) => watching.filesystems.withMount(fs, work, otherwise),
     );
     this.waiter = new Waiter((fd) => {
-      if (fd === watching.mounts.fd) watching.mounts.noteChange();
       this.awake.woke(Date.now());
       this.guarded(() => {
         this.processes.followCpus(this.waiter, fd);

@@ -134,20 +134,18 @@ function unescapeOctal(field: string): string {
 }
 
 /**
- * Tells when mounts have changed. A poll is what the kernel counts as having looked (fs/proc_namespace.c:
- * mounts_poll), so a waiter that was woken by this descriptor has to say so.
+ * Tells when mounts have changed. A poll is what the kernel counts as having looked (fs/proc_namespace.c: mounts_poll), for each open
+ * file by itself: the one that a thread waits for can't be asked as well, or what that thread has seen and not said yet would be missed.
  */
 export class MountWatch {
+  /** To wait for. */
   readonly fd = openSync(PATH, "r");
+  private readonly asked = openSync(PATH, "r");
   private noted = false;
-
-  noteChange(): void {
-    this.noted = true;
-  }
 
   /** True from a change on until changed() has told it. One poll(2). */
   hasChanged(): boolean {
-    this.noted = pollsPriority(this.fd) || this.noted;
+    this.noted = pollsPriority(this.asked) || this.noted;
     return this.noted;
   }
 
@@ -160,5 +158,6 @@ export class MountWatch {
 
   close(): void {
     closeSync(this.fd);
+    closeSync(this.asked);
   }
 }

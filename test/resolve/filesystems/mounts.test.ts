@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { pollsPriority } from "../../../src/kernel/poll.ts";
 import {
   changedMounts,
   isAtOrBelow,
+  MountWatch,
   mountOf,
   parseMountinfo,
   readMounts,
 } from "../../../src/resolve/filesystems/mounts.ts";
+import { captureObstacle, TestFilesystem } from "../../support/filesystem.ts";
 
 const line = (id: number, device: string, root: string, mountPoint: string, type: string) =>
   `${id} 1 ${device} ${root} ${mountPoint} rw,relatime shared:1 - ${type} /dev/x rw`;
@@ -153,4 +156,23 @@ describe("changedMounts()", () => {
     const changed = changedMounts(mounts(one(2, "/a", "0:30")), mounts(one(2, "/a", "0:31")));
     expect(changed.map(({ device }) => device)).toEqual(["0:30", "0:31"]);
   });
+});
+
+describe("MountWatch", () => {
+  test.skipIf(captureObstacle !== null)(
+    "tells of a change that the thread which waits for it has seen already, and once (needs root and mounts)",
+    () => {
+      const mounts = new MountWatch();
+      mounts.changed();
+      const filesystem = TestFilesystem.mount("tmpfs");
+      try {
+        expect(pollsPriority(mounts.fd)).toBe(true);
+        expect(mounts.hasChanged()).toBe(true);
+        expect(mounts.changed()).toBe(true);
+      } finally {
+        mounts.close();
+        filesystem.unmount();
+      }
+    },
+  );
 });
