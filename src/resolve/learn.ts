@@ -58,14 +58,17 @@ export class Learner {
   /**
    * The node of a directory that the tree doesn't know; NOT_FOUND when it lies outside every managed path, or isn't made yet; null
    * when it is gone and nothing that is queued tells where it was.
+   *
+   * @param met known directories on the way that were looked at
    */
-  learn(fs: Filesystem, handle: Uint8Array): number | null {
+  learn(fs: Filesystem, handle: Uint8Array, met = new Set<number>()): number | null {
     const key = bytesKey(handle);
     if (fs.outside.has(key)) return NOT_FOUND;
     const way = this.wayTo(fs, handle, false);
     if (way === null) return null;
     // A batch later it can be told.
     if (way.steps.some((step) => step.madeAt >= this.ahead.batch.endsAt)) return NOT_FOUND;
+    if (way.above !== NOT_FOUND && fs.placesOf(way.above).length === 0) this.reattach(fs, way.above, met);
     const node = way.above === NOT_FOUND ? NOT_FOUND : this.insertBelow(fs, way);
     if (node === NOT_FOUND) fs.noteOutside(key);
     return node;
@@ -77,6 +80,7 @@ export class Learner {
    */
   reattach(fs: Filesystem, node: number, met = new Set<number>()): void {
     const { tree } = fs;
+    if (met.has(node)) return;
     let top = node;
     for (; !met.has(top); top = tree.parentOf(top)) {
       met.add(top);
@@ -88,7 +92,7 @@ export class Learner {
     if (fs.outside.has(key)) return;
     const entry = this.entryAt(fs, handle);
     let parent = entry === null ? NOT_FOUND : tree.find(entry.parent, 0);
-    if (entry !== null && parent === NOT_FOUND) parent = this.learn(fs, entry.parent) ?? NOT_FOUND;
+    if (entry !== null && parent === NOT_FOUND) parent = this.learn(fs, entry.parent, met) ?? NOT_FOUND;
     else if (parent !== NOT_FOUND && !met.has(parent) && fs.placesOf(parent).length === 0)
       this.reattach(fs, parent, met);
     if (entry === null || parent === NOT_FOUND || !fs.followsChildren(fs.placesOf(parent))) {

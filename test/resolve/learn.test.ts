@@ -151,6 +151,14 @@ describe("learn() from the events behind", () => {
     expect(learned(managed(), X, [used, removal(X, "x", X)]).node).toBeNull();
   });
 
+  test("looks further up from a known directory that nothing is known above", () => {
+    const fs = managed();
+    const detached = fs.tree.put(Y, 0, NOWHERE, Buffer.from("was"));
+    const told = learned(fs, X, [used, removal(Y, "x", X), renaming(inode(4), "y", Z, "gone", Y)]);
+    expect(placesOf(fs, told)).toEqual(["/w: /w/a/y/x 3"]);
+    expect(fs.tree.parentOf(told.node!)).toBe(detached);
+  });
+
   test("says of one that is used before its CREATE that it is, so that the CREATE is told first", () => {
     const fs = managed();
     const told = learned(fs, X, [used, making(inode(3), "x", X)]);
