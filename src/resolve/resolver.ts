@@ -74,7 +74,7 @@ export class Resolver {
     this.renames.begin(batch);
     this.nameless.begin(batch);
     this.early.putCreated(batch, (i) => this.filesystemOf(batch, i));
-    const held = this.early.take();
+    const held = this.early.take((early, i) => this.filesystemOf(early, i));
     if (held !== null) this.dispatchAll(held, out);
     this.dispatchAll(batch, out);
     this.nameless.end(batch, (i) => this.filesystemOf(batch, i));
@@ -92,6 +92,8 @@ export class Resolver {
   caughtUp(out: Occurrences): void {
     for (const fs of this.filesystems.all()) {
       settleNewborns(fs, out);
+      // Learned or moved since the scan was done: what is in them may have been nowhere that it came by.
+      if (fs.unscanned.length === 0) fs.unscanned.push(...fs.unread);
       if (fs.unscanned.length === 0) fs.settling = false;
     }
     this.renames.caughtUp();
@@ -211,12 +213,12 @@ export class Resolver {
     let child = fs.tree.find(bytes, batch.get(i, fan.OBJECT_AT));
     // MOVED_* alone: the other end of the rename isn't marked (inode marks).
     const created = (mask & MADE) !== 0;
+    if (created && child !== NOT_FOUND) this.early.inItsTurn(fs, child);
     // Known from its removal at the latest, if something of it waits to be told.
     if ((created || this.limbo.has(key)) && (expected || fs.followsChildren(places))) {
       const name = bytes.subarray(nameAt, nameAt + nameBytes);
       child = fs.tree.put(bytes, batch.get(i, fan.OBJECT_AT), node, name);
       fs.verified?.add(child);
-      this.early.tellNow(fs, child);
       if (created) appeared(fs, batch, i, child);
       const moved = (mask & abi.FAN_CREATE) === 0;
       if (created && expected)

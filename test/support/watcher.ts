@@ -1,0 +1,144 @@
+// The pipeline in the test's own process, with a log in memory, and with its turns taken when the test says so. A test can act at each moment at which what is done
+// on the disk can matter to it, and batches end where the test wants. A process can have one of these at a time.
+import { DEFAULT_TYPES } from "../../src/event.ts";
+import { FanotifyGroup } from "../../src/kernel/fanotify.ts";
+import { DirectoryScanner } from "../../src/kernel/scan.ts";
+import type { LogWriter } from "../../src/log/writer.ts";
+import { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { Filesystems } from "../../src/resolve/filesystems/filesystems.ts";
+import type { LogLine } from "./daemon.ts";
+
+/** The largest event is 656 bytes. */
+const READ_BYTES_MIN = 700;
+
+/** Before a read of the queue, behind a look at where a directory is, behind the reading of a directory. */
+export type Moment = "read" | "asked" | "scanned";
+
+export class Watcher {
+  private readonly pipeline: Pipeline;
+  private readonly undo: (() => void)[] = [];
+  private log = new Kept();
+  private root = "";
+  at: (moment: Moment) => void = () => {};
+  /** How many bytes one read of the queue returns at most. */
+  readBytes: () => number = () => Number.POSITIVE_INFINITY;
+
+  /** @param queueEvents beyond which the kernel drops events */
+  constructor(queueEvents: number) {
+    const watcher = this;
+    this.pipeline = new Pipeline({
+      queueEvents,
+      sources: new Set(),
+      logDir: "/nonexistent",
+      isOurs: () => false,
+      debug: null,
+      onFault: (error) => {
+        throw error;
+      },
+    });
+    this.wrap(FanotifyGroup.prototype, "read", (read) => {
+      return function (this: FanotifyGroup, buffer) {
+        watcher.at("read");
+        const bytes = Math.max(READ_BYTES_MIN, Math.min(buffer.length, watcher.readBytes()));
+        return read.call(this, buffer.subarray(0, bytes));
+      };
+    });
+    this.wrap(DirectoryScanner.prototype, "scan", (scan) => {
+      return function (this: DirectoryScanner, ...args) {
+        const got = scan.apply(this, args);
+        watcher.at("scanned");
+        return got;
+      };
+    });
+    this.wrap(Filesystems.prototype, "placeOf", (placeOf) => {
+      return function (this: Filesystems, ...args) {
+        const place = placeOf.apply(this, args);
+        watcher.at("asked");
+        return place;
+      };
+    });
+  }
+
+  private wrap<T extends object, K extends keyof T>(target: T, name: K, made: (before: T[K]) => T[K]): void {
+    const before = target[name];
+    target[name] = made(before);
+    this.undo.push(() => {
+      target[name] = before;
+    });
+  }
+
+  /** What the managed path's log has; of a GAP its reason alone. */
+  get lines(): readonly LogLine[] {
+    return this.log.lines;
+  }
+
+  /** Puts the directory, and all below it, under watch. */
+  add(root: string): void {
+    this.log = new Kept();
+    this.root = root;
+    const managed = {
+      path: root,
+      recursive: true,
+      types: DEFAULT_TYPES,
+      allEvents: false,
+      exclude: [],
+      minSizeBytes: null,
+      excludeCmd: [],
+      onlyCmd: [],
+      details: false,
+      args: false,
+    };
+    this.pipeline.add(managed, () => this.log as unknown as LogWriter);
+    this.hold();
+  }
+
+  remove(): void {
+    this.pipeline.remove(this.root);
+    this.turn();
+  }
+
+  /** One turn of the pipeline: batches until the queue is empty, and a part of the scanning. */
+  turn(): void {
+    (this.pipeline as unknown as { turn(): void }).turn();
+    this.hold();
+  }
+
+  /** Everything that was done is in the log, and every directory read, when this returns. */
+  finish(): void {
+    // Not by turns alone: they hold a batch in which a user's name isn't known yet.
+    for (let turn = 0; turn < 10; turn++) {
+      this.pipeline.drain();
+      this.turn();
+    }
+  }
+
+  /** No turn but the test's. */
+  private hold(): void {
+    const timed = this.pipeline as unknown as { cancelTurn: (() => void) | null };
+    timed.cancelTurn?.();
+    timed.cancelTurn = null;
+  }
+
+  close(): void {
+    for (const one of this.undo.reverse()) one();
+    this.pipeline.stop();
+  }
+}
+
+/** What the pipeline needs of a log (LogWriter). */
+class Kept {
+  readonly path = "/nonexistent";
+  readonly incompleteSinceMs = null;
+  readonly lines: LogLine[] = [];
+
+  append(bytes: Buffer, length: number): void {
+    for (const line of bytes.toString("utf8", 0, length).split("\n").slice(0, -1))
+      this.lines.push(JSON.parse(line) as LogLine);
+  }
+
+  gap({ reason }: { reason: string }): void {
+    this.lines.push({ event_type: "GAP", reason, path: "" } as LogLine);
+  }
+
+  watch(): void {}
+}
