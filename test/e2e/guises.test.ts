@@ -13,7 +13,7 @@ import {
 import { dirname, join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
-import { Workload } from "../support/workload.ts";
+import { runResting, Workload } from "../support/workload.ts";
 
 describe.skipIf(captureObstacle !== null)("the names of processes (needs root and mounts)", () => {
   let filesystem: TestFilesystem;
@@ -55,6 +55,9 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
     return daemon.events(root).filter((line) => line.event_type === "CREATE");
   }
 
+  /** The daemon has read all of it that comes before a rest. */
+  const resting = (root: string, ...argv: string[]) => runResting(() => daemon.settle(root), ...argv);
+
   /** Runs while the daemon is stopped, so that all of it is read at once. */
   function atOnce(work: () => void): void {
     daemon.signal("SIGSTOP");
@@ -69,7 +72,7 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
     const root = await managed("renames");
     guise.run(root, "plain");
     guise.run(root, "fork");
-    guise.run(root, "rename");
+    await resting(root, guise.program, root, "rename");
     const lines = await made(root);
     expectTruth(lines, 6);
     expect(lines.map(({ cmd }) => cmd)).toEqual([
@@ -114,7 +117,7 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
     const root = await managed("gone");
     guise.run(root, "memfd", guise.program);
     const doomed = program("doomed");
-    run([doomed, root, "unlinked", doomed]);
+    await resting(root, doomed, root, "unlinked", doomed);
     const lines = await made(root);
     expectTruth(lines, 2);
     expect(lines.map(({ exe }) => exe)).toEqual(["/memfd:in-memory", doomed]);
@@ -122,7 +125,7 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
 
   test("are the old one's between fork and exec, and the executable too", async () => {
     const root = await managed("between");
-    guise.run(root, "exec-later", program("afterwards"));
+    await resting(root, guise.program, root, "exec-later", program("afterwards"));
     const lines = await made(root);
     expectTruth(lines, 2);
     expect(lines.map(({ cmd, exe }) => [cmd, exe])).toEqual([

@@ -16,7 +16,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
-import { Workload } from "../support/workload.ts";
+import { until } from "../support/wait.ts";
+import { runResting, Workload } from "../support/workload.ts";
 
 /** A module that glibc comes with and nobody uses: the test's own takes its place, for the daemon alone. */
 const MODULE = [
@@ -72,12 +73,16 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
       return daemon.events(root).filter((line) => line.event_type === "CREATE");
     }
 
+    /** The daemon has read all of it that comes before a rest. */
+    const resting = (root: string, ...argv: (string | number)[]) =>
+      runResting(() => daemon.settle(root), ...argv);
     const as = (uid: number, ...argv: string[]) =>
       run(["setpriv", `--reuid=${uid}`, "--clear-groups", ...argv]);
 
     test("have the name that a directory server gives, on the very first line", async () => {
       const root = await managed("directory");
-      answerAfter(20);
+      // The daemon waits for 200 ms, in which a busy machine has to start the asking program as well.
+      answerAfter(5);
       for (const uid of [70001, 70002, 70003]) as(uid, "touch", join(root, String(uid)));
       answerAfter(0);
       const lines = await made(root);
@@ -96,27 +101,25 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
 
     test("have the number with the reason where the lookup takes too long, and the name later; nothing stands still", async () => {
       const root = await managed("slow");
-      answerAfter(1500);
-      const startMs = performance.now();
+      // Until it is let go below.
+      answerAfter(3_600_000);
       as(70010, "touch", join(root, "a"));
       const [early] = await made(root);
-      expect(performance.now() - startMs).toBeLessThan(1400);
       expect(early).toMatchObject({ user: "70010", user_reason: "lookup_slow" });
       // The daemon is at work while it waits.
       expect((await daemon.fsmon("managed")).code).toBe(0);
       answerAfter(0);
-      for (let i = 0; ; i++) {
-        as(70010, "touch", join(root, `b${i}`));
-        const line = (await made(root)).find(({ path }) => path.endsWith(`/b${i}`));
-        if (line?.user === "directory-user-70010") break;
-        if (performance.now() - startMs > 20_000) throw new Error(`still ${JSON.stringify(line)}`);
-      }
+      await until("the name is known", async () => {
+        as(70010, "touch", "-a", join(root, "a"));
+        await daemon.settle(root);
+        return daemon.events(root).at(-1)?.user === "directory-user-70010";
+      });
     });
 
     test("follow daemons that drop their rights, and tell the effective user where it differs", async () => {
       const root = await managed("rights");
-      guise.run(root, "drop", 33);
-      guise.run(root, "effective", 33);
+      await resting(root, guise.program, root, "drop", 33);
+      await resting(root, guise.program, root, "effective", 33);
       const lines = await made(root);
       expect(lines.map((line) => `${what(line)} ${line.user} ${line.euid ?? ""}`)).toEqual([
         "before root ",
@@ -129,7 +132,7 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
 
     test("are the first thread's where a thread acts as another, and the line says so", async () => {
       const root = await managed("thread");
-      guise.run(root, "thread-user");
+      await resting(root, guise.program, root, "thread-user");
       const lines = await made(root);
       expect(lines.map((line) => [what(line), line.user, line.who === "threads_differ"])).toEqual([
         ["first", "root", false],
@@ -154,8 +157,9 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
       async () => {
         const root = await managed("sudo");
         const [bySudo, bySu] = [join(root, "sudo"), join(root, "su")];
-        const script = `echo 2 > /proc/self/loginuid && sudo -n -u www-data touch ${bySudo} && su -s /bin/sh www-data -c 'touch ${bySu}; true'; sleep 0.1`;
-        run(["sh", "-c", script]);
+        const script = `echo 2 > /proc/self/loginuid && sudo -n -u www-data touch ${bySudo} && su -s /bin/sh www-data -c 'touch ${bySu}; true'; printf .; dd bs=1 count=1 2>/dev/null >&2`;
+        // The session lives until all of it is read.
+        await resting(root, "sh", "-c", script);
         const lines = await made(root);
         expect(lines.map(({ cmd, user }) => [cmd, user])).toEqual([
           ["touch", "www-data"],
@@ -193,11 +197,8 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
       const enter = group === null ? "" : `echo $$ > ${group}/cgroup.procs; `;
       if (group !== null) mkdirSync(group, { recursive: true });
       try {
-        run([
-          "sh",
-          "-c",
-          `${enter}guise() { ${guise.program} "$@"; }; guise ${root} stay; guise ${plain} plain; true`,
-        ]);
+        const script = `${enter}guise() { ${guise.program} "$@"; }; guise ${root} stay; guise ${plain} plain; true`;
+        await resting(root, "sh", "-c", script);
         const [line] = await made(root);
         expect(line).toMatchObject({ parent: "sh", args: [guise.program, root, "stay"] });
         expect(line?.ancestry).toMatch(/>sh>guise$/);

@@ -290,7 +290,14 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     });
     const stream = reader.stdout.getReader();
     const pid = Number(new TextDecoder().decode((await stream.read()).value).split("\n")[0]);
-    await Bun.sleep(300);
+    let isWatching = false;
+    void stream.read().then(() => {
+      isWatching = true;
+    });
+    await until("it shows what happens", () => {
+      writeFileSync(join(tree, "still"), "");
+      return isWatching;
+    });
     for (let i = 0; i < 4000; i++) writeFileSync(join(tree, `still-${i % 7}`), "x");
     await daemon.settle(tree);
     process.kill(pid, "SIGTERM");
@@ -329,17 +336,19 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
   test("on a terminal, what comes too fast is folded, none is uncounted, and it says so", async () => {
     const viewer = terminal(100);
     await ready(viewer);
-    await Bun.sleep(600);
+    // Else the last marks would be folded with what comes.
+    await until("every mark is shown", () =>
+      viewer.rows.some((row) => row.includes("DELETE_SELF") && row.includes(`mark-${marks - 1}`)),
+    );
     for (let i = 0; i < 5000; i++) writeFileSync(join(tree, `fold-${i}`), "");
     writeFileSync(join(tree, "in-the-end"), "");
     await daemon.settle(tree);
-    await Bun.sleep(1200);
     const counted = (type: string) =>
       viewer.rows
         .filter((row) => row.includes(` ${type} `) && !row.includes("mark-") && !row.includes("sentinel"))
         .reduce((sum, row) => sum + Number(row.match(/\(([\d,]+) times\)/)?.[1]?.replace(",", "") ?? 1), 0);
     // 5,000 files, the last one and the sentinels, which may be folded with them.
-    expect(counted("CREATE")).toBeGreaterThanOrEqual(5001);
+    await until("all are counted", () => counted("CREATE") >= 5001);
     expect(counted("CREATE")).toBeLessThanOrEqual(5010);
     expect(viewer.text).toContain("repeats are folded");
     expect(viewer.rows.length).toBeLessThan(400);

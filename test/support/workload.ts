@@ -57,3 +57,20 @@ export class Workload {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/**
+ * Runs a program that prints a dot where it rests, and answers it after `rest`: then it goes on (test/support/guise.c).
+ *
+ * @throws when it fails
+ */
+export async function runResting(rest: () => Promise<void>, ...argv: (string | number)[]): Promise<void> {
+  const child = Bun.spawn(argv.map(String), { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  for await (const dots of child.stdout) {
+    for (const dot of dots) {
+      await rest();
+      child.stdin.write(Uint8Array.of(dot));
+      child.stdin.flush();
+    }
+  }
+  if ((await child.exited) !== 0) throw new Error(`${argv.join(" ")} failed (${child.exitCode})`);
+}
