@@ -582,6 +582,41 @@ EXPORT int32_t fh_handle_place(int32_t mount_fd, const void *handle_bytes, uint3
 	return (int32_t)rc;
 }
 
+/* The directory that an entry of a handle's directory is now: its handle {u32 bytes, s32 type, data} into out. Returns the length; 0
+ * when nothing or something else has that name. Whatever brought it there is in the event queue when this returns. */
+EXPORT int32_t fh_handle_child(int32_t mount_fd, const void *handle_bytes, uint32_t size, const char *name, unsigned char *out,
+			       uint32_t capacity)
+{
+	struct handle handle, child;
+	int mount, mount_child, fd, entry;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+
+	if (rc < 0)
+		return (int32_t)rc;
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME);
+	if (fd < 0)
+		return -errno;
+	entry = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (entry < 0)
+		rc = errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -errno;
+	else if (handle_of(fd, "", AT_EMPTY_PATH, &handle, &mount) < 0 ||
+		 handle_of(entry, "", AT_EMPTY_PATH, &child, &mount_child) < 0)
+		rc = -errno;
+	else if (mount == mount_child) {
+		rc = (int64_t)offsetof(struct handle, data) + child.bytes;
+		if (rc > capacity)
+			rc = -EOVERFLOW;
+		else
+			memcpy(out, &child, (size_t)rc);
+	}
+	if (entry >= 0)
+		close(entry);
+	if (rc >= 0 && await_changes(fd) < 0)
+		rc = -errno;
+	close(fd);
+	return (int32_t)rc;
+}
+
 /* Size of the file that a handle stands for, whatever its name is now: -ESTALE when it is gone. Never opens it (O_PATH). */
 EXPORT double fh_handle_size(int32_t mount_fd, const void *handle_bytes, uint32_t size)
 {

@@ -87,6 +87,24 @@ export function placeOfHandle(mountFd: number, handle: Uint8Array): DirectoryEnt
 }
 
 /**
+ * The handle of the directory that an entry of another one is now. Whatever brought it there is in the event queue when this returns.
+ *
+ * @param mountFd the root of a mount
+ * @returns a copy; null when no directory has that name there
+ */
+export function childOfHandle(mountFd: number, handle: Uint8Array, name: Uint8Array): Uint8Array | null {
+  const child = helper().fh_handle_child(
+    mountFd,
+    handle,
+    handle.length,
+    cPath(name),
+    handleBuffer,
+    handleBuffer.length,
+  );
+  return child <= 0 ? null : handleBuffer.slice(0, child);
+}
+
+/**
  * Whatever is being done to the entries of this directory at this moment is in the event queue as a whole when this returns, and at
  * once if the directory is gone: nothing is being done to it then.
  *

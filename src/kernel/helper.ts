@@ -78,6 +78,17 @@ const SYMBOLS = {
     returns: "i32",
   },
   fh_handle_await: { args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */], returns: "i32" },
+  fh_handle_child: {
+    args: [
+      "i32" /* mount_fd */,
+      "ptr" /* handle */,
+      "u32" /* size */,
+      "ptr" /* name */,
+      "ptr" /* out */,
+      "u32" /* capacity */,
+    ],
+    returns: "i32",
+  },
   fh_handle_size: { args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */], returns: "f64" },
   fh_statfs: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_times: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },

@@ -71,7 +71,11 @@ export class Pipeline {
     this.queues = new EventQueues(options.queueEvents);
     this.processes = new Processes(options.sources);
     this.ahead = new ReadAhead(this.queues);
-    const watching = new Watching(this.queues, () => this.tellFound());
+    const watching = new Watching(
+      this.queues,
+      () => this.tellFound(),
+      (fs, parent, name) => this.resolver.learner.childAt(fs, parent, name),
+    );
     this.watching = watching;
     this.resolver = new Resolver(watching.filesystems, watching, process.pid, this.ahead);
     this.reading = new Reading(this.ahead, this.processes, () => {

@@ -70,7 +70,7 @@ export class WatchedPath implements Watch {
 
   take(attachment: Attachment, mounts: readonly Mount[]): void {
     this.state = attachment.state;
-    this.reason = attachment.state === "watched" ? null : attachment.reason;
+    this.reason = attachment.reason;
     for (const { mountPoint } of mounts) this.unmounted.delete(mountPoint);
     const lost = [...this.unmounted].map(
       ([mountPoint, type]) => `the ${type} that was mounted at ${mountPoint} is unmounted`,

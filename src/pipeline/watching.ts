@@ -2,7 +2,7 @@
 // other, and how the two stay together while paths appear, vanish, are mounted over and unmounted.
 import type { ManagedPath } from "../event.ts";
 import type { LogWriter } from "../log/writer.ts";
-import { attach } from "../resolve/filesystems/attach.ts";
+import { attach, type ChildAt, stateOf } from "../resolve/filesystems/attach.ts";
 import type { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { countDirectories } from "../resolve/filesystems/extent.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
@@ -33,7 +33,11 @@ export class Watching implements StructureListener {
   /** Directories that were known when the scan that is under way began; null without one. */
   private knownBefore: number | null = null;
 
-  constructor(queues: EventQueues, tellFound: () => void) {
+  constructor(
+    queues: EventQueues,
+    tellFound: () => void,
+    private readonly childAt: ChildAt,
+  ) {
     const wantedMask = (watch: Watch) => this.byId.get(watch.id)?.filter.askedMask ?? 0;
     this.filesystems = new Filesystems(queues, this.mounts, wantedMask);
     this.inodeScanner = new InodeScanner(this.filesystems);
@@ -236,14 +240,20 @@ export class Watching implements StructureListener {
     this.byWatch(watch)?.becomes("pending", "it doesn't exist at the moment");
   }
 
+  entryAppeared(watch: Watch): void {
+    const watched = this.byWatch(watch);
+    if (watched === undefined) return;
+    const { state, reason } = stateOf(watched.path);
+    watched.becomes(state, reason);
+  }
+
   needsAttach(watch: Watch): void {
     const watched = this.byWatch(watch);
     if (watched === undefined) return;
-    // At once, so that what was done behind the rename finds its directories, and once more when the batch is done: the
-    // disk is ahead of the queue.
     this.detach(watched);
     this.attach(watched);
-    this.toAttach.add(watched);
+    // Where each directory is marked by itself, the disk was asked, which is ahead of the queue: once more when the batch is done.
+    if (watched.mark === "inode") this.toAttach.add(watched);
   }
 
   private watchedOn(fs: Filesystem): WatchedPath[] {
@@ -251,7 +261,7 @@ export class Watching implements StructureListener {
   }
 
   private attach(watched: WatchedPath): void {
-    watched.take(attach(this.filesystems, watched), this.filesystems.mounts);
+    watched.take(attach(this.filesystems, watched, this.childAt), this.filesystems.mounts);
   }
 
   private detach(watched: WatchedPath): void {

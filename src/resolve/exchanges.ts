@@ -13,6 +13,8 @@ type Batch = fan.EventBatch;
 /** What it needs of the queue and the disk (learn.ts). */
 export type Queued = Pick<Learner, "awaitChanges" | "nextOfProcess">;
 
+export type Half = "first" | "second";
+
 const START_ROWS = 1024;
 
 export class Exchanges {
@@ -34,10 +36,14 @@ export class Exchanges {
     if (this.awaited.size > 0) this.awaited.clear();
   }
 
-  /** Whether this rename is the first or second half of an exchange. */
-  isHalf(fs: Filesystem, batch: Batch, i: number): boolean {
-    if (batch !== this.live) return isHalfAmong(batch, i);
-    if (this.second.size > 0 && this.second.delete(batch.placeOf(i))) return true;
+  /** Which half of an exchange this rename is; null when it is none. */
+  halfOf(fs: Filesystem, batch: Batch, i: number): Half | null {
+    if (batch !== this.live) return halfAmong(batch, i);
+    if (this.second.size > 0 && this.second.delete(batch.placeOf(i))) return "second";
+    return this.isFirstHalf(fs, batch, i) ? "first" : null;
+  }
+
+  private isFirstHalf(fs: Filesystem, batch: Batch, i: number): boolean {
     const next = this.next(batch, i);
     if (next >= 0) return this.isFirst(batch, i, batch, next);
     const at = batch.get(i, fan.DIR_AT);
@@ -78,12 +84,13 @@ function linkFollowing(batch: Batch, following: Int32Array): void {
 }
 
 /** The same among events that waited to be told: both halves waited, or neither is known for one. */
-function isHalfAmong(batch: Batch, i: number): boolean {
+function halfAmong(batch: Batch, i: number): Half | null {
   const before = previousOfProcess(batch, i);
-  if (before >= 0 && isSwapped(batch, before, batch, i)) return true;
+  if (before >= 0 && isSwapped(batch, before, batch, i)) return "second";
   for (let next = i + 1; next < batch.count; next++)
-    if (batch.get(next, fan.PID) === batch.get(i, fan.PID)) return isSwapped(batch, i, batch, next);
-  return false;
+    if (batch.get(next, fan.PID) === batch.get(i, fan.PID))
+      return isSwapped(batch, i, batch, next) ? "first" : null;
+  return null;
 }
 
 function isSwapped(a: Batch, i: number, b: Batch, k: number): boolean {

@@ -36,7 +36,7 @@ interface Way {
 }
 
 /** What learning needs of the disk (filesystems.ts). */
-export type Disk = Pick<Filesystems, "placeOf" | "pathOf" | "awaitChanges">;
+export type Disk = Pick<Filesystems, "placeOf" | "childOf" | "pathOf" | "awaitChanges">;
 
 export class Learner {
   /** The place in the queue of what is being told: the trees are as they were then. */
@@ -110,6 +110,16 @@ export class Learner {
     // What was queued until then knows better.
     if (step !== null && "asked" in step && step.asked && this.ahead.readAll()) step = this.step(fs, handle);
     return step === null || "mountPoint" in step ? null : step;
+  }
+
+  /** The handle of the directory that an entry of another one was; null when no directory had that name. */
+  childAt(fs: Filesystem, parent: Uint8Array, name: Uint8Array): Uint8Array | null {
+    const told = this.ahead.entryHad(fs, parent, name, this.place);
+    if (told !== undefined) return told;
+    const now = this.disk.childOf(fs, parent, name);
+    if (!this.ahead.readAll()) return now;
+    const queued = this.ahead.entryHad(fs, parent, name, this.place);
+    return queued === undefined ? now : queued;
   }
 
   /** What is being renamed in a directory at this moment can be found in the queue as a whole when this returns. */

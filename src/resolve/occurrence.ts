@@ -1,6 +1,7 @@
 // What happened to which object, as the resolver hands it on: one occurrence for one kernel event (two for a
 // rename), from which the writer makes a line per type and managed path. Pooled: a batch of thousands
 // allocates none.
+import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../decode/fan.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import type { Rescan } from "./filesystems/rescan.ts";
 import type { Place } from "./watch.ts";
@@ -41,6 +42,16 @@ export class Occurrence {
   objectBytes = 0;
   /** A file that was renamed later in the batch: where it is now, for its size. */
   renamedTo: Occurrence | null = null;
+  /** Takes the object from an event, and the name that it is told under. */
+  concerns(fs: Filesystem, batch: EventBatch, i: number, nameAt: number, nameBytes: number): void {
+    this.bytes = batch.bytes;
+    this.nameAt = nameAt;
+    this.nameBytes = nameBytes;
+    this.filesystem = fs;
+    this.objectAt = batch.get(i, OBJECT_AT);
+    this.objectBytes = batch.get(i, OBJECT_BYTES);
+  }
+
   /** The pipeline's own: index of the size in the batch's SizeBatch; -1 where none was asked for. */
   sizeIndex = -1;
 }

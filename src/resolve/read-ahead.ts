@@ -3,6 +3,8 @@
 import { decodeFanEvents, EventBatch } from "../decode/fan.ts";
 import { Clues } from "./clues.ts";
 import { LastPlaces } from "./endings/last-places.ts";
+import { EntryClues } from "./entry-clues.ts";
+import type { Filesystem } from "./filesystems/filesystem.ts";
 import { ProcessPlaces } from "./process-places.ts";
 
 /** One batch: about 1,000 events. Larger ones are no faster, and what is made of them stays taken: 9 MB with four times the size. */
@@ -42,6 +44,7 @@ export class ReadAhead {
   readonly clues = new Clues((place) => this.eventAt(place));
   private readonly lastPlaces = new LastPlaces();
   private readonly processPlaces = new ProcessPlaces();
+  private readonly entries = new EntryClues((place) => this.alone(place));
   private readonly one = new EventBatch(EVENT_ROOM_BYTES);
   private chunks: Chunk[] = [];
   private chunkEvents = 0;
@@ -85,7 +88,7 @@ export class ReadAhead {
       this.isWhole = false;
       return false;
     }
-    for (const index of [clues, this.lastPlaces, this.processPlaces])
+    for (const index of [clues, this.lastPlaces, this.processPlaces, this.entries])
       if (index.indexedTo <= batch.startsAt) index.clear();
     this.isWhole = this.source.fill(batch);
     return this.isWhole;
@@ -116,13 +119,29 @@ export class ReadAhead {
     if (!this.isAhead) return null;
     this.coverBy(this.processPlaces);
     const place = this.processPlaces.first(pid, this.batch.endsAt);
-    if (place < 0) return null;
-    this.one.clear();
-    this.one.startsAt = place;
+    return place < 0 ? null : this.alone(place);
+  }
+
+  /** What the events that were read by now say of an entry behind a place in the queue (entry-clues.ts). */
+  entryHad(
+    fs: Filesystem,
+    parent: Uint8Array,
+    name: Uint8Array,
+    from: number,
+  ): Uint8Array | null | undefined {
+    this.coverBy(this.entries);
+    return this.entries.had(fs, parent, name, from);
+  }
+
+  /** One event as a batch, good until the next call. */
+  private alone(place: number): EventBatch {
+    const { one } = this;
     const bytes = this.eventAt(place);
-    this.one.bytes.set(bytes);
-    decodeFanEvents(this.one, 0, bytes.length);
-    return this.one;
+    one.clear();
+    one.startsAt = place;
+    one.bytes.set(bytes);
+    decodeFanEvents(one, 0, bytes.length);
+    return one;
   }
 
   private coverBy(index: Index): void {

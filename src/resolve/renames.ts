@@ -12,7 +12,14 @@ import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 import { objectKey } from "./keys.ts";
 import type { Learner } from "./learn.ts";
 import type { Occurrence, Occurrences } from "./occurrence.ts";
-import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
+import {
+  directoryAppeared,
+  entryExchanged,
+  entryGone,
+  fileAppeared,
+  isExpected,
+  type StructureListener,
+} from "./structure.ts";
 import { joinPath, type Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
@@ -75,7 +82,8 @@ export class RenameResolver {
     const newNameBytes = batch.get(i, fan.NEW_NAME_BYTES);
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
     const inScope = oldNode !== NOT_FOUND || newNode !== NOT_FOUND;
-    const exchange = inScope && this.exchanges.isHalf(fs, batch, i);
+    const half = inScope ? this.exchanges.halfOf(fs, batch, i) : null;
+    const exchange = half !== null;
     const oldPlaces =
       oldNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
     const newPlaces =
@@ -99,15 +107,10 @@ export class RenameResolver {
       ) => {
         if (places.length === 0) return;
         const one = out.add(mask, batch.get(i, fan.PID), places, directory);
-        one.bytes = bytes;
-        one.nameAt = at;
-        one.nameBytes = length;
+        one.concerns(fs, batch, i, at, length);
         one.otherEnd = other;
         one.exchange = exchange;
         one.moved = (mask & abi.FAN_MOVED_TO) !== 0;
-        one.filesystem = fs;
-        one.objectAt = batch.get(i, fan.OBJECT_AT);
-        one.objectBytes = batch.get(i, fan.OBJECT_BYTES);
         journey.occurrences.push(one);
       };
       add(abi.FAN_MOVED_FROM, staying, oldNameAt, oldNameBytes, toPath);
@@ -117,7 +120,12 @@ export class RenameResolver {
     }
     if (oldNode !== NOT_FOUND && !exchange)
       entryGone(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
-    if (directory) this.moveNode(fs, batch, i, newNode, from.length > 0 || exchange, newPlaces);
+    if (directory) this.moveNode(fs, batch, i, newNode, from.length > 0, exchange, newPlaces);
+    else if (newNode !== NOT_FOUND) fileAppeared(fs, newNode, bytes, newNameAt, newNameBytes, this.listener);
+    // Each half gives a name away that the other one takes: managed paths are looked for when both are done.
+    if (half !== "second") return;
+    if (oldNode !== NOT_FOUND) entryExchanged(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
+    if (newNode !== NOT_FOUND) entryExchanged(fs, newNode, bytes, newNameAt, newNameBytes, this.listener);
   }
 
   private moveNode(
@@ -126,6 +134,7 @@ export class RenameResolver {
     i: number,
     newNode: number,
     wasInScope: boolean,
+    exchange: boolean,
     newPlaces: readonly Place[],
   ): void {
     const { bytes } = batch;
@@ -149,11 +158,12 @@ export class RenameResolver {
     fs.placesChanged();
     // From outside, or from under an exclude pattern or a non-recursive path: its inside was never told. While the tree is compared
     // with the disk, it may have left the part that is still to be read for the one that was.
-    const wasFollowed = known !== NOT_FOUND && wasInScope && fs.followsChildren(before);
+    const wasFollowed = known !== NOT_FOUND && (wasInScope || exchange) && fs.followsChildren(before);
     if (!wasFollowed || fs.verified !== null) fs.unscanned.push(node);
     // Nor does a scan that is on its way to where it was find it here.
     else if (fs.isIncomplete) fs.unread.add(node);
-    if (expected) directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
+    if (expected && !exchange)
+      directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
   }
 
   /** Absolute path of one end: from its place, else from the disk when it lies outside every managed path. */

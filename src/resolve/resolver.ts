@@ -21,7 +21,14 @@ import type { Occurrences } from "./occurrence.ts";
 import { LINE_BITS } from "./order.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import { RenameResolver } from "./renames.ts";
-import { directoryAppeared, entryGone, isExpected, type StructureListener } from "./structure.ts";
+import {
+  Deferred,
+  directoryAppeared,
+  entryGone,
+  fileAppeared,
+  isExpected,
+  type StructureListener,
+} from "./structure.ts";
 import type { Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
@@ -37,17 +44,17 @@ export class Resolver {
   private readonly nameless: Nameless;
   private readonly endings: Endings;
   private readonly early = new EarlyEvents();
-  private readonly learner: Learner;
+  readonly learner: Learner;
+  private readonly structure: Deferred;
   /** The batch that was read, as opposed to one that is taken out of limbo. */
   private live: Batch | null = null;
-  private complete = false;
   private out: Occurrences | null = null;
   /** True once the kernel said in the last batch that it dropped events. */
   overflowed = false;
 
   constructor(
     private readonly filesystems: Filesystems,
-    private readonly listener: StructureListener,
+    listener: StructureListener,
     /** Our own process: its work shapes the tree and is never reported. */
     private readonly selfPid: number,
     private readonly ahead: ReadAhead,
@@ -55,8 +62,9 @@ export class Resolver {
     this.learner = new Learner(filesystems, ahead, (fs, node, madeAt) =>
       this.early.madeAt(fs, node, this.live!.rowAt(madeAt)),
     );
-    this.endings = new Endings(this.graves, listener, selfPid);
-    this.renames = new RenameResolver(this.learner, listener, this.endings.burials);
+    this.structure = new Deferred(listener);
+    this.endings = new Endings(this.graves, this.structure, selfPid);
+    this.renames = new RenameResolver(this.learner, this.structure, this.endings.burials);
     this.nameless = new Nameless(this.graves, selfPid);
   }
 
@@ -69,10 +77,9 @@ export class Resolver {
     this.overflowed = false;
     this.live = batch;
     this.out = out;
-    this.complete = complete;
     this.learner.place = batch.startsAt;
     this.renames.begin(batch);
-    this.nameless.begin(batch);
+    this.nameless.begin(batch, complete);
     this.early.putCreated(batch, (i) => this.filesystemOf(batch, i));
     const held = this.early.take((early, i) => this.filesystemOf(early, i));
     if (held !== null) this.dispatchAll(held, out);
@@ -131,9 +138,9 @@ export class Resolver {
     } else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
     else if (isItself(batch, i)) this.directoryItself(fs, batch, i, out);
     else this.entry(fs, batch, i, out);
-    if (fs.fresh.size === 0) return;
-    // A managed path was looked for on the disk (StructureListener).
+    if (this.structure.isEmpty) return;
     if (batch === this.live) this.learner.place += batch.get(i, fan.EVENT_BYTES);
+    this.structure.attach();
     this.learner.takeBack(fs);
   }
 
@@ -163,7 +170,8 @@ export class Resolver {
       places = fs.placesOf(node);
       if ((mask & abi.FAN_CREATE) !== 0) this.endings.freeName(fs, batch, i, node, fan.NAME_AT, out);
       if (isDirectory) mask = this.followDirectory(fs, batch, i, node, places, out);
-      else if ((mask & GONE) !== 0) entryGone(fs, node, batch.bytes, nameAt, nameBytes, this.listener);
+      else if ((mask & GONE) !== 0) entryGone(fs, node, batch.bytes, nameAt, nameBytes, this.structure);
+      else if ((mask & MADE) !== 0) fileAppeared(fs, node, batch.bytes, nameAt, nameBytes, this.structure);
       if (fs.inodeMarks !== null) mention(fs, node, batch, i, out);
     }
     places = entryPlaces(places, batch.bytes, nameAt, nameBytes);
@@ -172,23 +180,15 @@ export class Resolver {
     let gone = false;
     if (isDirectory) types |= this.endings.takeDying(mask, objectKey(fs, batch, i));
     else if (isMergedRemoval(mask) && node !== NOT_FOUND && batch === this.live) {
-      gone = this.nameless.removeLater(batch, i, node);
-      const born = (mask & abi.FAN_CREATE) !== 0;
-      // Its death may not be queued yet: that comes microseconds behind the removal.
-      const lasts = !this.complete || this.nameless.renamedInBatch(batch, i);
-      const later = !gone && ((born && lasts) || this.nameless.diesInBatch(batch, i));
-      if (later) this.endings.hold(fs, batch, i, NOT_FOUND, node, places, 0);
-      if (gone || later) types &= ~abi.FAN_DELETE;
+      const told = this.nameless.whereRemoved(batch, i, node);
+      if (told === "later") this.endings.hold(fs, batch, i, NOT_FOUND, node, places, 0);
+      if (told !== "here") types &= ~abi.FAN_DELETE;
+      gone = told === "with its death";
     }
     if (types === 0) return;
     const one = out.add(types, batch.get(i, fan.PID), places, isDirectory);
-    one.bytes = batch.bytes;
-    one.nameAt = nameAt;
-    one.nameBytes = nameBytes;
+    one.concerns(fs, batch, i, nameAt, nameBytes);
     one.gone = gone || (!isDirectory && this.nameless.diesInBatch(batch, i));
-    one.filesystem = fs;
-    one.objectAt = batch.get(i, fan.OBJECT_AT);
-    one.objectBytes = batch.get(i, fan.OBJECT_BYTES);
     if (isDirectory || (types & abi.FAN_DELETE) === 0 || (types & abi.FAN_DELETE_SELF) !== 0) return;
     // CREATE and DELETE in one mask: the file was linked and unlinked, in an order that the disk decides.
     if ((mask & abi.FAN_CREATE) !== 0) one.merged = true;
@@ -210,9 +210,9 @@ export class Resolver {
     const { bytes } = batch;
     const key = objectKey(fs, batch, i);
     const expected = isExpected(fs, node, bytes, nameAt, nameBytes);
-    let child = fs.tree.find(bytes, batch.get(i, fan.OBJECT_AT));
     // MOVED_* alone: the other end of the rename isn't marked (inode marks).
     const created = (mask & MADE) !== 0;
+    let child = fs.tree.find(bytes, batch.get(i, fan.OBJECT_AT));
     if (created && child !== NOT_FOUND) this.early.inItsTurn(fs, child);
     // Known from its removal at the latest, if something of it waits to be told.
     if ((created || this.limbo.has(key)) && (expected || fs.followsChildren(places))) {
@@ -222,12 +222,12 @@ export class Resolver {
       if (created) appeared(fs, batch, i, child);
       const moved = (mask & abi.FAN_CREATE) === 0;
       if (created && expected)
-        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, moved, this.listener);
+        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, moved, this.structure);
     }
     if (child !== NOT_FOUND && !created) this.release(key, out);
     if ((mask & abi.FAN_MOVED_FROM) !== 0) {
       if (child !== NOT_FOUND) fs.moveAway(child);
-      entryGone(fs, node, bytes, nameAt, nameBytes, this.listener);
+      entryGone(fs, node, bytes, nameAt, nameBytes, this.structure);
     }
     if ((mask & abi.FAN_DELETE) === 0) return mask;
     if (created && child !== NOT_FOUND) {
@@ -238,7 +238,7 @@ export class Resolver {
     }
     if (child !== NOT_FOUND) this.endings.tellBelow(fs, child, out);
     this.endings.burials.laterObject(fs, batch, i);
-    entryGone(fs, node, bytes, nameAt, nameBytes, this.listener);
+    entryGone(fs, node, bytes, nameAt, nameBytes, this.structure);
     return mask;
   }
 
@@ -301,8 +301,7 @@ export class Resolver {
   }
 
   private release(key: string, out: Occurrences): void {
-    if (this.limbo.empty) return;
-    const waiting = this.limbo.take(key);
+    const waiting = this.limbo.empty ? null : this.limbo.take(key);
     if (waiting !== null) this.dispatchAll(waiting, out);
   }
 

@@ -9,8 +9,43 @@ export interface StructureListener {
   appeared(watch: Watch): void;
   /** The managed path, or a directory above it, is gone. */
   vanished(watch: Watch): void;
+  /** Something that is no directory has the managed path's name from now on. */
+  entryAppeared(watch: Watch): void;
   /** Directories above the managed path were moved into place: look at the disk after this batch. */
   needsAttach(watch: Watch): void;
+}
+
+/** Keeps what is to be looked for until the event that brought it about has been told: tree and place in the queue are right then. */
+export class Deferred implements StructureListener {
+  private readonly waiting = new Set<Watch>();
+
+  constructor(private readonly listener: StructureListener) {}
+
+  appeared(watch: Watch): void {
+    this.listener.appeared(watch);
+  }
+
+  vanished(watch: Watch): void {
+    this.listener.vanished(watch);
+  }
+
+  entryAppeared(watch: Watch): void {
+    this.listener.entryAppeared(watch);
+  }
+
+  needsAttach(watch: Watch): void {
+    this.waiting.add(watch);
+  }
+
+  /** Hot. */
+  get isEmpty(): boolean {
+    return this.waiting.size === 0;
+  }
+
+  attach(): void {
+    for (const watch of this.waiting) this.listener.needsAttach(watch);
+    this.waiting.clear();
+  }
 }
 
 /**
@@ -65,6 +100,36 @@ export function directoryAppeared(
       fs.addExpectation(child, { watch: one.watch, name, path, last: slash < 0 });
     }
   }
+}
+
+/** An entry of `node` was exchanged for another one. */
+export function entryExchanged(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  nameAt: number,
+  nameBytes: number,
+  listener: StructureListener,
+): void {
+  for (const one of fs.expectations.get(node) ?? []) {
+    if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
+    // What leaves isn't followed until it comes back.
+    fs.forgetScan(one.watch);
+    listener.needsAttach(one.watch);
+  }
+}
+
+/** Something else than a directory appeared as an entry of `node`. */
+export function fileAppeared(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  nameAt: number,
+  nameBytes: number,
+  listener: StructureListener,
+): void {
+  for (const one of fs.expectations.get(node) ?? [])
+    if (one.last && sameBytes(one.name, bytes, nameAt, nameBytes)) listener.entryAppeared(one.watch);
 }
 
 /** True when an entry of that name leads to a managed path. */

@@ -17,7 +17,7 @@ const asRoot = process.getuid?.() === 0;
 const A_DIRECTORY = abi.FAN_ONDIR;
 
 /** A filesystem that can't be asked any more: only the queue can tell. */
-const silent: Disk = { placeOf: () => null, pathOf: () => null, awaitChanges: () => {} };
+const silent: Disk = { placeOf: () => null, childOf: () => null, pathOf: () => null, awaitChanges: () => {} };
 
 interface Told {
   node: number | null;
@@ -194,6 +194,7 @@ describe("learn() from the disk", () => {
         closeSync(fd);
       }
     },
+    childOf: () => null,
     awaitChanges: () => {},
     pathOf: () => null,
   };

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { directoryAppeared, entryGone, isExpected } from "../../src/resolve/structure.ts";
+import {
+  directoryAppeared,
+  entryExchanged,
+  entryGone,
+  fileAppeared,
+  isExpected,
+} from "../../src/resolve/structure.ts";
 import { inode } from "../decode/fan-bytes.ts";
 import { anchor, expectation, filesystemWith, shown, Told, watch } from "./watches.ts";
 
@@ -110,5 +116,31 @@ describe("entryGone()", () => {
     expectation(fs, node("/a"), watch("/a/b"), "/a", "b");
     entryGone(fs, node("/a"), ...named("b"), told);
     expect(told.words).toEqual(["vanished /a/b/c", "vanished /a/b"]);
+  });
+});
+
+describe("fileAppeared()", () => {
+  test("tells the managed path whose name it has, and nobody who waits for a directory", () => {
+    const { fs, node, told } = waiting();
+    fileAppeared(fs, node("/a"), ...named("b"), told);
+    expect(told.words).toEqual([]);
+    const file = watch("/a/f");
+    expectation(fs, node("/a"), file, "/a", "f");
+    fileAppeared(fs, node("/a"), ...named("f"), told);
+    expect(told.words).toEqual(["entry /a/f"]);
+  });
+});
+
+describe("entryExchanged()", () => {
+  test("has those looked for that are reached through it, and scanned anew", () => {
+    const { fs, node, managed, told } = waiting();
+    fs.scanFrom(node("/a"), managed);
+    fs.unscanned.length = 0;
+    entryExchanged(fs, node("/a"), ...named("bb"), told);
+    expect(told.words).toEqual([]);
+    entryExchanged(fs, node("/a"), ...named("b"), told);
+    expect(told.words).toEqual(["attach /a/b/c"]);
+    fs.scanFrom(node("/a"), managed);
+    expect(fs.unscanned).toEqual([node("/a")]);
   });
 });

@@ -76,6 +76,9 @@ export class Told implements StructureListener {
   vanished(one: Watch): void {
     this.words.push(`vanished ${one.path}`);
   }
+  entryAppeared(one: Watch): void {
+    this.words.push(`entry ${one.path}`);
+  }
   needsAttach(one: Watch): void {
     this.words.push(`attach ${one.path}`);
   }

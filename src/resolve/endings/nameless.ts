@@ -55,6 +55,7 @@ export class Nameless {
   private previous = new Int32Array(START_ROWS);
   private hasRenames = false;
   private live: Batch | null = null;
+  private complete = false;
   /** Renames of this batch whose overwritten file was found. */
   private readonly spent = new Set<number>();
 
@@ -63,7 +64,9 @@ export class Nameless {
     private readonly selfPid: number,
   ) {}
 
-  begin(batch: Batch): void {
+  /** @param complete nothing was queued behind the batch */
+  begin(batch: Batch, complete: boolean): void {
+    this.complete = complete;
     const { held } = this;
     this.held = [];
     this.live = batch;
@@ -123,9 +126,17 @@ export class Nameless {
     if (batch === this.live) this.outside[i] = 1;
   }
 
-  /** Hot. Whether the object of this event is renamed further back in the batch: it was removed later than that, or before. */
-  renamedInBatch(batch: Batch, i: number): boolean {
-    return this.renamed.after(batch, i) >= 0;
+  /**
+   * Hot. Where the removal of a file is told that is merged into an older event.
+   *
+   * @param parent the node of the directory
+   */
+  whereRemoved(batch: Batch, i: number, parent: number): "here" | "with its death" | "later" {
+    if (this.removeLater(batch, i, parent)) return "with its death";
+    if (this.diesInBatch(batch, i)) return "later";
+    if ((batch.get(i, fan.MASK) & abi.FAN_CREATE) === 0) return "here";
+    // Its death may not be queued yet: that comes microseconds behind the removal. What is renamed was removed later than that, or before.
+    return !this.complete || this.renamed.after(batch, i) >= 0 ? "later" : "here";
   }
 
   /** Hot. Whether the object of this event has died by the end of the batch: nothing can be asked about it any more. */
@@ -140,7 +151,7 @@ export class Nameless {
    * @param parent the node of the directory
    * @returns false when the death isn't near, or something needs the removal before it
    */
-  removeLater(batch: Batch, i: number, parent: number): boolean {
+  private removeLater(batch: Batch, i: number, parent: number): boolean {
     const death = this.deaths.after(batch, i);
     // A file may have had several names, and has one death.
     if (death < 0 || death > i + NEAR || this.removalRow[death] !== 0) return false;

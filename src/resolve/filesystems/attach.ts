@@ -1,5 +1,6 @@
-// A managed path, as it is on the disk now → its place in the directory trees: the directory itself if it is
-// there, else the entry of the deepest existing directory above it that would lead to it.
+// A managed path → its place in the directory trees: the directory itself if it is there, else the entry of the deepest existing
+// directory above it that would lead to it. As it was at the place of the queue up to which events are told, where the queue can
+// say that; else as it is on the disk now.
 import { lstatSync } from "node:fs";
 import { handleOf } from "../../kernel/handles.ts";
 import { errnoName } from "../../kernel/syscall.ts";
@@ -10,9 +11,11 @@ import { isAtOrBelow, type Mount, mountOf } from "./mounts.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 export type Attachment =
-  | { state: "watched"; filesystem: Filesystem; notes: string[] }
-  | { state: "pending"; filesystem: Filesystem; reason: string; notes: string[] }
+  | { state: "watched" | "pending"; filesystem: Filesystem; reason: string | null; notes: string[] }
   | { state: "impossible"; reason: string; filesystemType: string };
+
+/** The handle of the directory that an entry of another one was, at the place in the queue up to which events are told (learn.ts). */
+export type ChildAt = (fs: Filesystem, parent: Uint8Array, name: Uint8Array) => Uint8Array | null;
 
 /** How often a path that changes under our eyes is looked at again before it is taken as it is. */
 const LOOKS_MAX = 5;
@@ -21,7 +24,7 @@ const LOOKS_MAX = 5;
  * Marks the filesystem first and looks at the directories second: what happens in between is in the queue by
  * then. Whatever the watch had before must have been dropped.
  */
-export function attach(filesystems: Filesystems, watch: Watch): Attachment {
+export function attach(filesystems: Filesystems, watch: Watch, childAt: ChildAt): Attachment {
   for (let look = 1; ; look++) {
     const silent = filesystems.servers.silentOn(filesystems.mounts, watch.path);
     if (silent !== null) {
@@ -36,45 +39,60 @@ export function attach(filesystems: Filesystems, watch: Watch): Attachment {
         filesystemType: mountOf(filesystems.mounts, deepest)?.type ?? "unknown",
       };
     }
-    const problem = attachChain(filesystems, fs, watch, deepest);
+    const reached = attachChain(filesystems, fs, watch, deepest, childAt);
     // A component that appeared or went between the look and the mark sent no event.
-    const changed = deepestDirectory(watch.path) !== deepest && look < LOOKS_MAX;
-    if (problem !== null && !changed)
-      return { state: "impossible", reason: problem, filesystemType: fs.type };
-    if (changed) {
+    if (fs.inodeMarks !== null && deepestDirectory(watch.path) !== deepest && look < LOOKS_MAX) {
       fs.drop(watch);
       continue;
     }
-    if (deepest === watch.path) {
+    if (typeof reached === "string") return { state: "impossible", reason: reached, filesystemType: fs.type };
+    if (reached) {
       return {
         state: "watched",
         filesystem: fs,
+        reason: null,
         notes: [...limitsOf(fs), ...(watch.recursive ? attachMountsBelow(filesystems, watch) : [])],
       };
     }
-    const kind = kindOf(watch.path);
-    if (kind === "file") return { state: "watched", filesystem: fs, notes: limitsOf(fs) };
-    const reason = kind === "symlink" ? "a symlink stands in its place" : "it doesn't exist yet";
-    return { state: "pending", filesystem: fs, reason, notes: limitsOf(fs) };
+    return { ...stateOf(watch.path), filesystem: fs, notes: limitsOf(fs) };
   }
 }
 
-/** Anchors and expectations on the filesystem of `deepest`, from its mount point down. */
-function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, deepest: string): string | null {
+/** Of a managed path that is no directory, and why it is so. */
+export function stateOf(path: string): { state: "watched" | "pending"; reason: string | null } {
+  const kind = kindOf(path);
+  if (kind === "file") return { state: "watched", reason: null };
+  const reason = kind === "symlink" ? "a symlink stands in its place" : "it doesn't exist yet";
+  return { state: "pending", reason };
+}
+
+/**
+ * Anchors and expectations on the filesystem of `deepest`, from its mount point down.
+ *
+ * @returns whether the managed path itself is there, or why it can't be watched
+ */
+function attachChain(
+  filesystems: Filesystems,
+  fs: Filesystem,
+  watch: Watch,
+  deepest: string,
+  childAt: ChildAt,
+): boolean | string {
   const mountPoint = mountOf(filesystems.mounts, deepest)?.mountPoint ?? "/";
   let parent = NOWHERE;
   for (const path of prefixes(watch.path)) {
     if (!isAtOrBelow(path, mountPoint)) continue;
-    if (!isAtOrBelow(deepest, path)) break;
-    const handle = handleOf(path);
+    const name = Buffer.from(path.slice(path.lastIndexOf("/") + 1));
+    let handle: Uint8Array | number | null = null;
+    if (path !== mountPoint && fs.inodeMarks === null) handle = childAt(fs, fs.tree.handleOf(parent), name);
+    else if (isAtOrBelow(deepest, path)) handle = handleOf(path);
+    if (handle === null) return false;
     if (typeof handle === "number") return `no file handle for "${path}" (${errnoName(-handle)})`;
     const known = fs.tree.find(handle, 0);
-    const name = Buffer.from(path.slice(path.lastIndexOf("/") + 1));
     // The mount point's own name and parent belong to another filesystem (or, for a bind mount, to another
     // place of this one).
     const node = path === mountPoint && known !== NOT_FOUND ? known : fs.tree.put(handle, 0, parent, name);
     if (known === NOT_FOUND) tellBirth(fs, parent, name, node);
-    if (path !== mountPoint) fs.fresh.add(node);
     parent = node;
     if (path === watch.path) {
       fs.addAnchor(node, { watch, path: pathBytes(path), depth: 0 });
@@ -91,7 +109,7 @@ function attachChain(filesystems: Filesystems, fs: Filesystem, watch: Watch, dee
     const refused = fs.inodeMarks === null ? 0 : filesystems.markDirectory(fs, node);
     if (refused < 0) return `"${path}" can't be marked (${errnoName(-refused)})`;
   }
-  return null;
+  return true;
 }
 
 /** On the way to a managed path that is being made: a directory in one that was just made. */

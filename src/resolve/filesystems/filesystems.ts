@@ -3,7 +3,7 @@
 // the other.
 import { closeSync } from "node:fs";
 import * as abi from "../../kernel/abi.ts";
-import { awaitChanges, type DirectoryEntry, pathOfHandle, placeOfHandle } from "../../kernel/handles.ts";
+import * as handles from "../../kernel/handles.ts";
 import { openDirectory } from "../../kernel/mount.ts";
 import { errnoOf } from "../../kernel/syscall.ts";
 import type { Watch } from "../watch.ts";
@@ -34,14 +34,6 @@ const MADE_FROM_RENAME = abi.FAN_MOVED_FROM | abi.FAN_MOVED_TO | abi.FAN_MOVE_SE
 
 /** At a directory that is renamed faster than it is looked at. */
 const LOOKS_MAX = 16;
-
-/** What a look at the mounts showed. */
-export interface MountChanges {
-  /** Filesystems whose marks went with their last mount: nothing was watched there since. */
-  readonly gone: readonly Filesystem[];
-  /** Mounts that are there no more, gone filesystems' among them. */
-  readonly vanished: readonly Mount[];
-}
 
 export class Filesystems {
   private readonly byFsid = new Map<string, Filesystem>();
@@ -103,8 +95,12 @@ export class Filesystems {
     return false;
   }
 
-  /** Looks at the mounts again. Filesystems that are gone are forgotten here. */
-  refreshMounts(): MountChanges {
+  /**
+   * Looks at the mounts again. Filesystems that are gone are forgotten here.
+   *
+   * @returns filesystems whose marks went with their last mount, and mounts that are there no more, those filesystems' among them
+   */
+  refreshMounts(): { gone: readonly Filesystem[]; vanished: readonly Mount[] } {
     this.access.release();
     const before = this.mounts;
     this.mounts = readMounts();
@@ -290,7 +286,7 @@ export class Filesystems {
     for (const mount of fs.mounts) {
       const opened = this.access.open(mount);
       if (typeof opened === "number") continue;
-      const path = pathOfHandle(opened.fd, handle);
+      const path = handles.pathOfHandle(opened.fd, handle);
       if (path === null) continue;
       if (opened.prefix.length === 0) return path;
       return path.length === 1 ? opened.prefix : Buffer.concat([opened.prefix, path]);
@@ -305,7 +301,7 @@ export class Filesystems {
   placeOf(
     fs: Filesystem,
     handle: Uint8Array,
-  ): DirectoryEntry | { readonly mountPoint: Uint8Array | null } | null {
+  ): handles.DirectoryEntry | { readonly mountPoint: Uint8Array | null } | null {
     if (fs.inodeMarks !== null) return null;
     let asked = fs.mounts.length > 0;
     for (const mount of fs.mounts) {
@@ -314,9 +310,9 @@ export class Filesystems {
         asked = false;
         continue;
       }
-      let place = placeOfHandle(opened.fd, handle);
+      let place = handles.placeOfHandle(opened.fd, handle);
       for (let look = 1; place === -errnoOf("ENOENT") && look < LOOKS_MAX; look++)
-        place = placeOfHandle(opened.fd, handle);
+        place = handles.placeOfHandle(opened.fd, handle);
       if (place === null)
         return { mountPoint: Buffer.from(mount.mountPoint === "/" ? "" : mount.mountPoint) };
       if (typeof place !== "number") return place;
@@ -325,9 +321,14 @@ export class Filesystems {
     return asked ? { mountPoint: null } : null;
   }
 
+  /** The directory that an entry of another one is now; null when no directory has that name there. */
+  childOf(fs: Filesystem, parent: Uint8Array, name: Uint8Array): Uint8Array | null {
+    return this.withMount(fs, (mountFd) => handles.childOfHandle(mountFd, parent, name), null);
+  }
+
   /** A rename, mkdir or rmdir in this directory that is under way has queued all of its events when this returns. */
   awaitChanges(fs: Filesystem, handle: Uint8Array): void {
-    this.withMount(fs, (mountFd) => awaitChanges(mountFd, handle), undefined);
+    this.withMount(fs, (mountFd) => handles.awaitChanges(mountFd, handle), undefined);
   }
 
   /** False while its server doesn't answer, so that nothing of it can be read. */
