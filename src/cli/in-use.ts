@@ -2,7 +2,6 @@
 // daemon runs behind sudo, which drops XDG_*, so they may be others than this person's environment says.
 
 import { existsSync } from "node:fs";
-import { askDaemon } from "../control/client.ts";
 import { Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";
 import { runningDaemon } from "../log/lifetime.ts";
@@ -43,6 +42,8 @@ function placesByLock({ config, owner }: Context): PlacesInUse | null {
 }
 
 async function askPlaces(socketPath: string): Promise<PlacesInUse | null> {
+  // Most often the lock tells.
+  const { askDaemon } = await import("../control/client.ts");
   try {
     const answer = await askDaemon(socketPath, { command: "health" });
     if (!answer.running) return null;

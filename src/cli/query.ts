@@ -3,21 +3,13 @@
 import { type ExitCode, UsageFailure } from "../failure.ts";
 import { parseTime } from "../filter/units.ts";
 import { type ByteSink, type QueryRequest, runQuery } from "../query/query.ts";
-import { coloursFor } from "../show/colour.ts";
 import { isTerminal } from "../show/is-terminal.ts";
-import { LineCutter } from "../show/lines.ts";
-import { EventRows } from "../show/rows.ts";
-import { statsJson } from "../stats/json.ts";
-import { StatsSink } from "../stats/stats.ts";
-import { statsText } from "../stats/text.ts";
-import { loadContext } from "./context.ts";
+import { type Context, loadContext } from "./context.ts";
 import { contextInUse } from "./in-use.ts";
 import { moveOut, StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
-import { storedEntries } from "./stored.ts";
-import { stdoutColumns } from "./terminal.ts";
 import { absolutePath } from "./working-directory.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
@@ -39,27 +31,16 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   try {
     const onProgress = (readBytes: number, totalBytes: number | null) => progress.show(readBytes, totalBytes);
     const stdout = stdoutBeside(progress);
-    if (args.has("stats")) {
-      const stats = new StatsSink();
-      const { exitCode } = await runQuery(request, stats, note, onProgress);
-      progress.clear();
-      await tellStats(stats, args);
-      return exitCode;
-    }
-    if (format === "jsonl") return (await runQuery(request, stdout, note, onProgress)).exitCode;
-    const text = await textOf(stdout, args.has("no-color"));
-    const { exitCode } = await runQuery(request, text, note, onProgress);
-    text.end();
+    if (format === "jsonl" && !args.has("stats"))
+      return (await runQuery(request, stdout, note, onProgress)).exitCode;
+    const { formSink } = await import("./query-form.ts");
+    const sink = await formSink(args, stdout);
+    const { exitCode } = await runQuery(request, sink, note, onProgress);
+    sink.end();
     return exitCode;
   } finally {
     progress.clear();
   }
-}
-
-async function tellStats(stats: StatsSink, args: ParsedArguments): Promise<void> {
-  const summary = stats.summary();
-  if (args.has("json")) writeOut(`${statsJson(summary)}\n`);
-  else writeOut(statsText(summary, await coloursFor(1, args.has("no-color")), stdoutColumns()));
 }
 
 const FORMATS = ["jsonl", "text"] as const;
@@ -80,31 +61,6 @@ function formatOption(args: ParsedArguments): (typeof FORMATS)[number] {
     `Cannot print in the format ${JSON.stringify(typed)}`,
     `accepted: ${FORMATS.join(", ")}`,
   );
-}
-
-/** Turns lines into rows for a person, on their way to stdout. */
-async function textOf(stdout: ByteSink, colourless: boolean): Promise<ByteSink & { end(): void }> {
-  const colours = await coloursFor(1, colourless);
-  const rows = new EventRows({ colours, columns: stdoutColumns, dated: true, onlyPath: () => null });
-  let text = "";
-  const lines = new LineCutter((keys, timeMs) => {
-    text += rows.row(keys, timeMs);
-  });
-  const flush = () => {
-    const bytes = Buffer.from(text, "utf8");
-    text = "";
-    return bytes.length === 0 || stdout.write(bytes);
-  };
-  return {
-    write(bytes) {
-      lines.write(bytes);
-      return flush();
-    },
-    end() {
-      lines.end();
-      flush();
-    },
-  };
 }
 
 /** stdout; a reader that has gone ends the query quietly. */
@@ -143,6 +99,12 @@ async function sources(args: ParsedArguments): Promise<Sources> {
   if (files.length > 0) return { logDir: "", files, managedPaths: [] };
   const context = await contextInUse(loadContext(args), args);
   const { owner, config } = context;
-  const managedPaths = storedEntries(context).map(({ path }) => path);
-  return { logDir: config.logDir, files: null, managedPaths, owner };
+  return { logDir: config.logDir, files: null, managedPaths: await managedPaths(context, args), owner };
+}
+
+/** They only help to find the logs of a path. */
+async function managedPaths(context: Context, args: ParsedArguments): Promise<string[]> {
+  if (!args.has("path")) return [];
+  const { storedEntries } = await import("./stored.ts");
+  return storedEntries(context).map(({ path }) => path);
 }

@@ -19,6 +19,9 @@ import { dirname } from "node:path";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 
+/** A config or a store of some paths fits. */
+const FIRST_READ_BYTES = 4096;
+
 /** `what` names the file in messages: "config file". */
 export interface OwnedFile {
   readonly what: string;
@@ -61,21 +64,21 @@ export function readOwnedFile(target: OwnedFile, limits: ReadLimits): Buffer | n
 }
 
 function readWhole(fd: number, { what, file }: OwnedFile, maxBytes: number): Buffer {
-  const chunks: Buffer[] = [];
-  let totalBytes = 0;
+  // Grows as needed: every 64 KiB that a short command allocates brings the collector (1 ms) nearer.
+  let bytes = Buffer.allocUnsafe(FIRST_READ_BYTES);
+  let have = 0;
   // Up to the end and not up to the size: it may grow meanwhile, and in /proc the size is 0.
   for (;;) {
-    const chunk = Buffer.allocUnsafe(64 * 1024);
-    const sizeBytes = readSync(fd, chunk, 0, chunk.length, null);
-    if (sizeBytes === 0) return Buffer.concat(chunks, totalBytes);
-    chunks.push(chunk.subarray(0, sizeBytes));
-    totalBytes += sizeBytes;
-    if (totalBytes > maxBytes) {
+    const got = readSync(fd, bytes, have, bytes.length - have, null);
+    if (got === 0) return bytes.subarray(0, have);
+    have += got;
+    if (have > maxBytes) {
       throw new Failure(
         `Cannot read the ${what} "${file}": it has more than ${maxBytes} bytes`,
         "this is not a file that fsmon wrote: move it away",
       );
     }
+    if (have === bytes.length) bytes = Buffer.concat([bytes], 2 * have);
   }
 }
 

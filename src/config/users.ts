@@ -38,8 +38,8 @@ export const MAX_ID = 0xffff_fffe;
 
 export function userDatabase(files: UserFiles = SYSTEM_FILES): UserDatabase {
   function find(key: string, isMeant: (entry: UserEntry) => boolean): UserEntry | null {
-    const local = passwdEntries(textOf(files.passwd)).find(isMeant);
-    return local ?? passwdEntries(getent(files, "passwd", key)).find(isMeant) ?? null;
+    const local = entryIn(textOf(files.passwd), isMeant);
+    return local ?? entryIn(getent(files, "passwd", key), isMeant);
   }
   return {
     byUid: (uid) => find(String(uid), (entry) => entry.uid === uid),
@@ -58,13 +58,17 @@ export function idOf(text: string): number | null {
   return /^\d{1,10}$/.test(text) && Number(text) <= MAX_ID ? Number(text) : null;
 }
 
-function passwdEntries(text: string): UserEntry[] {
-  return text.split("\n").flatMap((line) => {
+/** The first that is meant, of lines as in passwd(5). */
+function entryIn(text: string, isMeant: (entry: UserEntry) => boolean): UserEntry | null {
+  for (const line of text.split("\n")) {
     const [name = "", , uidText = "", gidText = "", , home = ""] = line.split(":");
     const uid = idOf(uidText);
     const gid = idOf(gidText);
-    return name === "" || uid === null || gid === null ? [] : [{ name, uid, gid, home }];
-  });
+    if (name === "" || uid === null || gid === null) continue;
+    const entry = { name, uid, gid, home };
+    if (isMeant(entry)) return entry;
+  }
+  return null;
 }
 
 function groupsInFile(text: string, user: string): (number | null)[] {

@@ -1,7 +1,6 @@
 // A canary: a file that is made, changed, renamed and removed in a directory, to see what comes of it. The directory is held by a descriptor,
 // so that nobody can lead us to another one in between; the file is never executed, never followed, always removed.
 
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -53,7 +52,7 @@ function tryAs(fd: number, who: Identity): string | null {
 }
 
 export function canaryName(): string {
-  return `.fsmon-canary-${randomBytes(8).toString("hex")}`;
+  return `.fsmon-canary-${crypto.randomUUID()}`;
 }
 
 /** One file made, closed and removed. */

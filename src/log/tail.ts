@@ -5,8 +5,8 @@ import { writeWhole } from "./write.ts";
 
 const NEWLINE = 10;
 const BLOCK_BYTES = 64 * 1024;
-/** The first look takes in a dozen lines: mostly that is enough, and a query looks at the ends of many files. */
-const FIRST_BLOCK_BYTES = 4 * 1024;
+/** The first look takes in some lines: mostly that is enough, and a query looks at the ends of many files. */
+const FIRST_BLOCK_BYTES = 2 * 1024;
 /** Our longest line has a path, from and to of 4096 bytes, each escaped sixfold and repeated in base64; 1 MiB is beyond it. */
 const LINE_MAX_BYTES = 1024 * 1024;
 
@@ -55,7 +55,8 @@ export function* linesBackward(fd: number, end: number, withinBytes: number): Ge
   for (let to = end; to > floor; ) {
     const from = Math.max(floor, to - blockBytes);
     blockBytes = BLOCK_BYTES;
-    const block = Buffer.concat([readRange(fd, from, to), tail]);
+    const read = readRange(fd, from, to);
+    const block = tail.length === 0 ? read : Buffer.concat([read, tail]);
     to = from;
     let lineEnd = block.length;
     if (lineEnd > 0 && block[lineEnd - 1] === NEWLINE) lineEnd--;
