@@ -1,9 +1,9 @@
 // The perf side-band as a flight recorder: per CPU a ring into which the kernel writes every file that is mapped to be
 // executed, a new program's own first, over and over. Nobody drains it and nobody is woken: it is searched backwards
 // when somebody asks. perf_event_open(2), write_backward (4.7).
-import { closeSync, readFileSync } from "node:fs";
+import { type CpuRing, CpuRings } from "./cpu-rings.ts";
 import { helper } from "./helper.ts";
-import { onlineCpus } from "./perf.ts";
+import { monotonicNs } from "./monotonic.ts";
 import { checked } from "./syscall.ts";
 
 /**
@@ -11,13 +11,13 @@ import { checked } from "./syscall.ts";
  * busy shell script.
  */
 const RING_BYTES = 1 << 19;
-const ONLINE = "/sys/devices/system/cpu/online";
 /** PATH_MAX (linux/limits.h) and the padding behind it. */
 const PATH_BYTES = 4104;
 
 export class FlightRecorder {
-  private readonly rings = new Map<number, { fd: number; map: bigint }>();
-  private cpus = "";
+  private readonly rings = new CpuRings(RING_BYTES, openRing);
+  /** Nothing is missing of what was executed since then. */
+  private wholeSinceNs = 0;
   private readonly path = Buffer.alloc(PATH_BYTES);
   private readonly timeNs = new Float64Array(1);
 
@@ -25,7 +25,7 @@ export class FlightRecorder {
   static open(): FlightRecorder {
     const recorder = new FlightRecorder();
     try {
-      recorder.openMissingCpus();
+      recorder.followCpus();
     } catch (error) {
       recorder.close();
       throw error;
@@ -33,14 +33,22 @@ export class FlightRecorder {
     return recorder;
   }
 
+  /** To be called when CPUs came or went. What was executed on those is not known. */
+  followCpus(gone?: ReadonlySet<number>): void {
+    this.rings.follow(gone);
+    this.wholeSinceNs = monotonicNs();
+  }
+
   /**
    * The first file that a process mapped to be executed at sinceNs or later, as bytes; null when it isn't known: never
    * told, or overwritten by now. Costs microseconds for what was executed just now.
    */
   find(pid: number, sinceNs: number): Buffer | null {
+    // A later file, a library, may be told on another CPU.
+    if (sinceNs < this.wholeSinceNs) return null;
     let path: Buffer | null = null;
     let firstNs = Number.POSITIVE_INFINITY;
-    for (const { map } of this.rings.values()) {
+    for (const { map } of this.rings.all) {
       const length = helper().fh_flight_find(map, pid, sinceNs, this.path, PATH_BYTES, this.timeNs);
       if (length < 0) return null;
       if (length === 0 || this.timeNs[0]! >= firstNs) continue;
@@ -50,21 +58,13 @@ export class FlightRecorder {
     return path;
   }
 
-  /** Opens a ring for each online CPU that has none: at the start and after a CPU came online. */
-  openMissingCpus(): void {
-    const cpus = readFileSync(ONLINE, "latin1");
-    if (cpus === this.cpus) return;
-    this.cpus = cpus;
-    for (const cpu of onlineCpus()) {
-      if (this.rings.has(cpu)) continue;
-      const map = new BigUint64Array(1);
-      const fd = checked("perf_event_open", helper().fh_flight_open(cpu, RING_BYTES, map), `CPU ${cpu}`);
-      this.rings.set(cpu, { fd, map: map[0]! });
-    }
-  }
-
   close(): void {
-    for (const { fd } of this.rings.values()) closeSync(fd);
-    this.rings.clear();
+    this.rings.close();
   }
+}
+
+function openRing(cpu: number): CpuRing {
+  const map = new BigUint64Array(1);
+  const fd = checked("perf_event_open", helper().fh_flight_open(cpu, RING_BYTES, map), `CPU ${cpu}`);
+  return { cpu, fd, map: map[0]! };
 }

@@ -1,6 +1,7 @@
 // The perf side-band: per CPU a ring into which the kernel writes every fork, exec and exit, synchronously,
 // before a new program's first instruction runs. Bytes go out; decode/perf.ts reads them. perf_event_open(2).
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { type CpuRing, CpuRings } from "./cpu-rings.ts";
 import { helper } from "./helper.ts";
 import { checked, errnoOf } from "./syscall.ts";
 
@@ -14,29 +15,26 @@ const WATERMARK_BYTES = RING_BYTES / 2;
 /** Less room than that left in a ring: several times the longest record. */
 const CROWDED_BYTES = 4096;
 
-interface Ring {
-  cpu: number;
-  fd: number;
-  map: bigint;
+interface Ring extends CpuRing {
   lost: number;
 }
 
 export class PerfSideband {
-  private readonly rings: Ring[] = [];
+  private readonly rings = new CpuRings<Ring>(RING_BYTES, (cpu) => this.openRing(cpu));
   private withLostCounter = true;
-  private online = "";
   /** A ring was nearly full when it was drained last: the next record may not have fitted. */
   private crowded = false;
+
   /** Rings' descriptors: readable at the watermark. */
   get fds(): number[] {
-    return this.rings.map((ring) => ring.fd);
+    return this.rings.all.map((ring) => ring.fd);
   }
 
   /** @throws {SyscallError} EACCES/EPERM where perf is locked down, ENOSYS where it is missing */
   static open(): PerfSideband {
     const sideband = new PerfSideband();
     try {
-      sideband.followCpus(() => {});
+      sideband.rings.follow();
     } catch (error) {
       sideband.close();
       throw error;
@@ -44,44 +42,30 @@ export class PerfSideband {
     return sideband;
   }
 
-  private openRing(cpu: number): number {
+  private openRing(cpu: number): Ring {
     const fd = this.openCpu(cpu);
     const map = helper().fh_perf_map(fd, RING_BYTES);
     if (map < 0n) {
       closeSync(fd);
       checked("mmap(perf ring)", Number(map), `CPU ${cpu}`);
     }
-    this.rings.push({ cpu, fd, map, lost: 0 });
-    return fd;
+    return { cpu, fd, map, lost: 0 };
   }
 
-  /** CPUs came or went since followCpus(). */
+  /** Other CPUs are online than when followCpus() was called. */
   get cpusChanged(): boolean {
-    return onlineText() !== this.online;
+    return this.rings.changed;
   }
 
   /**
-   * Gives each CPU that came online a ring, and closes those of CPUs that are gone: the kernel doesn't take them up again
-   * when the CPU comes back. To be called right after drain(): a ring that is closed takes its records along.
+   * To be called right after drain(): a ring that is closed takes its records along.
    *
+   * @param gone CPUs that went, also those that are back already
    * @param closing is told each descriptor before it is closed
    * @returns descriptors of the new rings
    */
-  followCpus(closing: (fd: number) => void): number[] {
-    this.online = onlineText();
-    const online = cpusOf(this.online);
-    for (const ring of this.rings.filter(({ cpu }) => !online.includes(cpu))) {
-      closing(ring.fd);
-      this.closeRing(ring);
-      this.rings.splice(this.rings.indexOf(ring), 1);
-    }
-    const missing = online.filter((cpu) => !this.rings.some((ring) => ring.cpu === cpu));
-    return missing.map((cpu) => this.openRing(cpu));
-  }
-
-  private closeRing({ fd, map }: Ring): void {
-    helper().fh_perf_unmap(map, RING_BYTES);
-    closeSync(fd);
+  followCpus(gone: ReadonlySet<number>, closing: (fd: number) => void): number[] {
+    return this.rings.follow(gone, closing).map(({ fd }) => fd);
   }
 
   private openCpu(cpu: number): number {
@@ -102,7 +86,7 @@ export class PerfSideband {
    *   again for a ring that held more than the buffer
    */
   drain(buffer: Uint8Array, eachRing: (bytes: number, crowded: boolean) => void): void {
-    for (const ring of this.rings) {
+    for (const ring of this.rings.all) {
       for (;;) {
         const got = checked("perf ring", helper().fh_perf_drain(ring.map, buffer, buffer.length));
         const crowded = got > RING_BYTES - CROWDED_BYTES;
@@ -125,7 +109,7 @@ export class PerfSideband {
     if (!this.crowded || !this.withLostCounter) return 0;
     this.crowded = false;
     let lost = 0;
-    for (const ring of this.rings) {
+    for (const ring of this.rings.all) {
       const total = checked("read(perf)", helper().fh_perf_lost(ring.fd));
       lost += total - ring.lost;
       ring.lost = total;
@@ -134,25 +118,6 @@ export class PerfSideband {
   }
 
   close(): void {
-    for (const ring of this.rings) this.closeRing(ring);
-    this.rings.length = 0;
+    this.rings.close();
   }
-}
-
-function onlineText(): string {
-  return readFileSync("/sys/devices/system/cpu/online", "latin1").trim();
-}
-
-export function onlineCpus(): number[] {
-  return cpusOf(onlineText());
-}
-
-/** "0-3,8" → [0, 1, 2, 3, 8] (cpulist format, Documentation/admin-guide/cputopology.rst). */
-function cpusOf(text: string): number[] {
-  const cpus: number[] = [];
-  for (const range of text.split(",")) {
-    const [first, last] = range.split("-").map(Number);
-    for (let cpu = first!; cpu <= (last ?? first!); cpu++) cpus.push(cpu);
-  }
-  return cpus;
 }

@@ -1,11 +1,13 @@
-// The kernel's announcements of devices: here whether a CPU came or went. netlink, NETLINK_KOBJECT_UEVENT.
+// The kernel's announcements of devices: here of CPUs that went. netlink, NETLINK_KOBJECT_UEVENT.
 import { NETLINK_KOBJECT_UEVENT, UEVENT_GROUP_KERNEL } from "./abi.ts";
 import { NetlinkSocket } from "./netlink.ts";
 
-/** Announcements come in bursts of a few; who misses some looks again within a second anyway. */
+/** Announcements come in bursts of a few; who misses some sees within a second which CPUs are online. */
 const RECEIVE_BYTES = 1 << 18;
 /** UEVENT_BUFFER_SIZE, and the device's path before it. */
 const DATAGRAM_BYTES = 8192;
+
+const OFFLINE = /offline@\/devices\/system\/cpu\/cpu(\d+)\0/g;
 
 export class DeviceEvents {
   private readonly socket: NetlinkSocket;
@@ -26,13 +28,17 @@ export class DeviceEvents {
     return this.socket.fd;
   }
 
-  /** Reads what there is; true when it tells of a CPU, or when something was dropped. */
-  takeCpuChange(): boolean {
-    let changed = false;
+  /**
+   * Reads what there is.
+   *
+   * @param gone gets the numbers of CPUs that went offline, also of those that are back already
+   */
+  takeCpusGone(gone: Set<number>): void {
     for (;;) {
       const bytes = this.socket.receive(this.buffer);
-      if (bytes === 0) return this.socket.takeLost() || changed;
-      changed ||= this.buffer.subarray(0, bytes).includes("/devices/system/cpu/cpu");
+      if (bytes === 0) return;
+      const text = this.buffer.toString("latin1", 0, bytes);
+      for (const [, cpu] of text.matchAll(OFFLINE)) gone.add(Number(cpu));
     }
   }
 

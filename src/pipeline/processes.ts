@@ -35,7 +35,7 @@ export class Processes {
       hasTold: (kind, pid) => streams.hasTold(kind, pid),
       tellEnds,
     });
-    this.executables = new Executables(sources.has("perf"));
+    this.executables = new Executables(streams.tells.names);
     this.attribution = new Attribution(this.table, this.executables);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
@@ -73,11 +73,13 @@ export class Processes {
    * @returns true when records are missing, which the next batch tells
    */
   followCpus(waiter: Waiter, woken: number | null = null): boolean {
-    if ((woken !== null && !this.streams.mayBeCpus(woken)) || !this.streams.cpusChanged) return false;
+    if (woken !== null && !this.streams.mayBeCpus(woken)) return false;
+    if (!this.streams.cpusChanged) return false;
     // A ring that is given back takes along what wasn't read.
     const lost = this.streams.drain(this.records);
     this.table.follow(this.records);
     if (lost !== null) this.missed = lost;
+    this.executables.followCpus(this.streams.cpusGone);
     const opened = this.streams.followCpus((fd) => waiter.remove(fd));
     for (const fd of opened) waiter.add(fd, EPOLLIN);
     return opened.length > 0 || lost !== null;

@@ -4,12 +4,8 @@ import { FlightRecorder } from "../kernel/flight-recorder.ts";
 import type { Image } from "./process.ts";
 import { withoutDeleted } from "./procfs.ts";
 
-/** How often it is asked, at most, whether a CPU has come online. */
-const LOOK_EVERY_MS = 1000;
-
 export class Executables {
   private recorder: FlightRecorder | null = null;
-  private lookedMs = 0;
 
   /** @param recording false where the kernel's records of processes don't come from perf */
   constructor(recording: boolean) {
@@ -24,13 +20,18 @@ export class Executables {
   /** Latin1; null when it isn't known. */
   pathOf(image: Image): string | null {
     if (this.recorder === null || image.sinceNs === 0) return null;
-    const nowMs = performance.now();
-    if (nowMs - this.lookedMs > LOOK_EVERY_MS) {
-      this.lookedMs = nowMs;
-      this.recorder.openMissingCpus();
-    }
     const path = this.recorder.find(image.pid, image.sinceNs);
     return path === null ? null : withoutDeleted(path.toString("latin1"));
+  }
+
+  /** CPUs came or went, some of them to come back. */
+  followCpus(gone: ReadonlySet<number>): void {
+    try {
+      this.recorder?.followCpus(gone);
+    } catch {
+      // The memory that may be locked is used up, see above.
+      this.close();
+    }
   }
 
   close(): void {

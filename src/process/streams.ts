@@ -49,6 +49,8 @@ export class ProcessStreams {
   private drainedNs = 0;
   /** When each CPU that was online had its ring, as far as is known. */
   private cpusFollowedNs = monotonicNs();
+  /** CPUs that went since followCpus(). */
+  readonly cpusGone = new Set<number>();
   /** Since when processes on a new CPU weren't told of; null when all were. */
   private newCpuSinceNs: number | null = null;
   /** In words, for the start message, health and limits. */
@@ -99,16 +101,16 @@ export class ProcessStreams {
     return [this.connector, this.taskStats].flatMap((one) => (one === null ? [] : [one.fd]));
   }
 
-  /** One of fds woke: whether that can be because of a CPU. The ring of one that went away hangs up. */
+  /** One of fds woke: whether that can be because of a CPU. */
   mayBeCpus(fd: number): boolean {
-    if (fd === this.devices?.fd) return this.devices.takeCpuChange();
-    return this.perf?.fds.includes(fd) ?? false;
+    return fd === this.devices?.fd || (this.perf?.fds.includes(fd) ?? false);
   }
 
   /** CPUs came or went. */
   get cpusChanged(): boolean {
     const nowNs = monotonicNs();
-    const changed = this.perf?.cpusChanged ?? false;
+    this.devices?.takeCpusGone(this.cpusGone);
+    const changed = this.cpusGone.size > 0 || (this.perf?.cpusChanged ?? false);
     if (!changed) this.cpusFollowedNs = nowNs;
     return changed;
   }
@@ -124,7 +126,8 @@ export class ProcessStreams {
     const { perf, cpusFollowedNs } = this;
     if (perf === null) return [];
     this.cpusFollowedNs = monotonicNs();
-    const opened = perf.followCpus(closing);
+    const opened = perf.followCpus(this.cpusGone, closing);
+    this.cpusGone.clear();
     if (opened.length > 0) this.newCpuSinceNs ??= cpusFollowedNs;
     return opened;
   }

@@ -47,36 +47,67 @@ describe.skipIf(obstacle() !== null)(
       witness?.remove();
     });
 
-    test("has its ring again, the log says that records are missing, and programs on it are named exactly", async () => {
-      const root = join(filesystem.path, "root");
+    async function managed(name: string): Promise<string> {
+      const root = join(filesystem.path, name);
       mkdirSync(root);
       chmodSync(root, 0o777);
       await daemon.add(root, "-r");
-      const gaps = () => daemon.lines(root).filter((line) => line.event_type === "GAP");
+      return root;
+    }
+
+    const gapsOf = (root: string) => daemon.lines(root).filter((line) => line.event_type === "GAP");
+
+    /** Programs on that CPU, which are gone when their events are read. */
+    async function expectNamed(root: string): Promise<void> {
+      daemon.signal("SIGSTOP");
       try {
-        writeFileSync(SWITCH, "0");
-        await daemon.settle(root);
-        expect(gaps()).toEqual([]);
+        const done = await command([
+          ...["taskset", "-c", "1", witness.program, "launch"],
+          ...[join(filesystem.path, "links"), root, "1", "3"],
+        ]);
+        expect(done.code).toBe(0);
       } finally {
-        writeFileSync(SWITCH, "1");
+        daemon.signal("SIGCONT");
       }
-      // Nobody does anything below the path: the daemon notices by itself.
-      const gap = await until("the log tells of it", () => gaps()[0], 5_000);
-      expect(gap).toMatchObject({ reason: "process_stream_lost", lost: null });
-      const done = await command([
-        ...["taskset", "-c", "1", witness.program, "launch"],
-        ...[join(filesystem.path, "links"), root, "1", "3"],
-      ]);
-      expect(done.code).toBe(0);
       await daemon.settle(root);
       const told = daemon.events(root).filter((line) => line.path.includes("/ran."));
       expect(told).toHaveLength(6);
       for (const line of told) {
         expect(line.path).toContain(`.${line.cmd}.${line.pid}.`);
+        expect(line.exe).toBe(join(filesystem.path, "links", line.cmd!));
         // Known by the streams, not by /proc.
         expect([undefined, "launched", "changed_meanwhile"]).toContain(line.who);
       }
-      expect(gaps()).toHaveLength(1);
+    }
+
+    test("has its rings again, the log says that records are missing, and programs on it are named exactly", async () => {
+      const root = await managed("root");
+      try {
+        writeFileSync(SWITCH, "0");
+        await daemon.settle(root);
+        expect(gapsOf(root)).toEqual([]);
+      } finally {
+        writeFileSync(SWITCH, "1");
+      }
+      // Nobody does anything below the path: the daemon notices by itself.
+      const gap = await until("the log tells of it", () => gapsOf(root)[0], 5_000);
+      expect(gap).toMatchObject({ reason: "process_stream_lost", lost: null });
+      await expectNamed(root);
+      expect(gapsOf(root)).toHaveLength(1);
+    });
+
+    test("the same where it was back before the daemon could look", async () => {
+      const root = await managed("flipped");
+      daemon.signal("SIGSTOP");
+      try {
+        writeFileSync(SWITCH, "0");
+      } finally {
+        writeFileSync(SWITCH, "1");
+        daemon.signal("SIGCONT");
+      }
+      await until("the log tells of it", () => gapsOf(root)[0], 5_000);
+      await expectNamed(root);
+      expect(gapsOf(root)).toHaveLength(1);
     });
   },
 );

@@ -92,7 +92,7 @@ describe("the streams of processes", () => {
       const sideband = PerfSideband.open();
       try {
         expect(sideband.cpusChanged).toBe(false);
-        expect(sideband.followCpus(() => {})).toEqual([]);
+        expect(sideband.followCpus(new Set(), () => {})).toEqual([]);
         const pid = runTrue();
         const buffer = Buffer.alloc(1 << 20);
         const records: ProcessRecord[] = [];
