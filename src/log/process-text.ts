@@ -20,6 +20,8 @@ export interface ProcessFacts {
   uid: number | null;
   euid: number | null;
   login: string | null;
+  /** Why `login` is a number though a name may exist. */
+  loginReason: string | null;
   /** Raw bytes as latin1. */
   parentComm: string | null;
   unit: string | null;
@@ -48,6 +50,7 @@ export const NOBODY: ProcessFacts = {
   uid: null,
   euid: null,
   login: null,
+  loginReason: null,
   parentComm: null,
   unit: null,
   container: null,
@@ -77,6 +80,7 @@ export function processText(facts: ProcessFacts): ProcessText {
   if (facts.euid !== null) tail += `,"euid":${facts.euid}`;
   tail += textKey("user_reason", facts.userReason);
   tail += textKey("login", facts.login);
+  tail += textKey("login_reason", facts.loginReason);
   tail += textKey("unit", facts.unit);
   tail += textKey("container", facts.container);
   tail += bytesKey("ancestry", facts.ancestry);

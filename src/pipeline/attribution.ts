@@ -63,8 +63,13 @@ export class Attribution {
     for (const record of records) if (record.kind === "uid") this.users.expect(record.uid);
   }
 
-  expectUser(uid: number): void {
-    this.users.expect(uid);
+  /** The same for processes that are older than the streams: their users, and who logged in. */
+  expectUsers(processes: Iterable<Process>): void {
+    for (const { pid, uid } of processes) {
+      this.users.expect(uid);
+      const login = readLogin(pid);
+      if (typeof login === "number") this.users.expect(login);
+    }
   }
 
   /** True while some user's name is being looked up that is worth waiting for. */
@@ -152,6 +157,7 @@ export class Attribution {
     if (group.inherited && container !== null) inherited.push("container");
     const { nameBy, userBy } = process;
     const named = isKnown(nameBy);
+    const loginUser = typeof login.value === "number" ? this.users.nameOf(login.value) : null;
     const user = isKnown(userBy) ? this.users.nameOf(process.uid) : null;
     return processText({
       pid: process.pid,
@@ -162,7 +168,8 @@ export class Attribution {
       exe: named ? (image.exe ?? null) : null,
       uid: user === null || user.name === String(process.uid) ? null : process.uid,
       euid: user === null || process.euid === process.uid ? null : process.euid,
-      login: typeof login.value === "number" ? this.users.nameOf(login.value).name : null,
+      login: loginUser?.name ?? null,
+      loginReason: loginUser?.reason ?? null,
       parentComm: (details & DETAIL_BITS.parent) === 0 ? null : commIfKnown(process.parent),
       unit,
       container,

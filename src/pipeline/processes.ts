@@ -39,7 +39,7 @@ export class Processes {
     this.attribution = new Attribution(this.table, this.executables);
     // After the streams were opened: whoever is forked from now on is told by them.
     this.table.seed();
-    for (const process of this.table.all()) this.attribution.expectUser(process.uid);
+    this.attribution.expectUsers(this.table.all());
   }
 
   /**

@@ -170,10 +170,40 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
     );
 
     test.skipIf(!loginuid)(
-      "have the login of the nearest ancestor that lives where the process is gone, marked so (needs CONFIG_AUDIT)",
+      "have a login whose name nothing waits for: the number with the reason at first (needs CONFIG_AUDIT)",
       async () => {
-        const root = await managed("inherited");
-        const script = `echo 2 > /proc/self/loginuid; sh -c 'touch ${join(root, "a")}; true'; echo done; read line`;
+        const root = await managed("login");
+        const script = `echo 70020 > /proc/self/loginuid; while read name; do touch ${root}/$name; done`;
+        const session = Bun.spawn(["sh", "-c", script], { stdin: "pipe" });
+        const touched = async (name: string) => {
+          session.stdin.write(`${name}\n`);
+          session.stdin.flush();
+          return until("the file is there", async () =>
+            (await made(root)).find(({ path }) => path.endsWith(`/${name}`)),
+          );
+        };
+        answerAfter(300);
+        const early = await touched("early");
+        answerAfter(0);
+        expect(early).toMatchObject({ user: "root", login: "70020", login_reason: "lookup_slow" });
+        let count = 0;
+        const line = await until("the login has its name", async () => {
+          const next = await touched(`late${count++}`);
+          return next.login === "70020" ? null : next;
+        });
+        session.stdin.end();
+        await session.exited;
+        expect(line).toMatchObject({ login: "directory-user-70020" });
+        expect(line).not.toHaveProperty("login_reason");
+      },
+    );
+
+    test.skipIf(!loginuid)(
+      "have login, unit and container of the nearest ancestor that lives where the process is gone, marked so (needs CONFIG_AUDIT)",
+      async () => {
+        const root = await managed("inherited", "--details");
+        await using group = controlGroup();
+        const script = `echo 2 > /proc/self/loginuid; ${group.enter} sh -c 'touch ${join(root, "a")}; true'; echo done; read line`;
         daemon.signal("SIGSTOP");
         const session = Bun.spawn(["sh", "-c", script], { stdin: "pipe", stdout: "pipe" });
         try {
@@ -184,45 +214,46 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
         const [line] = await made(root);
         session.stdin.end();
         await session.exited;
-        expect(line).toMatchObject({ cmd: "touch", login: "bin", inherited: ["login"] });
+        expect(line).toMatchObject({ cmd: "touch", login: "bin", ...group.keys });
+        const inherited = ["login", ...Object.keys(group.keys)];
+        expect(line).toMatchObject({ inherited: expect.arrayContaining(inherited) });
       },
     );
 
     test("come with parent, ancestry, unit and container on request, and the command line by a request of its own", async () => {
-      const id = "0123456789abcdef".repeat(4);
-      const groups = cgroupRoot();
-      const group = groups === null ? null : join(groups, "fsmon-test.service", `docker-${id}.scope`);
       const root = await managed("details", "--details", "--args");
       const plain = await managed("plain");
-      const enter = group === null ? "" : `echo $$ > ${group}/cgroup.procs; `;
-      if (group !== null) mkdirSync(group, { recursive: true });
-      try {
-        const script = `${enter}guise() { ${guise.program} "$@"; }; guise ${root} stay; guise ${plain} plain; true`;
-        await resting(root, "sh", "-c", script);
-        const [line] = await made(root);
-        expect(line).toMatchObject({ parent: "sh", args: [guise.program, root, "stay"] });
-        expect(line?.ancestry).toMatch(/>sh>guise$/);
-        expect(line?.ancestry).not.toStartWith("?");
-        if (group !== null)
-          expect(line).toMatchObject({ unit: `docker-${id}.scope`, container: id.slice(0, 12) });
-        const [other] = await made(plain);
-        for (const key of ["parent", "args", "ancestry", "unit"]) expect(other).not.toHaveProperty(key);
-      } finally {
-        if (group !== null) {
-          spawnSync("rmdir", [group]);
-          spawnSync("rmdir", [dirname(group)]);
-        }
-      }
+      await using group = controlGroup();
+      const script = `${group.enter} guise() { ${guise.program} "$@"; }; guise ${root} stay; guise ${plain} plain; true`;
+      await resting(root, "sh", "-c", script);
+      const [line] = await made(root);
+      expect(line).toMatchObject({ parent: "sh", args: [guise.program, root, "stay"], ...group.keys });
+      expect(line?.ancestry).toMatch(/>sh>guise$/);
+      expect(line?.ancestry).not.toStartWith("?");
+      const [other] = await made(plain);
+      for (const key of ["parent", "args", "ancestry", "unit"]) expect(other).not.toHaveProperty(key);
     });
   },
 );
 
 const what = (line: LogLine) => line.path.split("/").at(-1)?.split(".")[0];
 
-/** Where the unified hierarchy is mounted, writable; null where it isn't. */
-function cgroupRoot(): string | null {
-  const line = readFileSync("/proc/mounts", "utf8")
+/** A control group as a container has it, for a shell to enter, and what lines then say of it; nothing where none can be made. */
+function controlGroup() {
+  const id = "0123456789abcdef".repeat(4);
+  const mount = readFileSync("/proc/mounts", "utf8")
     .split("\n")
-    .find((one) => one.split(" ")[2] === "cgroup2");
-  return line?.split(" ")[1] ?? null;
+    .find((line) => line.split(" ")[2] === "cgroup2");
+  if (mount === undefined) return { enter: "", keys: {}, async [Symbol.asyncDispose]() {} };
+  const service = join(mount.split(" ")[1]!, "fsmon-test.service");
+  const path = join(service, `docker-${id}.scope`);
+  mkdirSync(path, { recursive: true });
+  return {
+    enter: `echo $$ > ${path}/cgroup.procs; `,
+    keys: { unit: `docker-${id}.scope`, container: id.slice(0, 12) },
+    /** Busy until the last process in it is gone for good. */
+    async [Symbol.asyncDispose]() {
+      await until("the control group is empty", () => spawnSync("rmdir", [path, service]).status === 0);
+    },
+  };
 }

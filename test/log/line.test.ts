@@ -86,6 +86,7 @@ describe("a line", () => {
         uid: 2,
         euid: 3,
         login: "me",
+        loginReason: "late",
         who: "proc",
         whoReason: "reason",
         userReason: "late",
@@ -107,7 +108,7 @@ describe("a line", () => {
       },
     });
     expect(Object.keys(line).join(" ")).toBe(
-      "time event_type path pid cmd user file_size monitored_path path_b64 from from_b64 exchange dir merged error error_count cmd_b64 ppid parent parent_b64 exe exe_b64 uid euid user_reason login unit container ancestry args args_b64 args_cut inherited who who_reason",
+      "time event_type path pid cmd user file_size monitored_path path_b64 from from_b64 exchange dir merged error error_count cmd_b64 ppid parent parent_b64 exe exe_b64 uid euid user_reason login login_reason unit container ancestry args args_b64 args_cut inherited who who_reason",
     );
     expect(line).toMatchObject({
       exchange: true,

@@ -48,6 +48,7 @@ export interface LogLine {
   exe?: string;
   uid?: number;
   euid?: number;
+  login?: string;
   ancestry?: string;
   error?: number;
 }
