@@ -7,6 +7,7 @@ import { liveName, logHash } from "../../src/log/names.ts";
 import { command, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { parseLine } from "../support/schema.ts";
+import { until } from "../support/wait.ts";
 import { Workload } from "../support/workload.ts";
 import { settled } from "./settled.ts";
 
@@ -68,25 +69,26 @@ describe.skipIf(captureObstacle !== null)("fsmon clean in a storm (needs root an
     const tailed = new Response(tail.stdout).text();
     const read: string[] = [];
     let raging = true;
+    let cleanings = 0;
     const storm = async () => {
-      for (let gust = 0; gust < GUSTS; gust++)
+      for (let gust = 0; gust < GUSTS; gust++) {
         await workload.start("files", join(root, String(gust)), 2, 120);
+        await until("cleaning and reading keep up", () => Math.min(cleanings, 2 * read.length) > gust / 4);
+      }
+      raging = false;
     };
     const while_ = async (work: (round: number) => Promise<unknown>) => {
       for (let round = 0; raging; round++) await work(round);
+    };
+    const cleaning = async (round: number) => {
+      await clean(round);
+      cleanings++;
     };
     const cat = async () => {
       const shown = await command(["sh", "-c", `cat ${daemon.logDir}/${logHash(root)}*_log.jsonl`]);
       read.push(wholeLines(shown.stdout));
     };
-    await Promise.all([
-      storm().finally(() => {
-        raging = false;
-      }),
-      while_(clean),
-      while_((round) => clean(round + 1)),
-      while_(cat),
-    ]);
+    await Promise.all([storm(), while_(cleaning), while_((round) => cleaning(round + 1)), while_(cat)]);
     await settled(daemon, root);
     tail.kill();
     return [...read, wholeLines(await tailed)];

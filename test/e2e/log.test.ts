@@ -97,25 +97,29 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     await settled(daemon, root);
   }
 
-  /** Does something again and again, some milliseconds apart, while a storm rages; everything is logged when it returns. */
+  /**
+   * Does something again and again, some milliseconds apart and at least once in four gusts, while a storm rages; everything is
+   * logged when it returns.
+   */
   async function duringStorm(work: (round: number) => unknown): Promise<number> {
     let raging = true;
+    let rounds = 0;
     const startedMs = performance.now();
     const storm = async () => {
       for (let gust = 0; gust < GUSTS; gust++) {
         await workload.start("files", join(root, String(gust)), PROCESSES, FILES);
         await Bun.sleep(15);
+        await until("the other work keeps up", () => rounds > gust / 4);
+      }
+      raging = false;
+    };
+    const others = async () => {
+      for (; raging; rounds++) {
+        await Bun.sleep(15);
+        await work(rounds);
       }
     };
-    const ended = storm().finally(() => {
-      raging = false;
-    });
-    let rounds = 0;
-    while (raging) {
-      await Bun.sleep(15);
-      await work(rounds++);
-    }
-    await ended;
+    await Promise.all([storm(), others()]);
     await settled(daemon, root);
     const events = GUSTS * PROCESSES * FILES * TYPES.length;
     if (process.env.FSMON_TEST_RATES)
