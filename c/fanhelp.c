@@ -1355,7 +1355,7 @@ EXPORT int32_t fh_layout(uint32_t index)
 	return index < sizeof layout / sizeof layout[0] ? layout[index] : -ENOENT;
 }
 
-/* ---- lines of a log: byte work that is measurably too slow in TypeScript (1.5 GB/s here, 1.0 there, and 0.3 there
+/* ---- lines of a log: byte work that is measurably too slow in TypeScript (4 GB/s here, 1.0 there, and 0.3 there
  * before the JIT has warmed up, which is all of a short query) ---- */
 
 #define TIME_AT 9      /* {"time":" */
@@ -1538,19 +1538,17 @@ static int line_value(struct span *s, int depth)
 
 #define LITERAL(s, text) line_word(s, text, sizeof(text) - 1)
 
-/* What stands behind the time in nearly every line: the seven further keys that are always there, in their order and without white
- * space. Comparing them whole takes two thirds of the time of reading them as any JSON; whatever looks otherwise is left to that. */
-static int line_eight_keys(struct span *s)
+/* What stands behind the time in nearly every line: the keys that differ from line to line, in their order and without white space.
+ * Comparing them whole takes two thirds of the time of reading them as any JSON; whatever looks otherwise is left to that. */
+static void line_known_keys(struct span *s)
 {
 	const unsigned char *from = s->at;
 
 	if (LITERAL(s, ",\"event_type\":") && line_string(s) && LITERAL(s, ",\"path\":") && line_string(s) &&
 	    LITERAL(s, ",\"pid\":") && line_value(s, 0) && LITERAL(s, ",\"cmd\":") && line_value(s, 0) &&
-	    LITERAL(s, ",\"user\":") && line_value(s, 0) && LITERAL(s, ",\"file_size\":") && line_number(s) &&
-	    LITERAL(s, ",\"monitored_path\":") && line_string(s))
-		return 1;
+	    LITERAL(s, ",\"user\":") && line_value(s, 0) && LITERAL(s, ",\"file_size\":") && line_number(s))
+		return;
 	s->at = from;
-	return 0;
 }
 
 static int two_digits(const unsigned char *at)
@@ -1594,20 +1592,35 @@ static double line_time(const unsigned char *at)
  * scanLines() in src/query/line-table.ts. Returns how far it came: `to`, or less when `capacity` entries are full. */
 EXPORT int32_t fh_lines(const void *block, uint32_t from, uint32_t to, uint32_t *starts, uint32_t *ends, double *times, uint32_t capacity, uint32_t *count)
 {
-	const unsigned char *bytes = block;
+	const unsigned char *bytes = block, *rest = NULL;
 	uint32_t at = from, n = 0;
+	size_t rest_size = 0;
 
 	while (at < to && n < capacity) {
-		const unsigned char *line = bytes + at, *newline;
+		const unsigned char *line = bytes + at, *newline = NULL;
 		struct span s = { line + TIME_AT + TIME_CHARS + 1, bytes + to };
 		double time = __builtin_nan("");
 
 		/* A newline ends every string and is no white space, so the check never runs into the next line. */
 		if (to - at > TIME_AT + TIME_CHARS + 1 && memcmp(line, "{\"time\":\"", TIME_AT) == 0)
 			time = line_time(line + TIME_AT);
-		if (!__builtin_isnan(time) && (line_eight_keys(&s), line_members(&s, 0)) && s.at < s.end && *s.at == '\n') {
-			newline = s.at;
-		} else {
+		if (!__builtin_isnan(time)) {
+			line_known_keys(&s);
+			/* The rest, from monitored_path to the newline, is most often that of the line before, and as valid here as
+			 * there, between two members: half of a line's bytes, ten times as fast. */
+			if (rest_size > 0 && line_word(&s, (const char *)rest, rest_size)) {
+				newline = s.at - 1;
+			} else {
+				const unsigned char *here = s.at;
+
+				if (line_members(&s, 0) && s.at < s.end && *s.at == '\n') {
+					newline = s.at;
+					rest = here;
+					rest_size = (size_t)(newline + 1 - here);
+				}
+			}
+		}
+		if (newline == NULL) {
 			time = __builtin_nan("");
 			newline = memchr(line, '\n', to - at);
 			if (newline == NULL)

@@ -36,6 +36,29 @@ test("scanLineBlock() agrees with scanLinesHere() on random logs with every byte
   }
 });
 
+test("scanLineBlock() agrees with scanLinesHere() where a line ends as the one before it, or nearly", () => {
+  const known = ',"event_type":"CREATE","path":"/m/a","pid":1,"cmd":"sh","user":"root","file_size":';
+  const heads = [`${known}0`, `${known}12`, known, `${known}"0`, ',"a":[1', ',"a":1', ',"path":"/m', ""];
+  const rests = [
+    ',"monitored_path":"/m"}',
+    ',"monitored_path":"/m","uid":0}',
+    ',"monitored_path":"/m"',
+    ',"monitored_path":"/m"}}',
+    ',"monitored_path":"/m"} ',
+    "]}",
+    '"}',
+    "}",
+    "",
+  ];
+  const random = new Random(1);
+  let text = "";
+  for (let i = 0; i < 3000; i++)
+    text += `{"time":"2026-05-07T10:00:01.482+00:00"${random.pick(heads)}${random.pick(rests)}\n`;
+  const bytes = Buffer.from(text);
+  for (const capacity of [1, 10, 10_000])
+    expect(scanned(bytes, capacity, true)).toEqual(scanned(bytes, capacity, false));
+});
+
 test("scanLineBlock() agrees with scanLinesHere() on every date", () => {
   const at = (year: number, month: number, day: number) =>
     `${String(year).padStart(4, "0")}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`;
