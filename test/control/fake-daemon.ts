@@ -8,21 +8,17 @@ import { ControlServer } from "../../src/control/server.ts";
 import type { ManagedPath, PathStatus } from "../../src/event.ts";
 import { Failure } from "../../src/failure.ts";
 import type { Identity } from "../../src/kernel/identity.ts";
+import { managedPath } from "../support/managed-path.ts";
 
 export const ME: Identity = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, groups: [] };
 
-export const ENTRY: ManagedPath = {
-  path: "/srv/data",
+export const ENTRY = managedPath("/srv/data", {
   recursive: true,
   types: ["CREATE", "DELETE"],
-  allEvents: false,
   exclude: ["*.swp", "re:\\.tmp$"],
   minSizeBytes: 1024,
-  excludeCmd: [],
   onlyCmd: ["nginx,vim"],
-  details: false,
-  args: false,
-};
+});
 
 export const WATCHED: PathStatus = {
   ...ENTRY,

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { FieldError } from "../../src/control/fields.ts";
 import type { Request } from "../../src/control/protocol.ts";
 import { decodeRequest, encodeRequest } from "../../src/control/request.ts";
-import { DEFAULT_TYPES, EVENT_TYPES } from "../../src/event.ts";
+import { EVENT_TYPES } from "../../src/event.ts";
+import { managedPath } from "../support/managed-path.ts";
 import { ENTRY } from "./fake-daemon.ts";
 
 const text = (request: Request) => Buffer.from(encodeRequest(request)).toString();
@@ -42,21 +43,7 @@ describe("a request", () => {
 
   test("needs no filter", () => {
     const request = decodeRequest('version = 1\ncommand = "add"\npath = "/srv"\n');
-    expect(request).toEqual({
-      command: "add",
-      entry: {
-        path: "/srv",
-        recursive: false,
-        types: DEFAULT_TYPES,
-        allEvents: false,
-        exclude: [],
-        minSizeBytes: null,
-        excludeCmd: [],
-        onlyCmd: [],
-        details: false,
-        args: false,
-      },
-    });
+    expect(request).toEqual({ command: "add", entry: managedPath("/srv") });
   });
 });
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DEFAULT_TYPES } from "../../src/event.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
 import type { LogLine } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { managedPath } from "../support/managed-path.ts";
 import { until } from "../support/wait.ts";
 
 describe.skipIf(captureObstacle !== null)("an internal fault (needs root and mounts)", () => {
@@ -20,16 +20,7 @@ describe.skipIf(captureObstacle !== null)("an internal fault (needs root and mou
       const paths = ["a", "b"].map((name) => join(filesystem.path, name));
       const store = join(home, ".local/share/fsmon/managed.jsonl");
       for (const path of [...paths, dirname(store)]) mkdirSync(path, { recursive: true });
-      const plain = {
-        recursive: true,
-        types: DEFAULT_TYPES,
-        allEvents: false,
-        exclude: [],
-        minSizeBytes: null,
-      };
-      const entries = paths.map((path) =>
-        encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false, args: false }),
-      );
+      const entries = paths.map((path) => encodeEntry(managedPath(path, { recursive: true })));
       writeFileSync(store, `${entries.join("\n")}\n`);
 
       const child = Bun.spawn([process.execPath, join(import.meta.dir, "faulty-daemon.ts"), fault, home], {

@@ -3,10 +3,10 @@ import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { askDaemon } from "../../src/control/client.ts";
-import { DEFAULT_TYPES, type ManagedPath } from "../../src/event.ts";
 import { loadStore, updateStore } from "../../src/managed/store.ts";
 import { TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { managedPath } from "../support/managed-path.ts";
 
 const ROOT = { uid: 0, gid: 0, groups: [0] };
 
@@ -18,18 +18,7 @@ test.skipIf(captureObstacle !== null)(
     try {
       await daemon.start();
       const storeFile = join(daemon.home, ".local/share/fsmon/managed.jsonl");
-      const entry = (name: string): ManagedPath => ({
-        path: join(filesystem.path, name),
-        recursive: true,
-        types: DEFAULT_TYPES,
-        allEvents: false,
-        exclude: [],
-        minSizeBytes: null,
-        excludeCmd: [],
-        onlyCmd: [],
-        details: false,
-        args: false,
-      });
+      const entry = (name: string) => managedPath(join(filesystem.path, name), { recursive: true });
       const asked = Array.from({ length: 100 }, (_, i) => entry(`asked-${i}`));
       const beside = Array.from({ length: 20 }, (_, i) => entry(`beside-${i}`));
       for (const { path } of [...asked, ...beside]) mkdirSync(path);

@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEFAULT_TYPES, type ManagedPath } from "../../src/event.ts";
+import type { ManagedPath } from "../../src/event.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
 import { TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { managedPath } from "../support/managed-path.ts";
 import { until } from "../support/wait.ts";
 import { Workload } from "../support/workload.ts";
 
@@ -27,16 +28,8 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     return path;
   };
   const storeFile = (): string => join(daemon.home, ".local/share/fsmon/managed.jsonl");
-  const entry = (path: string, more: Partial<ManagedPath> = {}): string => {
-    const plain = {
-      recursive: true,
-      types: DEFAULT_TYPES,
-      allEvents: false,
-      exclude: [],
-      minSizeBytes: null,
-    };
-    return `${encodeEntry({ path, ...plain, excludeCmd: [], onlyCmd: [], details: false, args: false, ...more })}\n`;
-  };
+  const entry = (path: string, wanted: Partial<ManagedPath> = {}): string =>
+    `${encodeEntry(managedPath(path, { recursive: true, ...wanted }))}\n`;
   /** Sends SIGHUP and waits for what the daemon says to it. */
   async function hup(): Promise<string> {
     const from = daemon.stderr.length;

@@ -27,6 +27,7 @@ import { liveName, logHash } from "../../src/log/names.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
 import { BINARY, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
+import { managedPath } from "../support/managed-path.ts";
 import { asPerson, giveTo, PERSON_UID, PersonsDaemon } from "../support/person.ts";
 import { until } from "../support/wait.ts";
 import { Workload } from "../support/workload.ts";
@@ -102,19 +103,8 @@ describe.skipIf(captureObstacle !== null)("safe as root (needs root and mounts)"
   function store(...paths: string[]): string {
     const file = join(daemon.home, ".local/share/fsmon/managed.jsonl");
     mkdirSync(dirname(file), { recursive: true });
-    const types = ["CREATE", "DELETE"] as const;
-    const entry = {
-      recursive: true,
-      types,
-      allEvents: false,
-      exclude: [],
-      minSizeBytes: null,
-      excludeCmd: [],
-      onlyCmd: [],
-      details: false,
-      args: false,
-    };
-    writeFileSync(file, paths.map((path) => `${encodeEntry({ path, ...entry })}\n`).join(""));
+    const entry = (path: string) => managedPath(path, { recursive: true, types: ["CREATE", "DELETE"] });
+    writeFileSync(file, paths.map((path) => `${encodeEntry(entry(path))}\n`).join(""));
     giveTo(join(daemon.home, ".local"), PERSON_UID);
     return file;
   }

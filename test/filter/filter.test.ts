@@ -1,19 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_TYPES, type FilterSpec, TYPE_BITS } from "../../src/event.ts";
+import { TYPE_BITS } from "../../src/event.ts";
 import { UsageFailure } from "../../src/failure.ts";
 import { checkPatterns, compileFilter } from "../../src/filter/filter.ts";
+import { managedPath } from "../support/managed-path.ts";
 
-const NOTHING: FilterSpec = {
-  recursive: true,
-  types: DEFAULT_TYPES,
-  allEvents: false,
-  exclude: [],
-  minSizeBytes: null,
-  excludeCmd: [],
-  onlyCmd: [],
-  details: false,
-  args: false,
-};
+const NOTHING = managedPath("/srv/www", { recursive: true });
 
 function excluding(exclude: string[], managedPath = "/srv/www") {
   return compileFilter({ ...NOTHING, exclude }, managedPath);

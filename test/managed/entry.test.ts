@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_TYPES, EVENT_TYPES, type ManagedPath } from "../../src/event.ts";
+import { EVENT_TYPES, type ManagedPath } from "../../src/event.ts";
 import { BrokenLine, decodeEntry, encodeEntry } from "../../src/managed/entry.ts";
+import { managedPath } from "../support/managed-path.ts";
 
 const ENTRY: ManagedPath = {
   path: '/srv/"www"\n/é',
@@ -40,18 +41,7 @@ describe("decodeEntry()", () => {
   });
 
   test("takes the defaults for what a person left out", () => {
-    expect(decodeEntry(' {"path":"/srv"} ')).toEqual({
-      path: "/srv",
-      recursive: false,
-      types: DEFAULT_TYPES,
-      allEvents: false,
-      exclude: [],
-      minSizeBytes: null,
-      excludeCmd: [],
-      onlyCmd: [],
-      details: false,
-      args: false,
-    });
+    expect(decodeEntry(' {"path":"/srv"} ')).toEqual(managedPath("/srv"));
     expect(decodeEntry('{"path":"/srv","all_events":true}').types).toEqual(EVENT_TYPES);
     expect(decodeEntry('{"path":"/srv","types":["create","MODIFY"]}').types).toEqual(["MODIFY", "CREATE"]);
     expect(decodeEntry('{"path":"/srv","min_size":null,"future_key":{"a":1}}').minSizeBytes).toBeNull();

@@ -17,12 +17,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DEFAULT_TYPES, type ManagedPath } from "../../src/event.ts";
+import type { ManagedPath } from "../../src/event.ts";
 import { Failure } from "../../src/failure.ts";
 import { checkPatterns } from "../../src/filter/filter.ts";
 import { lockFile } from "../../src/kernel/lock.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
 import { loadStore, updateStore } from "../../src/managed/store.ts";
+import { managedPath } from "../support/managed-path.ts";
 
 const asRoot = process.getuid?.() === 0;
 const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: [] };
@@ -37,24 +38,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function entry(path: string, more: Partial<ManagedPath> = {}): ManagedPath {
-  return {
-    path,
-    recursive: false,
-    types: DEFAULT_TYPES,
-    allEvents: false,
-    exclude: [],
-    minSizeBytes: null,
-    excludeCmd: [],
-    onlyCmd: [],
-    details: false,
-    args: false,
-    ...more,
-  };
-}
-
 function add(path: string, more: Partial<ManagedPath> = {}) {
-  const added = entry(path, more);
+  const added = managedPath(path, more);
   return updateStore(file, self, (paths) => [...paths.filter((one) => one.path !== path), added]);
 }
 
@@ -76,16 +61,16 @@ describe("loadStore()", () => {
 
   test("reads each path once, its last line counting, and names the broken lines", () => {
     const lines = [
-      encodeEntry(entry("/a")),
+      encodeEntry(managedPath("/a")),
       "{torn",
       "",
-      encodeEntry(entry("/b")),
+      encodeEntry(managedPath("/b")),
       '{"path":"relative"}',
-      encodeEntry(entry("/a", { recursive: true })),
+      encodeEntry(managedPath("/a", { recursive: true })),
     ];
     writeFileSync(file, lines.join("\n"));
     expect(loadStore(file, self)).toEqual({
-      paths: [entry("/a", { recursive: true }), entry("/b")],
+      paths: [managedPath("/a", { recursive: true }), managedPath("/b")],
       broken: [
         { line: 2, reason: "it is not JSON" },
         { line: 5, reason: '"path" is not an absolute path in its plain form' },
@@ -95,9 +80,9 @@ describe("loadStore()", () => {
 
   test("takes a line that is refused for a broken one, and the others as they are", () => {
     const runaway = '{"path":"/b","exclude":["re:(a+)+$"]}';
-    writeFileSync(file, `${encodeEntry(entry("/a"))}\n${runaway}\n${encodeEntry(entry("/c"))}\n`);
+    writeFileSync(file, `${encodeEntry(managedPath("/a"))}\n${runaway}\n${encodeEntry(managedPath("/c"))}\n`);
     expect(loadStore(file, self, checkPatterns)).toEqual({
-      paths: [entry("/a"), entry("/c")],
+      paths: [managedPath("/a"), managedPath("/c")],
       broken: [{ line: 2, reason: 'Cannot use the pattern "re:(a+)+$": it takes too long on long names' }],
     });
     expect(loadStore(file, self).paths).toHaveLength(3);
@@ -124,8 +109,8 @@ describe("loadStore()", () => {
 describe("updateStore()", () => {
   test("makes the file, its directory and its lock for the owner alone", () => {
     file = join(dir, "share/fsmon/managed.jsonl");
-    expect(add("/a").paths).toEqual([entry("/a")]);
-    expect(readFileSync(file, "utf8")).toBe(`${encodeEntry(entry("/a"))}\n`);
+    expect(add("/a").paths).toEqual([managedPath("/a")]);
+    expect(readFileSync(file, "utf8")).toBe(`${encodeEntry(managedPath("/a"))}\n`);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(statSync(`${file}.lock`).mode & 0o777).toBe(0o600);
     expect(statSync(join(dir, "share")).mode & 0o777).toBe(0o700);
@@ -138,7 +123,7 @@ describe("updateStore()", () => {
     add("/c");
     expect(add("/b", { recursive: true }).paths.map(({ path }) => path)).toEqual(["/a", "/b", "/c"]);
     const left = updateStore(file, self, (paths) => paths.filter(({ path }) => path !== "/a"));
-    expect(left.paths).toEqual([entry("/b", { recursive: true }), entry("/c")]);
+    expect(left.paths).toEqual([managedPath("/b", { recursive: true }), managedPath("/c")]);
     expect(loadStore(file, self)).toEqual(left);
   });
 
@@ -154,7 +139,7 @@ describe("updateStore()", () => {
     expect(after.paths.map(({ path }) => path)).toEqual(["/by/hand", "/twice", "/new"]);
     const expected = Buffer.concat([
       before.subarray(0, before.indexOf('{"path":"/twice"}')),
-      Buffer.from(`{"path":"/twice","recursive":true}\n${encodeEntry(entry("/new"))}\n`),
+      Buffer.from(`{"path":"/twice","recursive":true}\n${encodeEntry(managedPath("/new"))}\n`),
     ]);
     expect(readFileSync(file).toString("latin1")).toBe(expected.toString("latin1"));
   });
@@ -162,7 +147,7 @@ describe("updateStore()", () => {
   test("writes nothing when nothing changes or the change throws", () => {
     add("/a");
     const { ino } = statSync(file);
-    writeFileSync(file, `${encodeEntry(entry("/a"))}\n{torn`);
+    writeFileSync(file, `${encodeEntry(managedPath("/a"))}\n{torn`);
     updateStore(file, self, (paths) => [...paths]);
     expect(readFileSync(file, "utf8")).toEndWith("{torn");
     expect(() =>
@@ -201,7 +186,7 @@ describe("updateStore()", () => {
   test("loses nothing when 100 commands add at once", async () => {
     const script = `import { updateStore } from ${JSON.stringify(join(import.meta.dir, "../../src/managed/store.ts"))};
       const [file, path] = process.argv.slice(-2);
-      const added = { ...${JSON.stringify(entry("/"))}, path };
+      const added = { ...${JSON.stringify(managedPath("/"))}, path };
       updateStore(file, ${JSON.stringify(self)}, (paths) => [...paths, added]);`;
     writeFileSync(join(dir, "add.ts"), script);
     const children = Array.from({ length: 100 }, (_, child) =>
@@ -218,7 +203,7 @@ describe("updateStore()", () => {
     mkdirSync(join(dir, "home"));
     chownSync(join(dir, "home"), person.uid, person.gid);
     const store = join(dir, "home/share/managed.jsonl");
-    updateStore(store, person, (paths) => [...paths, entry("/a")]);
+    updateStore(store, person, (paths) => [...paths, managedPath("/a")]);
     for (const made of [store, `${store}.lock`, join(dir, "home/share")]) {
       expect([made, statSync(made).uid, statSync(made).gid]).toEqual([made, person.uid, person.gid]);
     }
@@ -226,9 +211,9 @@ describe("updateStore()", () => {
     for (const name of [store, `${store}.lock`]) {
       rmSync(name);
       symlinkSync(join(dir, "secret"), name);
-      expect(() => updateStore(store, person, () => [entry("/b")])).toThrow(Failure);
+      expect(() => updateStore(store, person, () => [managedPath("/b")])).toThrow(Failure);
     }
-    expect(() => updateStore(join(dir, "roots.jsonl"), person, () => [entry("/b")])).toThrow(
+    expect(() => updateStore(join(dir, "roots.jsonl"), person, () => [managedPath("/b")])).toThrow(
       "permission denied",
     );
     expect(readFileSync(join(dir, "secret"), "utf8")).toBe("root's\n");

@@ -11,6 +11,7 @@ import { Executables } from "../../src/process/executables.ts";
 import { ProcessTable } from "../../src/process/table.ts";
 import { type Occurrence, Occurrences } from "../../src/resolve/occurrence.ts";
 import type { Place } from "../../src/resolve/watch.ts";
+import { managedPath } from "../support/managed-path.ts";
 
 const home = mkdtempSync(join(tmpdir(), "fsmon-lines-"));
 writeFileSync(join(home, "five"), "12345");
@@ -38,19 +39,7 @@ let ids = 0;
 /** A managed path with every type, and what its log got. */
 function managed(options: Partial<ManagedPath> = {}): { watched: WatchedPath; log: Kept } {
   const log = new Kept();
-  const spec: ManagedPath = {
-    path: home,
-    recursive: true,
-    types: EVENT_TYPES,
-    allEvents: true,
-    exclude: [],
-    minSizeBytes: null,
-    excludeCmd: [],
-    onlyCmd: [],
-    details: false,
-    args: false,
-    ...options,
-  };
+  const spec = managedPath(home, { recursive: true, types: EVENT_TYPES, allEvents: true, ...options });
   return { watched: new WatchedPath(ids++, spec, log as unknown as LogWriter), log };
 }
 

@@ -1,12 +1,10 @@
-// The pipeline in the test's own process, with a log in memory, and with its turns taken when the test says so. A test can act at each moment at which what is done
-// on the disk can matter to it, and batches end where the test wants. A process can have one of these at a time.
-import { DEFAULT_TYPES } from "../../src/event.ts";
 import { FanotifyGroup } from "../../src/kernel/fanotify.ts";
 import { DirectoryScanner } from "../../src/kernel/scan.ts";
 import type { LogWriter } from "../../src/log/writer.ts";
 import { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { Filesystems } from "../../src/resolve/filesystems/filesystems.ts";
 import type { LogLine } from "./daemon.ts";
+import { managedPath } from "./managed-path.ts";
 
 /** The largest event is 656 bytes. */
 const READ_BYTES_MIN = 700;
@@ -76,18 +74,7 @@ export class Watcher {
   add(root: string): void {
     this.log = new Kept();
     this.root = root;
-    const managed = {
-      path: root,
-      recursive: true,
-      types: DEFAULT_TYPES,
-      allEvents: false,
-      exclude: [],
-      minSizeBytes: null,
-      excludeCmd: [],
-      onlyCmd: [],
-      details: false,
-      args: false,
-    };
+    const managed = managedPath(root, { recursive: true });
     this.pipeline.add(managed, () => this.log as unknown as LogWriter);
     this.hold();
   }
