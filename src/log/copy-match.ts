@@ -7,6 +7,8 @@ import { lineTimeBytes, parseTime } from "./time.ts";
 
 /** How much of the copy's end is compared where its last line occurs more than once in the old file. */
 const CONTEXT_BYTES = 64 * 1024;
+/** So long a batch may take from its time to its write: it waits for a user's name for up to 0.2 s. */
+const WRITTEN_WITHIN_MS = 250;
 
 /**
  * @param oldEnd end of the old file's whole lines
@@ -23,7 +25,7 @@ export function resumeOffset(oldFd: number, oldEnd: number, copyFd: number, owed
   return afterLastLine(oldFd, oldEnd, context, lastTimeMs);
 }
 
-/** Where the line ends that the copy ends with; where the lines of later times begin when it isn't there. */
+/** Where the line ends that the copy ends with; where the lines of no earlier time begin when it isn't there. */
 function afterLastLine(oldFd: number, oldEnd: number, context: Buffer, lastTimeMs: number): number {
   const lastLine = lastLineOf(context);
   const lastRecord = parse(lastLine);
@@ -33,7 +35,8 @@ function afterLastLine(oldFd: number, oldEnd: number, context: Buffer, lastTimeM
   for (const line of linesBackward(oldFd, oldEnd, oldEnd)) {
     const timeMs = timeOf(line.bytes);
     if (timeMs < lastTimeMs) break;
-    if (timeMs > lastTimeMs) later = line.at;
+    // Those of the very moment too: where a segment was sealed since the copying, none of the copy's lines is here.
+    if (timeMs >= lastTimeMs) later = line.at;
     if (timeMs !== lastTimeMs) continue;
     const end = line.at + line.bytes.length + 1;
     const likeness = line.bytes.equals(lastLine)
@@ -76,7 +79,7 @@ function offsetOfTime(fd: number, end: number, timeMs: number): number {
 /** A shell makes the copy before the tool begins to read; `mv` from another filesystem keeps that time as mtime. */
 function beginOfCopy(copyFd: number): number {
   const { birthtimeMs, mtimeMs } = fstatSync(copyFd);
-  return Math.floor(birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs);
+  return Math.floor(birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs) - WRITTEN_WITHIN_MS;
 }
 
 function lastTimeOf(copyFd: number, copyEnd: number, context: Buffer): number {

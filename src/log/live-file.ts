@@ -12,6 +12,7 @@ import { WRITEBACK_MS } from "./lifetime.ts";
 import { liveName } from "./names.ts";
 import { closeQuietly, isSameFile, lookAt, makeLogDir, openForAppend } from "./open.ts";
 import { PutFailed, passingOn } from "./put-failed.ts";
+import { Replacement } from "./replacement.ts";
 import { sealAs } from "./seal.ts";
 import { linesBackward, repairTail, wholeLinesEnd } from "./tail.ts";
 import { lineTimeBytes } from "./time.ts";
@@ -32,10 +33,6 @@ export interface LiveFileOptions {
   onUnreadable: (fromMs: number) => void;
 }
 
-/** A file that took the log's name is left to its writer until nothing was written to it for so long … */
-const SETTLED_MS = 200;
-/** … but no longer than this: then it is taken as it is. */
-const SETTLE_AT_MOST_MS = 2000;
 /** Where the last time in a file that others wrote to is looked for. */
 const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 
@@ -58,7 +55,8 @@ export class LiveFile {
   #unlinked = false;
   #needsHead = false;
   #clockBack: { fromMs: number } | null = null;
-  #replacedSinceMs: number | null = null;
+  /** The first file that took the name while this one is still written to. */
+  #replacement: Replacement | null = null;
   readonly #carryOver = new CarryOver();
 
   constructor(options: LiveFileOptions) {
@@ -74,7 +72,7 @@ export class LiveFile {
 
   /** True while lines wait in a file that has lost its name; settle() wants to be called again. */
   get unsettled(): boolean {
-    return this.#replacedSinceMs !== null || this.#carryOver.pending;
+    return this.#replacement !== null || this.#carryOver.pending;
   }
 
   /** Makes or opens the file and repairs its end. A fresh one gets no head lines: the first `started` is its head. */
@@ -118,7 +116,7 @@ export class LiveFile {
         !this.#torn;
       if (!untouched) this.#settleChanged(named, atOnce);
     }
-    if (this.#replacedSinceMs !== null) return;
+    if (this.#replacement !== null) return;
     if (this.#carryOver.pending || this.#needsHead) this.#completeHead(nextMs);
   }
 
@@ -147,6 +145,7 @@ export class LiveFile {
   close(): void {
     if (this.#fd >= 0) closeQuietly(this.#fd);
     this.#fd = -1;
+    this.#dropReplacement();
     this.#carryOver.close();
   }
 
@@ -156,7 +155,7 @@ export class LiveFile {
     if (back || full) {
       // The name must be ours before it is changed.
       passingOn(0, () => {
-        if (this.#replacedSinceMs !== null) this.settle(true, beginMs);
+        if (this.#replacement !== null) this.settle(true, beginMs);
         if (back) this.#startSegment(beginMs, { fromMs: this.#lastTimeMs });
         else this.#startSegment(this.#lastTimeMs, null);
       });
@@ -179,6 +178,8 @@ export class LiveFile {
         this.#size = wholeEnd;
         this.#write(lines);
       }
+      // Cut before it was deleted: what is owed begins with these lines.
+      this.#owedFrom = Math.min(this.#owedFrom, wholeEnd);
     }
     if (!this.#unlinked) this.#owedFrom = this.#size;
   }
@@ -216,36 +217,43 @@ export class LiveFile {
 
   #settleChanged(named: Stats | undefined, atOnce: boolean): void {
     if (named !== undefined && isSameFile(this.#fd, this.path, this.#options.owner)) {
-      this.#replacedSinceMs = null;
+      this.#dropReplacement();
       if (this.#torn || named.size !== this.#size) this.#takeAsItIs(named.size < this.#size);
       return;
     }
     const gone = fstatSync(this.#fd).nlink === 0;
-    const growing = named?.isFile() === true && gone && !atOnce && this.#stillBeingWritten(named);
-    if (growing) return;
-    this.#replacedSinceMs = null;
-    const old = { fd: this.#fd, mode: fstatSync(this.#fd).mode, owedFrom: this.#owedFrom };
-    const [oldDev, oldTimeMs] = [this.#dev, this.#lastTimeMs];
+    if (named?.isFile() === true && gone && !atOnce) {
+      this.#replacement ??= new Replacement(this.path, this.#options.owner);
+      if (this.#replacement.isBeingWritten(named)) return;
+    }
+    const old = { fd: this.#fd, mode: fstatSync(this.#fd).mode, owedFrom: this.#owedFrom, dev: this.#dev };
+    const oldTimeMs = this.#lastTimeMs;
     this.#openNamed();
     this.#unlinked = false;
     if (!gone) {
       // Renamed away: everything in it stays where it was put. Another filesystem stands here: it may lack what that one had.
       closeQuietly(old.fd);
-      if (this.#dev !== oldDev && this.#lastTimeMs < oldTimeMs && Number.isFinite(oldTimeMs)) {
+      if (this.#dev !== old.dev && this.#lastTimeMs < oldTimeMs && Number.isFinite(oldTimeMs)) {
         this.#options.onUnreadable(Math.max(this.#lastTimeMs, oldTimeMs - WRITEBACK_MS));
       }
       return;
     }
-    const copied = named !== undefined;
-    if (copied) this.#keepMode(old.mode);
+    if (named !== undefined) this.#keepMode(old.mode);
     try {
       const oldEnd = repairTail(old.fd);
-      const from = copied ? resumeOffset(old.fd, oldEnd, this.#fd, old.owedFrom) : old.owedFrom;
+      const lacking = () => (named ? resumeOffset(old.fd, oldEnd, this.#fd, old.owedFrom) : old.owedFrom);
+      const from = this.#replacement?.resumeOffset(old.fd, oldEnd, old.owedFrom) ?? lacking();
       this.#carryOver.add(old.fd, from, oldEnd);
     } catch {
       closeQuietly(old.fd);
       this.#options.onUnreadable(oldTimeMs);
     }
+    this.#dropReplacement();
+  }
+
+  #dropReplacement(): void {
+    this.#replacement?.close();
+    this.#replacement = null;
   }
 
   /** `tail log > t` makes t readable for all under the usual umask; the log was not. */
@@ -255,13 +263,6 @@ export class LiveFile {
     } catch {
       // A filesystem without modes.
     }
-  }
-
-  /** A copy that `mv` brings from another filesystem grows under its final name. */
-  #stillBeingWritten(named: Stats): boolean {
-    this.#replacedSinceMs ??= performance.now();
-    const waitedMs = performance.now() - this.#replacedSinceMs;
-    return waitedMs < SETTLE_AT_MOST_MS && Math.abs(Date.now() - named.mtimeMs) < SETTLED_MS;
   }
 
   /** The same file, but cut or written to by others. */

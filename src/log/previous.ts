@@ -68,16 +68,19 @@ function lifeIn(path: string, owner: Identity): FileLife {
 }
 
 function lifeOf(fd: number, end: number): FileLife {
+  // Every segment begins with a WATCH line; trimmed copies may not.
+  const head = readRange(fd, 0, Math.min(end, 64 * 1024));
+  const first = head.includes(10) ? watchOf(head.subarray(0, head.indexOf(10))) : null;
   let lastTimeMs: number | null = null;
   for (const line of linesBackward(fd, end, SEARCH_BYTES)) {
     lastTimeMs ??= timeOf(line.bytes);
     const watch = watchOf(line.bytes);
-    if (watch !== null) return { lastTimeMs, ...watch };
+    if (watch === null) continue;
+    // A line that was made before the file was sealed for it, or that waited for a full disk, bears the number of then.
+    const segment = Math.max(watch.segment ?? 0, first?.segment ?? 0);
+    return { lastTimeMs, ...watch, segment: segment === 0 ? null : segment };
   }
-  // Every segment begins with a WATCH line; trimmed copies may not.
-  const head = readRange(fd, 0, Math.min(end, 64 * 1024));
-  const watch = head.includes(10) ? watchOf(head.subarray(0, head.indexOf(10))) : null;
-  return { ...nothing, lastTimeMs, ...watch };
+  return { ...nothing, lastTimeMs, ...first };
 }
 
 function timeOf(line: Buffer): number | null {

@@ -370,7 +370,8 @@ test("LogWriter carries over after a copy that jq has rewritten, filtered or spr
     renameSync(join(dir.path, "t"), writer.path);
     writer.close();
     const text = dir.text();
-    if (name === "spread") expect(numbersIn(text.slice(copy.length))).toEqual(range(10, 20));
+    // Its last line can't be told from others of that moment: rather twice than lost.
+    if (name === "spread") expect(numbersIn(text.slice(copy.length))).toEqual(range(9, 20));
     else expect(numbersIn(text, JSON.parse)).toEqual(wanted);
   }
 });
