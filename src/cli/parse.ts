@@ -1,11 +1,12 @@
 // The command line → one command with its options and arguments, or a wish for help or the version.
-// What the single words mean is read by words.ts; here is what may stand together.
+// cac does the parsing, on words that words.ts has made unmistakable; its loosely typed result ends in this file.
 
+import { cac } from "cac";
 import { UsageFailure } from "../failure.ts";
 import { nearest } from "../filter/nearest.ts";
 import type { CommandDefinition } from "./definition.ts";
-import { COMMANDS, findCommand } from "./table.ts";
-import { readWords } from "./words.ts";
+import { COMMANDS, findCommand, GLOBAL_OPTIONS } from "./table.ts";
+import { canonicalWords, type Words } from "./words.ts";
 
 export type Invocation =
   | { readonly kind: "help"; readonly command: CommandDefinition | null }
@@ -45,20 +46,20 @@ export class ParsedArguments {
 export function parseCommandLine(typed: readonly string[]): Invocation {
   // Options before the command's name are global ones; none of them takes a value.
   const nameAt = typed.findIndex((word) => !word.startsWith("-") || word === "--");
-  const before = readWords(typed.slice(0, nameAt === -1 ? undefined : nameAt), null);
+  const before = canonicalWords(typed.slice(0, nameAt === -1 ? undefined : nameAt), null);
   const name = nameAt === -1 ? undefined : typed[nameAt];
-  if (name === "help") return helpOn(readWords(typed.slice(nameAt + 1), null).positionals);
+  if (name === "help") return helpOn(canonicalWords(typed.slice(nameAt + 1), null).positionals);
   if (name === undefined)
-    return before.options.has("version") ? { kind: "version" } : { kind: "help", command: null };
+    return before.options.includes("--version") ? { kind: "version" } : { kind: "help", command: null };
 
   const command = findCommand(name);
   if (command === undefined) throw unknownCommand(name);
-  const words = readWords(typed.slice(nameAt + 1), command);
-  const args = new ParsedArguments(words.positionals, new Map([...before.options, ...words.options]));
-  if (args.has("help")) return { kind: "help", command };
-  if (args.has("version")) return { kind: "version" };
+  const words = canonicalWords(typed.slice(nameAt + 1), command);
+  const options = [...before.options, ...words.options];
+  if (options.includes("--help")) return { kind: "help", command };
+  if (options.includes("--version")) return { kind: "version" };
   checkCount(command, words.positionals);
-  return { kind: "run", command, args };
+  return { kind: "run", command, args: readWithCac(command, { options, positionals: words.positionals }) };
 }
 
 function helpOn(names: readonly string[]): Invocation {
@@ -72,6 +73,47 @@ function helpOn(names: readonly string[]): Invocation {
   const command = findCommand(name);
   if (command === undefined) throw unknownCommand(name);
   return { kind: "help", command };
+}
+
+/**
+ * Stands before every value on its way through cac, which would otherwise turn "007" into 7 and "1e3" into 1000 (even
+ * with `type: [String]`: the conversion comes first) and an empty value into true.
+ */
+const GUARD = ":";
+
+function readWithCac(command: CommandDefinition, words: Words): ParsedArguments {
+  const definitions = [...command.options, ...GLOBAL_OPTIONS];
+  const parser = cac("fsmon");
+  const parsed = parser.command(command.name);
+  for (const { name, value, summary } of definitions) {
+    if (value === undefined) parsed.option(`--${name}`, summary);
+    else parsed.option(`--${name} <${value}>`, summary, { type: [String] });
+  }
+  const guarded = words.options.map((word) => word.replace("=", `=${GUARD}`));
+  // Positionals come after "--": a lone "-" and what begins with a dash stay what they are.
+  const argv = ["", "", command.name, ...guarded, "--", ...words.positionals];
+  const { options } = parser.parse(argv, { run: false });
+
+  const found = new Map<string, readonly string[]>();
+  for (const { name, value } of definitions) {
+    const raw: unknown = options[camelCase(name)];
+    if (value === undefined) {
+      // "--no-color" is a negation to cac: it makes "color" false. A flag given twice is a list.
+      const denied = name.startsWith("no-") && options[camelCase(name.slice(3))] === false;
+      if (denied || raw === true || Array.isArray(raw)) found.set(name, []);
+    } else if (Array.isArray(raw)) {
+      found.set(
+        name,
+        raw.map((text) => String(text).slice(GUARD.length)),
+      );
+    }
+  }
+  const positionals: unknown = options["--"];
+  return new ParsedArguments(Array.isArray(positionals) ? positionals.map(String) : [], found);
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 }
 
 function checkCount(command: CommandDefinition, given: readonly string[]): void {

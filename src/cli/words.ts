@@ -1,5 +1,5 @@
-// Words as typed → options with their values, and the rest: `-rt A,B` is `--recursive` and `--types=A,B`, and a value that
-// begins with a dash stays a value. Names are checked against the table; nothing is known of what they mean, and values stay text.
+// Words as typed → words that no parser can misread: `-rt A,B` becomes `--recursive` and `--types=A,B`, and a value that
+// begins with a dash stays a value. Names are checked here, against the table; nothing is known of what they mean.
 
 import { UsageFailure } from "../failure.ts";
 import { nearest } from "../filter/nearest.ts";
@@ -7,8 +7,8 @@ import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
 
 export interface Words {
-  /** By long name, each one known: every value that was given, in order; none for a flag. */
-  readonly options: ReadonlyMap<string, readonly string[]>;
+  /** `--name` or `--name=value`, long names only, each one known. */
+  readonly options: readonly string[];
   /** Everything else, in order, with what followed `--`. */
   readonly positionals: readonly string[];
 }
@@ -18,7 +18,7 @@ export interface Words {
  * @param command whose options are known besides the global ones; null without a command
  * @throws {UsageFailure} for an unknown option (with the nearest one), a missing value, a value for a flag
  */
-export function readWords(typed: readonly string[], command: CommandDefinition | null): Words {
+export function canonicalWords(typed: readonly string[], command: CommandDefinition | null): Words {
   const reader = new WordReader(
     typed,
     [...(command?.options ?? []), ...GLOBAL_OPTIONS],
@@ -31,7 +31,6 @@ class WordReader {
   readonly #typed: readonly string[];
   readonly #known: readonly OptionDefinition[];
   readonly #command: string | null;
-  readonly #options = new Map<string, string[]>();
   #at = 0;
 
   constructor(typed: readonly string[], known: readonly OptionDefinition[], command: string | null) {
@@ -41,58 +40,50 @@ class WordReader {
   }
 
   read(): Words {
-    const options = this.#options;
+    const options: string[] = [];
     const positionals: string[] = [];
     while (this.#at < this.#typed.length) {
       const word = this.#typed[this.#at++] ?? "";
       if (word === "--") return { options, positionals: [...positionals, ...this.#typed.slice(this.#at)] };
-      if (word.startsWith("--")) this.#long(word);
+      if (word.startsWith("--")) options.push(this.#long(word));
       // A single dash is a name people give to the standard input.
-      else if (word.startsWith("-") && word !== "-") this.#cluster(word);
+      else if (word.startsWith("-") && word !== "-") options.push(...this.#cluster(word));
       else positionals.push(word);
     }
     return { options, positionals };
   }
 
-  /** @param value none for a flag */
-  #found({ name }: OptionDefinition, value?: string): void {
-    const values = this.#options.get(name) ?? [];
-    if (value !== undefined) values.push(value);
-    this.#options.set(name, values);
-  }
-
   /** `--name`, `--name=value`, `--name value`. */
-  #long(word: string): void {
+  #long(word: string): string {
     const equals = word.indexOf("=");
     const name = word.slice(2, equals === -1 ? undefined : equals);
     const option = this.#known.find((one) => one.name === name);
     if (option === undefined) throw this.#unknown(`--${name}`);
-    if (equals === -1) {
-      this.#found(option, option.value === undefined ? undefined : this.#nextValue(word, option));
-      return;
-    }
+    if (equals === -1) return option.value === undefined ? word : `${word}=${this.#nextValue(word, option)}`;
     if (option.value === undefined)
       throw new UsageFailure(`The option --${name} takes no value`, `type --${name}`);
     if (equals === word.length - 1) throw missingValue(`--${name}`, option);
-    this.#found(option, word.slice(equals + 1));
+    return word;
   }
 
   /** `-r`, `-rt A,B`, `-tA,B`, `-t=A,B`. */
-  #cluster(word: string): void {
+  #cluster(word: string): string[] {
+    const options: string[] = [];
     for (let at = 1; at < word.length; at++) {
       const letter = word[at] ?? "";
       const option = this.#known.find((one) => one.short === letter);
       if (option === undefined) throw this.#unknown(at === 1 ? word : `-${letter}`);
       if (option.value === undefined) {
-        this.#found(option);
+        options.push(`--${option.name}`);
         continue;
       }
       const attached = word.slice(at + 1).replace(/^=/, "");
       const ends = at === word.length - 1;
       if (!ends && attached === "") throw missingValue(`-${letter}`, option);
-      this.#found(option, ends ? this.#nextValue(`-${letter}`, option) : attached);
-      return;
+      options.push(`--${option.name}=${ends ? this.#nextValue(`-${letter}`, option) : attached}`);
+      break;
     }
+    return options;
   }
 
   /** The next word is the value, even `-1h`; but not one that is itself an option here: that was a slip. */

@@ -31,7 +31,7 @@ describe("parseCommandLine() takes a value", () => {
     ["with = in it", ["add", "/a", "--exclude", "a=b=c"], "exclude", "a=b=c"],
     ["with commas, unsplit", ["add", "/a", "-t", "CREATE,DELETE"], "types", "CREATE,DELETE"],
     ["of spaces", ["add", "/a", "-e", "  "], "exclude", "  "],
-    ["that begins with a colon", ["add", "/a", "-e", ":x"], "exclude", ":x"],
+    ["that begins with the parser's guard", ["add", "/a", "-e", ":x"], "exclude", ":x"],
     ["attached to its letter", ["add", "/a", "-m1MB"], "min-size", "1MB"],
     ["attached to its letter with =", ["add", "/a", "-m=1MB"], "min-size", "1MB"],
     ["behind a bundle of letters", ["add", "/a", "-rm", "1MB"], "min-size", "1MB"],
