@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { BINARY } from "../test/support/daemon.ts";
 import { run } from "../test/support/filesystem.ts";
 import { recordStorm, writeLog } from "./real-lines.ts";
-import { load, timeCommand } from "./timing.ts";
+import { type Command, load, peakRssKb, timeCommand } from "./timing.ts";
 
 const sizeBytes = Number(process.argv[2] ?? 1000) * 1e6;
 const DAY_MS = 86_400_000;
@@ -31,16 +31,18 @@ function query(...args: string[]) {
 }
 
 function measureQueries(): void {
-  const runtime = timeCommand({ argv: [BINARY, "--version"], env, runs: 31 });
-  say("the runtime alone (`--version`)", `${ms(runtime.medianMs)}, ${runtime.maxRssKb >> 10} MB`);
+  const idle = { argv: [BINARY, "--version"], env };
+  const idleKb = peakRssKb(idle);
+  const beyond = (command: Command) => `${(peakRssKb(command) - idleKb) >> 10} MB beyond the runtime`;
+  say(
+    "the runtime alone (`--version`)",
+    `${ms(timeCommand({ ...idle, runs: 31 }).medianMs)}, ${idleKb >> 10} MB`,
+  );
   const hour = timeCommand({ ...query("--log-dir", logs, "--since", "1h"), runs: 31 });
   say("last hour", `${ms(hour.medianMs)} (best ${ms(hour.minMs)})`);
   const bytes = sizeOf(logs);
   const nowhere = timeCommand({ ...query("--log-dir", logs), runs: 7 });
-  say(
-    "dump to /dev/null",
-    `${rate(bytes, nowhere.medianMs)}, ${(nowhere.maxRssKb - runtime.maxRssKb) >> 10} MB beyond the runtime`,
-  );
+  say("dump to /dev/null", `${rate(bytes, nowhere.medianMs)}, ${beyond(query("--log-dir", logs))}`);
   const out = join(home, "out");
   const file = timeCommand({
     ...query("--log-dir", logs),
@@ -60,10 +62,7 @@ function measureQueries(): void {
   const some = names.flatMap((name) => ["--file", join(logs, name)]);
   const someBytes = names.reduce((sum, name) => sum + statSync(join(logs, name)).size, 0);
   const files = timeCommand({ ...query(...some), runs: 5 });
-  say(
-    "`--file`, five segments",
-    `${rate(someBytes, files.medianMs)}, ${(files.maxRssKb - runtime.maxRssKb) >> 10} MB beyond the runtime`,
-  );
+  say("`--file`, five segments", `${rate(someBytes, files.medianMs)}, ${beyond(query(...some))}`);
 }
 
 function measureMerge(rests: readonly string[]): void {
@@ -86,10 +85,11 @@ function measureMerge(rests: readonly string[]): void {
         fromMs: nowMs - DAY_MS + i,
         toMs: nowMs,
       });
-    const { medianMs, maxRssKb } = timeCommand({ ...query("--log-dir", logDir), runs: 5 });
+    const merge = query("--log-dir", logDir);
+    const { medianMs } = timeCommand({ ...merge, runs: 5 });
     say(
       `merge of ${count} logs, ${Math.round(bytes / 1e6)} MB in all`,
-      `${ms(medianMs)}, ${rate(sizeOf(logDir), medianMs)}, ${maxRssKb >> 10} MB in all`,
+      `${ms(medianMs)}, ${rate(sizeOf(logDir), medianMs)}, ${peakRssKb(merge) >> 10} MB in all`,
     );
     rmSync(logDir, { recursive: true });
   }
@@ -109,15 +109,11 @@ function measureClean(kind: string, dir: string, whole: string): void {
     ["size", "--max-size", half, "--keep-days", "10000"],
     ["age", "--keep-days", "15", "--max-size", "1000GB"],
   ] as const) {
-    const { medianMs, minMs, maxRssKb } = timeCommand({
-      argv: [BINARY, "clean", "--log-dir", logDir, ...flags],
-      env,
-      runs: 3,
-      before: fill,
-    });
+    const clean = { argv: [BINARY, "clean", "--log-dir", logDir, ...flags], env, before: fill };
+    const { medianMs, minMs } = timeCommand({ ...clean, runs: 3 });
     say(
       `clean half by ${how} on ${kind}`,
-      `${ms(medianMs)} (best ${ms(minMs)}), ${maxRssKb >> 10} MB in all`,
+      `${ms(medianMs)} (best ${ms(minMs)}), ${peakRssKb(clean) >> 10} MB in all`,
     );
   }
   rmSync(logDir, { recursive: true });
