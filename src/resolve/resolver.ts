@@ -65,7 +65,7 @@ export class Resolver {
     this.structure = new Deferred(listener);
     this.endings = new Endings(this.graves, this.structure, selfPid);
     this.renames = new RenameResolver(this.learner, this.structure, this.endings.burials);
-    this.nameless = new Nameless(this.graves, selfPid);
+    this.nameless = new Nameless(this.graves, this.endings, selfPid);
   }
 
   /**
@@ -132,10 +132,8 @@ export class Resolver {
     const fs = this.filesystemOf(batch, i);
     if (fs === null) return;
     if ((mask & abi.FAN_FS_ERROR) !== 0) tellFilesystemError(fs, batch, i, out);
-    else if (batch.get(i, fan.DIR_AT) < 0) {
-      const told = this.endings.tellDeath(fs, batch, i, out);
-      if (!told || this.nameless.hasRemoval(batch, i)) this.nameless.resolve(fs, batch, i, out);
-    } else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
+    else if (batch.get(i, fan.DIR_AT) < 0) this.nameless.resolve(fs, batch, i, out);
+    else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
     else if (isItself(batch, i)) this.directoryItself(fs, batch, i, out);
     else this.entry(fs, batch, i, out);
     if (this.structure.isEmpty) return;
@@ -183,7 +181,7 @@ export class Resolver {
       const told = this.nameless.whereRemoved(batch, i, node);
       if (told === "later") this.endings.hold(fs, batch, i, NOT_FOUND, node, places, 0);
       if (told !== "here") types &= ~abi.FAN_DELETE;
-      gone = told === "with its death";
+      gone = told === "near";
     }
     if (types === 0) return;
     const one = out.add(types, batch.get(i, fan.PID), places, isDirectory);

@@ -67,7 +67,11 @@ export class BriefLives {
     else others.add(held);
   }
 
-  /** The names of a file that has died now. */
+  namesOf(key: string): readonly Brief[] {
+    return this.byKey.get(key) ?? [];
+  }
+
+  /** The names of a file that are gone by now. */
   takeFile(key: string): Brief[] {
     const names = [...(this.byKey.get(key) ?? [])];
     for (const one of names) this.forget(one);

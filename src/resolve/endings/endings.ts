@@ -7,20 +7,28 @@ import type { Filesystem } from "../filesystems/filesystem.ts";
 import { NOT_FOUND } from "../filesystems/tree.ts";
 import { objectKey } from "../keys.ts";
 import type { Occurrences } from "../occurrence.ts";
-import { LINE_BITS } from "../order.ts";
 import { entryGone, type StructureListener } from "../structure.ts";
 import type { Place } from "../watch.ts";
 import { type Brief, BriefLives } from "./brief.ts";
 import { Burials } from "./burial.ts";
 import { DyingDirectories } from "./dying.ts";
 import type { Graves } from "./graves.ts";
+import type { HeldNames } from "./nameless.ts";
 
 type Batch = fan.EventBatch;
 
-export class Endings {
+/** The removal of a file's held names, and what is told of the file with the last of them. */
+interface FileEnd {
+  key: string;
+  types: number;
+}
+
+export class Endings implements HeldNames {
   readonly burials: Burials;
   readonly dying = new DyingDirectories();
   private readonly brief = new BriefLives();
+  /** Files whose names are told behind the event at a place. */
+  private readonly filesDue = new Map<number, FileEnd>();
 
   constructor(
     private readonly graves: Graves,
@@ -54,6 +62,11 @@ export class Endings {
 
   /** Hot. Tells what was waiting for the event at this place. */
   tellDue(place: number, out: Occurrences): void {
+    if (this.filesDue.size > 0) {
+      const due = this.filesDue.get(place);
+      this.filesDue.delete(place);
+      if (due !== undefined) this.tellFile(due, out);
+    }
     if (this.brief.empty) return;
     for (const one of this.brief.takeDue(place)) {
       for (const file of this.brief.takeFilesIn(one.fs, one.node)) this.tell(file, out);
@@ -104,15 +117,35 @@ export class Endings {
     if (newNode !== NOT_FOUND) this.freeName(fs, batch, i, newNode, fan.NEW_NAME_AT, out);
   }
 
-  /** An event without a name. True when it was the death that a held file waited for: then it is told. */
-  tellDeath(fs: Filesystem, batch: Batch, i: number, out: Occurrences): boolean {
-    const types = batch.get(i, fan.MASK) & LINE_BITS;
-    if (!this.brief.holdsFiles || (types & abi.FAN_DELETE_SELF) === 0 || batch.get(i, fan.OBJECT_AT) < 0) {
-      return false;
-    }
-    const names = this.brief.takeFile(objectKey(fs, batch, i));
-    for (const [k, one] of names.entries()) this.tell(one, out, k === names.length - 1 ? types : 0);
-    return names.length > 0;
+  hasNames(fs: Filesystem, batch: Batch, i: number): boolean {
+    if (!this.brief.holdsFiles) return false;
+    const names = this.brief.namesOf(objectKey(fs, batch, i));
+    if ((batch.get(i, fan.MASK) & abi.FAN_DELETE_SELF) !== 0) return names.length > 0;
+    // The number of links changed by another process's doing says nothing of this one's.
+    return names.some(({ pid }) => pid === batch.get(i, fan.PID));
+  }
+
+  tellNames(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): void {
+    this.tellFile({ key: objectKey(fs, batch, i), types }, out);
+  }
+
+  tellNamesBehind(fs: Filesystem, batch: Batch, i: number, types: number, place: number): void {
+    const death = types | (this.filesDue.get(place)?.types ?? 0);
+    this.filesDue.set(place, { key: objectKey(fs, batch, i), types: death });
+  }
+
+  private tellFile({ key, types }: FileEnd, out: Occurrences): void {
+    const names = this.brief.takeFile(key);
+    for (const [k, one] of names.entries()) this.tell(one, out, k === names.length - 1 ? types : 0, true);
+    const grave = names.length > 0 || types === 0 ? undefined : this.graves.find(key);
+    if (grave === undefined) return;
+    // Something needed the last of its names to be free.
+    this.graves.forget(key);
+    if (grave.places.length === 0 || grave.pid === this.selfPid) return;
+    const told = out.add(types, grave.pid, grave.places, false);
+    told.bytes = grave.name;
+    told.nameBytes = grave.name.length;
+    told.gone = true;
   }
 
   /** A file was removed that has other names or is held open: it will die under this one. */
@@ -135,8 +168,11 @@ export class Endings {
     this.burials.bury();
   }
 
-  /** @param types of a file's death, which may come with it */
-  private tell(one: Brief, out: Occurrences, types = 0): void {
+  /**
+   * @param types of the file's number of links or its death, which may come with it
+   * @param isKnown it is told where it happened
+   */
+  private tell(one: Brief, out: Occurrences, types = 0, isKnown = false): void {
     const { fs, node, parent, name, key, pid } = one;
     // Where its parent is by now: it may have been renamed since the making.
     const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
@@ -151,7 +187,7 @@ export class Endings {
     told.gone = true;
     if (directory || (all & abi.FAN_DELETE_SELF) !== 0) return;
     // Still open, or linked elsewhere: when it was removed isn't known.
-    told.merged = true;
+    told.merged = !isKnown;
     this.graves.bury(key, { places, name, directory: false, pid });
   }
 }

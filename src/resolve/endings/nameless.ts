@@ -11,7 +11,7 @@ import { LINE_BITS } from "../order.ts";
 import type { Place } from "../watch.ts";
 import type { Graves } from "./graves.ts";
 import { ObjectRows } from "./object-rows.ts";
-import { isDeath, isFileRename, isMate, linkProcesses, sameHandle } from "./orphans.ts";
+import { isDeath, isFileRename, isMate, isOrphan, linkProcesses, sameHandle } from "./orphans.ts";
 
 type Batch = fan.EventBatch;
 
@@ -25,6 +25,16 @@ interface Held {
   types: number;
   fs: Filesystem;
   handle: Uint8Array;
+}
+
+/** Names whose removal waits to be told (endings.ts). */
+export interface HeldNames {
+  /** Hot. Whether there are any that this nameless event tells of. */
+  hasNames(fs: Filesystem, batch: Batch, i: number): boolean;
+  /** Tells them, and these types of the object with the last of them. */
+  tellNames(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): void;
+  /** The same, once the event at that place is told. */
+  tellNamesBehind(fs: Filesystem, batch: Batch, i: number, types: number, place: number): void;
 }
 
 /** The name that a file rename gave, which another file may have had until then. */
@@ -41,11 +51,12 @@ export class Nameless {
   /** Of each process the rename that was its last event in the batch before. */
   private lastTargets = new Map<number, Target>();
   private readonly deaths = new ObjectRows();
+  private readonly orphans = new ObjectRows();
   private readonly mates = new ObjectRows();
   private readonly renamed = new ObjectRows();
   /**
-   * Files whose removal is merged into an older event: it is told where the queue has the death. By the row of the death:
-   * the row of that event + 1, 0 for none, and the node of the directory that held it.
+   * Files whose removal is merged into an older event: it is told with the nameless event that the same unlinking queued. By the row
+   * of that one: the row of the older event + 1, 0 for none, and the node of the directory that held it.
    */
   private removalRow = new Int32Array(START_ROWS);
   private removalParent = new Int32Array(START_ROWS);
@@ -61,6 +72,7 @@ export class Nameless {
 
   constructor(
     private readonly graves: Graves,
+    private readonly names: HeldNames,
     private readonly selfPid: number,
   ) {}
 
@@ -81,6 +93,7 @@ export class Nameless {
       this.outside.fill(0);
     }
     this.deaths.begin(batch, isDeath);
+    this.orphans.begin(batch, isOrphan);
     this.mates.begin(batch, isMate);
     this.renamed.begin(batch, isFileRename);
     this.hasRenames = !this.renamed.empty;
@@ -94,14 +107,16 @@ export class Nameless {
 
   /** ATTRIB or DELETE_SELF of a file. */
   resolve(fs: Filesystem, batch: Batch, i: number, out: Occurrences): void {
-    const types = batch.get(i, fan.MASK) & LINE_BITS;
+    let types = batch.get(i, fan.MASK) & LINE_BITS;
     if (batch.get(i, fan.OBJECT_AT) < 0 || types === 0) return;
-    const removal = this.removalRow[i]! - 1;
-    if (removal >= 0) {
-      this.tellRemoval(fs, batch, i, removal, out);
-      return;
-    }
     const mate = this.mates.after(batch, i);
+    if (mate < 0) {
+      if (this.tellRemovals(fs, batch, i, types, out)) return;
+    } else {
+      // The kernel merged what came of several names: it is dead once the last one is gone.
+      types = this.leaveDeath(fs, batch, i, types);
+      if (types === 0) return;
+    }
     if (mate >= 0 && mate <= i + NEAR) {
       addExtra(batch, mate, types);
       return;
@@ -127,16 +142,30 @@ export class Nameless {
   }
 
   /**
-   * Hot. Where the removal of a file is told that is merged into an older event.
+   * Hot. Where the removal of a file is told that is merged into an older event: with the nameless event that the same unlinking
+   * queued, if that is near, or when it comes.
    *
    * @param parent the node of the directory
    */
-  whereRemoved(batch: Batch, i: number, parent: number): "here" | "with its death" | "later" {
-    if (this.removeLater(batch, i, parent)) return "with its death";
-    if (this.diesInBatch(batch, i)) return "later";
-    if ((batch.get(i, fan.MASK) & abi.FAN_CREATE) === 0) return "here";
-    // Its death may not be queued yet: that comes microseconds behind the removal. What is renamed was removed later than that, or before.
-    return !this.complete || this.renamed.after(batch, i) >= 0 ? "later" : "here";
+  whereRemoved(batch: Batch, i: number, parent: number): "here" | "near" | "later" {
+    // All that there was to come has come before.
+    if ((batch.get(i, fan.EXTRA) & abi.FAN_DELETE_SELF) !== 0) return "here";
+    const orphan = this.orphanOf(batch, i);
+    if (orphan >= 0) return this.leaveTo(orphan, batch, i, parent) ? "near" : "later";
+    // What is renamed was removed later than that, or before.
+    if ((batch.get(i, fan.MASK) & abi.FAN_CREATE) !== 0 && this.renamed.after(batch, i) >= 0) return "later";
+    const before = this.orphans.before(batch, i);
+    const isMergedToo = before >= 0 && batch.get(before, fan.PID) === batch.get(i, fan.PID);
+    return this.complete || isMergedToo ? "here" : "later";
+  }
+
+  /** The first nameless event behind this one that can be of the unlinking which is merged into it; -1 for none. */
+  private orphanOf(batch: Batch, i: number): number {
+    for (let row = this.orphans.after(batch, i); row >= 0; row = this.orphans.after(batch, row)) {
+      if ((batch.get(row, fan.MASK) & abi.FAN_DELETE_SELF) !== 0) return row;
+      if (batch.get(row, fan.PID) === batch.get(i, fan.PID)) return row;
+    }
+    return -1;
   }
 
   /** Hot. Whether the object of this event has died by the end of the batch: nothing can be asked about it any more. */
@@ -145,33 +174,56 @@ export class Nameless {
   }
 
   /**
-   * Leaves the removal of a file that is merged into an older event to the row of its death: the merged event stands at
-   * the place of the older one, and the directory may have been renamed in between.
+   * Leaves the removal of a file that is merged into an older event to the nameless event of the same unlinking: the merged event
+   * stands at the place of the older one, and the directory may have been renamed in between.
    *
    * @param parent the node of the directory
-   * @returns false when the death isn't near, or something needs the removal before it
+   * @returns false when that isn't near, or has a removal, or something needs this one before it
    */
-  private removeLater(batch: Batch, i: number, parent: number): boolean {
-    const death = this.deaths.after(batch, i);
-    // A file may have had several names, and has one death.
-    if (death < 0 || death > i + NEAR || this.removalRow[death] !== 0) return false;
-    for (let between = i + 1; between < death; between++) if (needsRemoval(batch, between, i)) return false;
-    this.removalRow[death] = i + 1;
-    this.removalParent[death] = parent;
+  private leaveTo(orphan: number, batch: Batch, i: number, parent: number): boolean {
+    if (orphan > i + NEAR || this.removalRow[orphan] !== 0 || this.mates.after(batch, orphan) >= 0)
+      return false;
+    for (let between = i + 1; between < orphan; between++) if (needsRemoval(batch, between, i)) return false;
+    this.removalRow[orphan] = i + 1;
+    this.removalParent[orphan] = parent;
     return true;
   }
 
-  /** Hot. Whether a removal was left to this row. */
-  hasRemoval(batch: Batch, i: number): boolean {
-    return batch === this.live && this.removalRow[i] !== 0;
+  /** Tells the removals that were left to this event, and its own types with the last of them. False when there is none. */
+  private tellRemovals(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): boolean {
+    const removal = batch === this.live ? this.removalRow[i]! - 1 : -1;
+    const others = this.names.hasNames(fs, batch, i);
+    if (removal >= 0) this.tellRemoval(fs, batch, i, removal, others ? 0 : types, out);
+    if (others) this.names.tellNames(fs, batch, i, types, out);
+    return removal >= 0 || others;
   }
 
-  private tellRemoval(fs: Filesystem, batch: Batch, i: number, removal: number, out: Occurrences): void {
-    const types = (batch.get(i, fan.MASK) & LINE_BITS) | abi.FAN_DELETE;
+  private tellRemoval(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    removal: number,
+    types: number,
+    out: Occurrences,
+  ): void {
     const nameAt = batch.get(removal, fan.NAME_AT);
     const nameBytes = batch.get(removal, fan.NAME_BYTES);
+    const pid = batch.get(removal, fan.PID);
     const places = entryPlaces(fs.placesOf(this.removalParent[i]!), batch.bytes, nameAt, nameBytes);
-    this.tell(batch.get(removal, fan.PID), types, places, batch.bytes, nameAt, nameBytes, out);
+    this.tell(pid, types | abi.FAN_DELETE, places, batch.bytes, nameAt, nameBytes, out);
+    if ((types & abi.FAN_DELETE_SELF) !== 0) return;
+    const name = Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes));
+    this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid });
+  }
+
+  /** Names of this event's file are told behind it: its death comes with the last one. Returns the types that are left. */
+  private leaveDeath(fs: Filesystem, batch: Batch, i: number, types: number): number {
+    const last = this.mates.lastAfter(batch, i);
+    const death = types & abi.FAN_DELETE_SELF;
+    if (this.names.hasNames(fs, batch, i))
+      this.names.tellNamesBehind(fs, batch, i, death, batch.placeOf(last));
+    else addExtra(batch, last, death);
+    return types & ~death;
   }
 
   /** Remembers the renames at the end of the batch: the file that one overwrote may be told in the next. */

@@ -52,6 +52,12 @@ export class ObjectRows {
     return found;
   }
 
+  /** The last noted row behind this row that is about the same object, or -1. */
+  lastAfter(batch: EventBatch, row: number): number {
+    const first = this.first(batch, row);
+    return first >= 0 && this.last[first]! > row ? this.last[first]! : NONE;
+  }
+
   /** The first noted row about an object whose handle record stands elsewhere, or -1. */
   firstOf(fs: Filesystem, handle: Uint8Array): number {
     const { batch, slots } = this;

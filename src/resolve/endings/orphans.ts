@@ -3,13 +3,25 @@
 // rename that overwrote the file (vfs_rename). What an event is; nameless.ts decides.
 
 import { DIR_AT, type EventBatch, FSID_HIGH, FSID_LOW, MASK, PID } from "../../decode/fan.ts";
-import { FAN_CREATE, FAN_DELETE, FAN_DELETE_SELF, FAN_ONDIR, FAN_RENAME } from "../../kernel/abi.ts";
+import {
+  FAN_ATTRIB,
+  FAN_CREATE,
+  FAN_DELETE,
+  FAN_DELETE_SELF,
+  FAN_ONDIR,
+  FAN_RENAME,
+} from "../../kernel/abi.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 
 /** Whether this event names a file that a nameless one can belong to. */
 export function isMate(batch: EventBatch, row: number): boolean {
   const mask = batch.get(row, MASK);
   return (mask & (FAN_CREATE | FAN_DELETE)) !== 0 && (mask & FAN_ONDIR) === 0;
+}
+
+/** Whether this event tells that a file's number of links changed, or that it died. */
+export function isOrphan(batch: EventBatch, row: number): boolean {
+  return (batch.get(row, MASK) & (FAN_ATTRIB | FAN_DELETE_SELF)) !== 0 && batch.get(row, DIR_AT) < 0;
 }
 
 /** Whether this event tells of a file's death: it stands behind its mate where the kernel merged the unlinking into an older event. */

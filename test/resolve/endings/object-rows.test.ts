@@ -44,6 +44,14 @@ describe("the mate of a nameless event", () => {
     expect(mates.before(batch, 4)).toBe(3);
   });
 
+  test("is the last of several, for a death", () => {
+    const batch = batchOf(create(), orphan(abi.FAN_ATTRIB), remove(), create(OTHER), remove());
+    const mates = rowsOf(batch, isMate);
+    expect(mates.lastAfter(batch, 1)).toBe(4);
+    expect(mates.lastAfter(batch, 4)).toBe(-1);
+    expect(mates.lastAfter(batchOf(...unrelated(2)), 1)).toBe(-1);
+  });
+
   test("is no other object's, no directory's, none before it, and no event of another kind", () => {
     const mateFor = (...events: Buffer[]) => mateOf(batchOf(orphan(abi.FAN_ATTRIB), ...events), 0);
     expect(mateFor(remove(OTHER))).toBe(-1);
