@@ -127,11 +127,12 @@ describe("a hostile client", () => {
     await using daemon = await fakeDaemon();
     daemon.handler.paths = MANY_PATHS;
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(daemon.socketPath)));
+    const honest = await RawClient.connect(daemon.socketPath);
     for (const client of clients) {
       client.stopReading();
       client.send(STATUS_REQUEST);
     }
-    const honest = await RawClient.connect(daemon.socketPath);
+    // In the same breath: this process, which plays the daemon too, is busy with the others' replies from now on.
     honest.send('version = 1\ncommand = "reload"\n\n');
     expect(await honest.reply()).toContain("ok = true");
     for (const client of clients) client.readOn();

@@ -184,10 +184,12 @@ describe("updateStore()", () => {
   });
 
   test("loses nothing when 100 commands add at once", async () => {
+    // On a busy machine a hundred runtimes starting take longer than a command waits.
+    const PATIENCE_MS = 60_000;
     const script = `import { updateStore } from ${JSON.stringify(join(import.meta.dir, "../../src/managed/store.ts"))};
       const [file, path] = process.argv.slice(-2);
       const added = { ...${JSON.stringify(managedPath("/"))}, path };
-      updateStore(file, ${JSON.stringify(self)}, (paths) => [...paths, added]);`;
+      updateStore(file, ${JSON.stringify(self)}, (paths) => [...paths, added], ${PATIENCE_MS});`;
     writeFileSync(join(dir, "add.ts"), script);
     const children = Array.from({ length: 100 }, (_, child) =>
       Bun.spawn([process.execPath, join(dir, "add.ts"), file, `/p${child}`], { stderr: "inherit" }),
