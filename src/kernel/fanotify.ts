@@ -11,6 +11,9 @@ const O_RDONLY = 0;
 const O_LARGEFILE = 0o100000;
 const HERE = cPath(".");
 
+/** Room for the largest event (656 bytes: a rename with two 255-byte names on btrfs), or read(2) answers EINVAL. */
+export const EVENT_MAX_BYTES = 4096;
+
 /** What a mark holds on to: everything on a filesystem, or one directory and its entries. */
 export type MarkKind = "filesystem" | "inode";
 
@@ -18,6 +21,8 @@ export class FanotifyGroup {
   readonly fd: number;
   /** Events the kernel holds for us before it drops some and says so. */
   readonly queueLimit: number;
+  /** The last read saw the queue empty: it had room for another event. */
+  emptied = false;
 
   private constructor(fd: number, queueLimit: number) {
     this.fd = fd;
@@ -93,6 +98,7 @@ export class FanotifyGroup {
    */
   read(buffer: Uint8Array): number {
     const got = helper().fh_read(this.fd, buffer, buffer.length);
+    this.emptied = got <= 0 || buffer.length - got >= EVENT_MAX_BYTES;
     if (got >= 0) return got;
     if (-got === errnoOf("EAGAIN") || -got === errnoOf("EINTR")) return 0;
     throw new SyscallError("read(fanotify)", -got);

@@ -8,8 +8,8 @@
  */
 const SPACING_MIN_MS = 2;
 const SPACING_MAX_MS = 5;
-/** Events in one round from which on the longest spacing is taken. */
-const BUSY_EVENTS = 2000;
+/** Events in one turn from which on the longest spacing is taken: a turn costs as much as 100 to 200 of them. */
+const BUSY_EVENTS = 200;
 
 export class Pace {
   /**

@@ -49,6 +49,8 @@ export class Pipeline {
   eventsRead = 0;
   eventsLogged = 0;
   queueDepthMax = 0;
+  /** The last turn ended before the queue was empty. */
+  private isBehind = false;
 
   private readonly clock = new LogClock();
   private readonly resolver: Resolver;
@@ -247,7 +249,6 @@ export class Pipeline {
   private turn(): void {
     this.cancelTurn?.();
     this.cancelTurn = null;
-    this.queueDepthMax = Math.max(this.queueDepthMax, this.ahead.pendingEvents());
     let events = 0;
     let emptied = false;
     for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
@@ -259,6 +260,10 @@ export class Pipeline {
       events += round.events;
       emptied = round.emptied;
     }
+    // To count them the kernel walks its queue, under the lock that all need who cause events: it is asked once a backlog.
+    const behind = emptied || this.isBehind ? 0 : this.ahead.pendingEvents();
+    this.isBehind = !emptied;
+    this.queueDepthMax = Math.max(this.queueDepthMax, events + behind);
     if (emptied) {
       this.processes.caughtUp();
       this.processes.attribution.refresh();

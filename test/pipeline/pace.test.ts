@@ -14,7 +14,7 @@ describe("Pace", () => {
   });
 
   test("waits a few milliseconds under load, longer the more there is, never longer than a person notices", () => {
-    const delays = [1, 10, 1999, 2000, 100_000].map((events) => pace.next(events, true)!);
+    const delays = [1, 10, 199, 200, 100_000].map((events) => pace.next(events, true)!);
     expect(delays).toEqual([...delays].sort((a, b) => a - b));
     expect(delays[0]).toBeGreaterThanOrEqual(1);
     expect(delays.at(-1)).toBeGreaterThan(delays[0]!);

@@ -123,9 +123,10 @@ function sameObject(batch: EventBatch, a: number, b: number): boolean {
   );
 }
 
+/** Of a handle's data alone: length and type, the first eight bytes, are the same for all files of a filesystem. */
 function hashOf(bytes: Uint8Array, at: number, length: number): number {
   let h = 0x811c9dc5;
-  for (let i = at; i < at + length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
+  for (let i = at + 8; i < at + length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
   h ^= h >>> 15;
   h = Math.imul(h, 0x2c1b3c6d);
   return (h ^ (h >>> 13)) >>> 0;

@@ -3,13 +3,9 @@
 // and its events an id of ours as they are read.
 import * as fan from "../../decode/fan.ts";
 import * as abi from "../../kernel/abi.ts";
-import { FanotifyGroup } from "../../kernel/fanotify.ts";
+import { EVENT_MAX_BYTES, FanotifyGroup } from "../../kernel/fanotify.ts";
 import { waitReadable } from "../../kernel/poll.ts";
 
-/**
- * Room for the largest event (656 bytes: a rename with two 255-byte names on btrfs), or read(2) answers EINVAL.
- */
-const EVENT_MAX_BYTES = 4096;
 /**
  * Part of the bound that a group of its own gets: such filesystems are small or slow, and each group could fill its
  * queue.
@@ -85,12 +81,16 @@ export class EventQueues {
   }
 }
 
+/**
+ * Not until a read finds nothing: that would run after a busy writer, a few events at a time, and keep the kernel from
+ * merging them.
+ */
 function readAll(group: FanotifyGroup, batch: fan.EventBatch): boolean {
   while (batch.bytes.length - batch.usedBytes >= EVENT_MAX_BYTES) {
     const from = batch.usedBytes;
     const got = group.read(from === 0 ? batch.bytes : batch.bytes.subarray(from));
-    if (got === 0) return true;
     fan.decodeFanEvents(batch, from, from + got);
+    if (group.emptied) return true;
   }
   return false;
 }
