@@ -129,6 +129,7 @@ export class Attribution {
     const { nameBy, userBy, launchedNs, changedNs, forkedNs } = process;
     const source = isKnown(nameBy) && nameBy !== null ? nameBy : isKnown(userBy) ? userBy : null;
     if (source === "lost") return source;
+    if (nameBy === "inherited" || userBy === "inherited") return "inherited";
     const since = this.batchSinceNs;
     // The first exec after a fork, whenever that was: what came in between was done to launch it.
     const launched = launchedNs > changedNs && launchedNs > since;

@@ -286,12 +286,13 @@ export class ProcessTable {
       }
       return;
     }
-    if (its === null || its.comm !== record.comm || its.uid !== record.uid) {
-      // What /proc showed under this number was another one.
+    if (its === null) {
       its = { ...unknownProcess(record.pid, "unread"), parentPid: record.parentPid };
       if (latest === null) this.numbers.set(its);
       else this.numbers.succeed(its, latest);
     }
+    // Of the one that /proc showed in this batch: whoever had the number before was told of right after the reading.
+    its.nameBy = its.userBy = "unread";
     its.end = record;
     answer(its);
     if (its.exited) return;

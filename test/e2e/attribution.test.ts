@@ -73,12 +73,12 @@ describe.skipIf(captureObstacle !== null)("attribution (needs root and mounts)",
     expect(new Set(others.map((line) => line.path)).size).toBe(LAUNCHERS * PROGRAMS);
   }, 120_000);
 
-  test("5,000 of them while every CPU is kept busy: each named exactly", async () => {
+  test("20,000 of them while every CPU is kept busy: each named exactly", async () => {
     const root = await managed("busy");
-    witness.run("launch", links, root, LAUNCHERS, FEWER, "busy");
+    witness.run("launch", links, root, LAUNCHERS, PROGRAMS, "busy");
     await daemon.settle(root);
-    expectTruth(daemon.events(root), LAUNCHERS * FEWER);
-  }, 60_000);
+    expectTruth(daemon.events(root), LAUNCHERS * PROGRAMS);
+  }, 120_000);
 
   test("5,000 programs that change their user before they write: each with the user it had then", async () => {
     const root = await managed("late");

@@ -165,6 +165,19 @@ describe("the keys of a line", () => {
     expect(keysOf(attribution, CHILD + 1)).toMatchObject({ user: "daemon", who: "changed_meanwhile" });
   });
 
+  test("say that the name is the parent's, without perf, also where the user has changed since", () => {
+    const table = new ProcessTable({ forks: true, names: false, users: true, ends: false });
+    table.find(process.pid);
+    table.apply([
+      fork(PARENT, process.pid),
+      { kind: "comm", timeNs: 2, pid: PARENT, tid: PARENT, comm: "make", exec: false },
+    ]);
+    table.apply([fork(CHILD, PARENT, 1500), uid(CHILD, 1, 1, 1600), exit(CHILD)]);
+    const attribution = new Attribution(table, new Executables(false));
+    attribution.beginBatch(1e3, 2e3);
+    expect(keysOf(attribution, CHILD)).toMatchObject({ cmd: "make", uid: 1, who: "inherited" });
+  });
+
   test("say nothing of a change to the same: an older name, and users that it had already", () => {
     const { attribution } = known(uid(CHILD, 0, 0, 1e9), fork(CHILD + 1, CHILD, 1e9));
     attribution.beginBatch(0.9e9, 2e9);

@@ -389,6 +389,20 @@ describe("a number of which only ends are told", () => {
     expect(table.find(table.tellApart(CHILD, 0, 1e9))).toMatchObject({ nameBy: "pid_reused" });
   });
 
+  test("is whoever /proc showed, by the name it had at its end", () => {
+    const table = new ProcessTable(tells);
+    table.beginBatch(0);
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "proc" });
+    table.apply([end(process.pid, "renamed", 33)]);
+    expect(table.find(process.pid)).toMatchObject({
+      comm: "renamed",
+      uid: 33,
+      nameBy: "exit",
+      earlier: null,
+    });
+    expect(table.hasReused).toBe(false);
+  });
+
   test("is nobody's where the end of another was told after /proc was read, or of several", () => {
     for (const [pid, names] of [
       [process.pid, ["first"]],
