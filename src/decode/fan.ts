@@ -6,6 +6,7 @@ import { DecodeError } from "./error.ts";
 
 /** Columns of one event's row. Offsets are -1 where the event carries no such record. */
 export const MASK = 0;
+/** Who did it: the kernel's number, or an alias in its place where that number means several (pipeline/reused.ts). */
 export const PID = 1;
 export const FSID_LOW = 2;
 export const FSID_HIGH = 3;
@@ -34,7 +35,9 @@ export const EXTRA = 16;
 /** Where the whole event stands in `bytes`, and its length. */
 export const EVENT_AT = 17;
 export const EVENT_BYTES = 18;
-export const COLUMNS = 19;
+/** The kernel's number in any case: tells which events belong to one system call, whoever made it. */
+export const NUMBER = 19;
+export const COLUMNS = 20;
 
 /** The events of one batch. Row i starts at rows[i * COLUMNS]. */
 export class EventBatch {
@@ -149,6 +152,7 @@ export function decodeFanEvents(batch: EventBatch, from: number, to: number): vo
     const rows = batch.rows;
     rows[row + MASK] = words[(at + abi.METADATA_MASK) >> 2]!;
     rows[row + PID] = words[(at + abi.METADATA_PID) >> 2]!;
+    rows[row + NUMBER] = rows[row + PID]!;
     rows[row + EVENT_AT] = at;
     rows[row + EVENT_BYTES] = length;
     decodeInfo(batch, row, at + metadataBytes, at + length);

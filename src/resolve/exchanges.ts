@@ -53,7 +53,7 @@ export class Exchanges {
       this.awaited.add(key);
       this.queued.awaitChanges(fs, Uint8Array.from(batch.bytes.subarray(at, at + length)));
     }
-    const behind = this.queued.nextOfProcess(batch.get(i, fan.PID));
+    const behind = this.queued.nextOfProcess(batch.get(i, fan.NUMBER));
     return behind !== null && this.isFirst(batch, i, behind, 0);
   }
 
@@ -77,7 +77,7 @@ export class Exchanges {
 function linkFollowing(batch: Batch, following: Int32Array): void {
   const next = new Map<number, number>();
   for (let row = batch.count - 1; row >= 0; row--) {
-    const pid = batch.get(row, fan.PID);
+    const pid = batch.get(row, fan.NUMBER);
     following[row] = next.get(pid) ?? -1;
     next.set(pid, row);
   }
@@ -88,7 +88,7 @@ function halfAmong(batch: Batch, i: number): Half | null {
   const before = previousOfProcess(batch, i);
   if (before >= 0 && isSwapped(batch, before, batch, i)) return "second";
   for (let next = i + 1; next < batch.count; next++)
-    if (batch.get(next, fan.PID) === batch.get(i, fan.PID))
+    if (batch.get(next, fan.NUMBER) === batch.get(i, fan.NUMBER))
       return isSwapped(batch, i, batch, next) ? "first" : null;
   return null;
 }

@@ -1,6 +1,6 @@
 // Where in the event queue the events of each process stand, of those that were read ahead: the second half of an exchange is the next event
 // of its process, however many of other processes' come between. Holds 8 bytes an event, and only when it was asked for.
-import { type EventBatch, PID } from "../decode/fan.ts";
+import { type EventBatch, NUMBER } from "../decode/fan.ts";
 
 interface Places {
   readonly all: number[];
@@ -22,7 +22,7 @@ export class ProcessPlaces {
     for (let i = 0; i < batch.count; i++) {
       const place = batch.placeOf(i);
       if (place < this.indexedTo) continue;
-      const pid = batch.get(i, PID);
+      const pid = batch.get(i, NUMBER);
       const places = this.byPid.get(pid);
       if (places === undefined) this.byPid.set(pid, { all: [place], from: 0 });
       else places.all.push(place);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { MASK } from "../../src/decode/fan.ts";
+import * as fan from "../../src/decode/fan.ts";
 import * as abi from "../../src/kernel/abi.ts";
 import { Exchanges, type Half } from "../../src/resolve/exchanges.ts";
 import { ReadAhead } from "../../src/resolve/read-ahead.ts";
@@ -13,8 +13,16 @@ const rename = (old: string, now: string, moved: number, pid = PID) =>
 const written = (pid: number) => event(abi.FAN_CLOSE_WRITE, pid, at(inode(2), "f"), object(inode(90)));
 const others = (count: number) => Array.from({ length: count }, (_, i) => written(1000 + i));
 
-/** Which renames are halves, batch by batch; `late` is queued when a directory's lock has been waited for. */
-function halves(queued: readonly Uint8Array[], late: readonly Uint8Array[] = []): (Half | null)[] {
+/**
+ * Which renames are halves, batch by batch; `late` is queued when a directory's lock has been waited for.
+ *
+ * @param isReused the process's number means several: each event has an alias of its own
+ */
+function halves(
+  queued: readonly Uint8Array[],
+  late: readonly Uint8Array[] = [],
+  isReused = false,
+): (Half | null)[] {
   const { fs } = filesystemWith([]);
   const queue = new Queue(...queued);
   const ahead = new ReadAhead(queue, 16384, 8192);
@@ -31,9 +39,10 @@ function halves(queued: readonly Uint8Array[], late: readonly Uint8Array[] = [])
   for (let emptied = false; !emptied || ahead.isAhead; ) {
     emptied = ahead.next();
     const { batch } = ahead;
+    for (let i = 0; isReused && i < batch.count; i++) batch.set(i, fan.PID, -1 - found.length - i);
     exchanges.begin(batch);
     for (let i = 0; i < batch.count; i++)
-      if ((batch.get(i, MASK) & abi.FAN_RENAME) !== 0) found.push(exchanges.halfOf(fs, batch, i));
+      if ((batch.get(i, fan.MASK) & abi.FAN_RENAME) !== 0) found.push(exchanges.halfOf(fs, batch, i));
   }
   return found;
 }
@@ -54,6 +63,11 @@ describe("Exchanges", () => {
       "first",
       "second",
     ]);
+  });
+
+  test("the number alone tells that they are one process's, also where nobody knows whose it was", () => {
+    expect(halves([first, ...others(100), second], [], true)).toEqual(["first", "second"]);
+    expect(halves([first], [...others(500), second], true)).toEqual(["first", "second"]);
   });
 
   test("plain renames are none: of one object to and fro, of another process, or with something of the process in between", () => {

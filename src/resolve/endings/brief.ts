@@ -15,6 +15,8 @@ export interface Brief {
   /** Of its handle (keys.ts). */
   key: string;
   pid: number;
+  /** The process's number, whoever had it. */
+  number: number;
   /** Places of its entry; none when nobody wants to know. */
   places: readonly Place[];
 }

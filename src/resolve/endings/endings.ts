@@ -55,7 +55,9 @@ export class Endings implements HeldNames {
   ): void {
     const at = batch.get(i, fan.NAME_AT);
     const name = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.NAME_BYTES)));
-    const one = { fs, node, parent, name, key: objectKey(fs, batch, i), pid: batch.get(i, fan.PID), places };
+    const key = objectKey(fs, batch, i);
+    const [pid, number] = [batch.get(i, fan.PID), batch.get(i, fan.NUMBER)];
+    const one = { fs, node, parent, name, key, pid, number, places };
     if (node === NOT_FOUND) this.brief.holdFile(one);
     else this.brief.hold(one, due);
   }
@@ -122,7 +124,7 @@ export class Endings implements HeldNames {
     const names = this.brief.namesOf(objectKey(fs, batch, i));
     if ((batch.get(i, fan.MASK) & abi.FAN_DELETE_SELF) !== 0) return names.length > 0;
     // The number of links changed by another process's doing says nothing of this one's.
-    return names.some(({ pid }) => pid === batch.get(i, fan.PID));
+    return names.some(({ number }) => number === batch.get(i, fan.NUMBER));
   }
 
   tellNames(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): void {

@@ -155,7 +155,7 @@ export class Nameless {
     // What is renamed was removed later than that, or before.
     if ((batch.get(i, fan.MASK) & abi.FAN_CREATE) !== 0 && this.renamed.after(batch, i) >= 0) return "later";
     const before = this.orphans.before(batch, i);
-    const isMergedToo = before >= 0 && batch.get(before, fan.PID) === batch.get(i, fan.PID);
+    const isMergedToo = before >= 0 && batch.get(before, fan.NUMBER) === batch.get(i, fan.NUMBER);
     return this.complete || isMergedToo ? "here" : "later";
   }
 
@@ -163,7 +163,7 @@ export class Nameless {
   private orphanOf(batch: Batch, i: number): number {
     for (let row = this.orphans.after(batch, i); row >= 0; row = this.orphans.after(batch, row)) {
       if ((batch.get(row, fan.MASK) & abi.FAN_DELETE_SELF) !== 0) return row;
-      if (batch.get(row, fan.PID) === batch.get(i, fan.PID)) return row;
+      if (batch.get(row, fan.NUMBER) === batch.get(i, fan.NUMBER)) return row;
     }
     return -1;
   }
@@ -231,12 +231,12 @@ export class Nameless {
     this.lastTargets = new Map();
     const seen = new Set<number>();
     for (let i = batch.count - 1; i >= Math.max(0, batch.count - NEAR * 4); i--) {
-      const pid = batch.get(i, fan.PID);
-      if (seen.has(pid)) continue;
-      seen.add(pid);
+      const number = batch.get(i, fan.NUMBER);
+      if (seen.has(number)) continue;
+      seen.add(number);
       const fs = fsOf(i);
       if (fs !== null && isFileRename(batch, i) && !this.spent.has(i))
-        this.lastTargets.set(pid, targetOf(fs, batch, i));
+        this.lastTargets.set(number, targetOf(fs, batch, i));
     }
   }
 
@@ -270,8 +270,9 @@ export class Nameless {
     if (!adjacent) while (before >= 0 && !this.mayOverwrite(batch, before)) before = this.previous[before]!;
     let target: Target | undefined;
     if (before < 0) {
-      target = this.lastTargets.get(pid);
-      this.lastTargets.delete(pid);
+      const number = batch.get(i, fan.NUMBER);
+      target = this.lastTargets.get(number);
+      this.lastTargets.delete(number);
     } else if (this.mayOverwrite(batch, before)) {
       target = targetOf(fs, batch, before);
       this.spent.add(before);

@@ -2,7 +2,7 @@
 // DELETE that belongs to them, which the same system call queues right behind (fs/namei.c: vfs_unlink, vfs_link), or from the
 // rename that overwrote the file (vfs_rename). What an event is; nameless.ts decides.
 
-import { DIR_AT, type EventBatch, FSID_HIGH, FSID_LOW, MASK, PID } from "../../decode/fan.ts";
+import { DIR_AT, type EventBatch, FSID_HIGH, FSID_LOW, MASK, NUMBER } from "../../decode/fan.ts";
 import {
   FAN_ATTRIB,
   FAN_CREATE,
@@ -39,7 +39,7 @@ export function isFileRename(batch: EventBatch, event: number): boolean {
 export function linkProcesses(batch: EventBatch, previous: Int32Array): void {
   const last = new Map<number, number>();
   for (let row = 0; row < batch.count; row++) {
-    const pid = batch.get(row, PID);
+    const pid = batch.get(row, NUMBER);
     previous[row] = last.get(pid) ?? -1;
     last.set(pid, row);
   }
@@ -52,8 +52,8 @@ export function sameHandle(a: Uint8Array, aAt: number, b: Uint8Array, bAt: numbe
 
 /** The event of the same process before this one, or -1. */
 export function previousOfProcess(batch: EventBatch, event: number): number {
-  const pid = batch.get(event, PID);
-  for (let i = event - 1; i >= 0; i--) if (batch.get(i, PID) === pid) return i;
+  const pid = batch.get(event, NUMBER);
+  for (let i = event - 1; i >= 0; i--) if (batch.get(i, NUMBER) === pid) return i;
   return -1;
 }
 
