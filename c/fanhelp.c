@@ -617,24 +617,6 @@ EXPORT int32_t fh_handle_child(int32_t mount_fd, const void *handle_bytes, uint3
 	return (int32_t)rc;
 }
 
-/* Size of the file that a handle stands for, whatever its name is now: -ESTALE when it is gone. Never opens it (O_PATH). */
-EXPORT double fh_handle_size(int32_t mount_fd, const void *handle_bytes, uint32_t size)
-{
-	struct handle handle;
-	struct statx stx;
-	int64_t rc = copy_handle(&handle, handle_bytes, size);
-	int fd;
-
-	if (rc < 0)
-		return (double)rc;
-	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	rc = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &stx));
-	close(fd);
-	return rc < 0 ? (double)rc : (double)stx.stx_size;
-}
-
 /* f_type and the two halves of f_fsid of path into out: the fsid is what fanotify's records carry. */
 EXPORT int32_t fh_statfs(const char *path, uint32_t *out, uint32_t capacity)
 {
@@ -781,6 +763,27 @@ EXPORT int32_t fh_times(const char *path, double *out, uint32_t capacity)
 	if (syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 		    STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
 		return -errno;
+	times_of(&st, out);
+	return st.stx_mode & S_IFMT;
+}
+
+/* The same of what a handle stands for, whatever its name is now: -ESTALE when it is gone. Never opens it (O_PATH). */
+EXPORT int32_t fh_handle_times(int32_t mount_fd, const void *handle_bytes, uint32_t size, double *out, uint32_t capacity)
+{
+	struct handle handle;
+	struct statx st;
+	int64_t rc = copy_handle(&handle, handle_bytes, size);
+	int fd;
+
+	if (rc < 0 || capacity < 4)
+		return rc < 0 ? (int32_t)rc : -EINVAL;
+	fd = open_by_handle_at(mount_fd, (struct file_handle *)&handle, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_BTIME, &st));
+	close(fd);
+	if (rc < 0)
+		return (int32_t)rc;
 	times_of(&st, out);
 	return st.stx_mode & S_IFMT;
 }

@@ -114,12 +114,6 @@ export function awaitChanges(mountFd: number, handle: Uint8Array): void {
   helper().fh_handle_await(mountFd, handle, handle.length);
 }
 
-/** Bytes of the file with this handle, whatever it is called by now; -1 when it is gone. */
-export function sizeOfHandle(mountFd: number, handle: Uint8Array): number {
-  const size = helper().fh_handle_size(mountFd, handle, handle.length);
-  return size < 0 ? -1 : size;
-}
-
 export interface ObjectTimes {
   /** Milliseconds since 1970; NaN where the filesystem doesn't keep it. */
   bornMs: number;
@@ -138,7 +132,15 @@ const S_IFREG = 0o100000;
 
 /** Of what path names, a final symlink itself; null where nothing is there, or can't be asked. */
 export function timesOf(path: string): ObjectTimes | null {
-  const type = helper().fh_times(cPath(path), times, times.length);
+  return asTimes(helper().fh_times(cPath(path), times, times.length));
+}
+
+/** Of the object with this handle, whatever it is called by now; null when it is gone. */
+export function timesOfHandle(mountFd: number, handle: Uint8Array): ObjectTimes | null {
+  return asTimes(helper().fh_handle_times(mountFd, handle, handle.length, times, times.length));
+}
+
+function asTimes(type: number): ObjectTimes | null {
   if (type < 0) return null;
   return {
     bornMs: times[0]!,

@@ -89,7 +89,10 @@ const SYMBOLS = {
     ],
     returns: "i32",
   },
-  fh_handle_size: { args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */], returns: "f64" },
+  fh_handle_times: {
+    args: ["i32" /* mount_fd */, "ptr" /* handle */, "u32" /* size */, "ptr" /* out */, "u32" /* capacity */],
+    returns: "i32",
+  },
   fh_statfs: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_times: { args: ["ptr" /* path */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
   fh_scan: {

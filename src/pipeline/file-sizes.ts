@@ -1,7 +1,7 @@
 // Sizes of a batch's files: all by one call, under the names they had. A file that has another name by now, in an event that
 // isn't read yet, is asked for once more by its handle; so is one that was renamed in this batch.
 import { TYPE_BITS } from "../event.ts";
-import { handleOf, sizeOfHandle } from "../kernel/handles.ts";
+import { handleOf, timesOfHandle } from "../kernel/handles.ts";
 import { SizeBatch } from "../kernel/sizes.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import type { Occurrence } from "../resolve/occurrence.ts";
@@ -103,7 +103,7 @@ export class FileSizes {
 
   private askHandles(mountFd: number, occurrences: readonly Occurrence[]): null {
     for (const { bytes, objectAt, objectBytes, sizeIndex } of occurrences) {
-      const size = sizeOfHandle(mountFd, bytes.subarray(objectAt, objectAt + objectBytes));
+      const size = timesOfHandle(mountFd, bytes.subarray(objectAt, objectAt + objectBytes))?.sizeBytes ?? -1;
       if (size >= 0) this.byHandle.set(sizeIndex, size);
     }
     return null;

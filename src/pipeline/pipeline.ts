@@ -269,7 +269,7 @@ export class Pipeline {
       this.processes.attribution.refresh();
       this.lookAtMounts();
     }
-    const working = this.watching.workOnTrees();
+    const working = this.watching.workOnTrees(this.resolver.learner);
     this.resolver.takeBack();
     this.tellFound();
     this.watching.filesystems.release();

@@ -10,6 +10,7 @@ import { Filesystems } from "../resolve/filesystems/filesystems.ts";
 import { InodeScanner } from "../resolve/filesystems/inode-scanner.ts";
 import { MountWatch, mountOf } from "../resolve/filesystems/mounts.ts";
 import { TreeScanner } from "../resolve/filesystems/scanner.ts";
+import type { Learner } from "../resolve/learn.ts";
 import type { StructureListener } from "../resolve/structure.ts";
 import type { Watch } from "../resolve/watch.ts";
 import { type Loss, Rescanning } from "./rescanning.ts";
@@ -89,13 +90,14 @@ export class Watching implements StructureListener {
   }
 
   /** Scans what is unscanned and sweeps what is unneeded, for a few milliseconds; true when something is left. */
-  workOnTrees(): boolean {
+  workOnTrees(learner: Learner): boolean {
+    learner.out = this.rescanning.found;
     let left = this.filesystems.isBehind;
     const untilMs = performance.now() + SCAN_SLICE_MS;
     for (const fs of this.filesystems.all()) {
       if (fs.unscanned.length === 0) {
         if (!fs.sweep.slice(untilMs)) left = true;
-      } else if (!this.scan(fs, untilMs)) left = true;
+      } else if (!this.scan(fs, untilMs, learner)) left = true;
       if (fs.inodeMarks?.hasUnsettled) left = true;
     }
     // Asked last: what this slice has finished is told with the next round, which nothing else might bring about for a long time.
@@ -116,12 +118,12 @@ export class Watching implements StructureListener {
     }
   }
 
-  private scan(fs: Filesystem, untilMs: number): boolean {
+  private scan(fs: Filesystem, untilMs: number, learner: Learner): boolean {
     // Later, when its server answers: answersAgain().
     if (!this.filesystems.answers(fs)) return true;
     const { found } = this.rescanning;
-    if (fs.inodeMarks !== null) return this.inodeScanner.scanSlice(fs, untilMs, found);
-    const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs, found);
+    if (fs.inodeMarks !== null) return this.inodeScanner.scanSlice(fs, untilMs, found, learner);
+    const slice = (mountFd: number) => this.scanner.scanSlice(fs, mountFd, untilMs, found, learner);
     const done = this.filesystems.withMount(fs, slice, null);
     if (done !== null) return done;
     // Not now, because mounts have changed and will be looked at first; or not any more, and nothing is to be scanned.

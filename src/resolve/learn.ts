@@ -8,7 +8,9 @@ import type { DirectoryEntry } from "../kernel/handles.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import type { Filesystems } from "./filesystems/filesystems.ts";
 import { bytesKey } from "./filesystems/handle-key.ts";
+import { tellLearned, tellMove } from "./filesystems/rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
+import type { Occurrences } from "./occurrence.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import { joinPath } from "./watch.ts";
 
@@ -36,11 +38,13 @@ interface Way {
 }
 
 /** What learning needs of the disk (filesystems.ts). */
-export type Disk = Pick<Filesystems, "placeOf" | "childOf" | "pathOf" | "awaitChanges">;
+export type Disk = Pick<Filesystems, "placeOf" | "childOf" | "pathOf" | "awaitChanges" | "timesOf">;
 
 export class Learner {
   /** The place in the queue of what is being told: the trees are as they were then. */
   place = 0;
+  /** Is told what a loss has hidden. */
+  out: Occurrences | null = null;
   private patienceMs = PATIENCE_MS;
 
   constructor(
@@ -102,6 +106,57 @@ export class Learner {
     tree.move(top, parent, entry.name);
     fs.placesChanged();
     fs.unread.add(top);
+  }
+
+  /**
+   * Hot. While a tree is compared with the disk: takes a known directory, and those above it, to where they are at this place in the queue.
+   * What brought them there was lost, and is told as found; what is queued tells itself.
+   */
+  verify(fs: Filesystem, node: number): void {
+    if (fs.verified !== null && !fs.verified.has(node)) this.verifyAs(fs, node, null, new Set());
+  }
+
+  /**
+   * @param seen the entry that it was just read as; null: the disk is asked
+   * @param met known directories that are looked at already
+   */
+  private verifyAs(fs: Filesystem, node: number, seen: DirectoryEntry | null, met: Set<number>): void {
+    const { tree, verified } = fs;
+    for (let at = node; at >= 0 && !met.has(at) && verified?.has(at) === false; at = tree.parentOf(at)) {
+      met.add(at);
+      // A managed path was just looked for.
+      if (fs.anchors.has(at) || fs.expectations.has(at)) return;
+      const handle = tree.handleOf(at);
+      const entry =
+        at === node && seen !== null ? (this.queued(fs, handle) ?? seen) : this.entryAt(fs, handle);
+      // Gone: its event tells that, or the end of the comparison.
+      if (entry === null) continue;
+      verified.add(at);
+      let parent = tree.find(entry.parent, 0);
+      if (parent === NOT_FOUND) parent = this.learn(fs, entry.parent) ?? NOT_FOUND;
+      // That one first: it may have been below this one.
+      else this.verifyAs(fs, parent, null, met);
+      if (tree.parentOf(at) === parent && tree.nameIs(at, entry.name, 0, entry.name.length)) continue;
+      if (this.out !== null) tellMove(fs, at, parent, entry.name, this.out);
+      tree.move(at, parent, entry.name);
+      fs.placesChanged();
+    }
+  }
+
+  /** A known directory that a scan has met: it needs no look at the disk where the tree has it as well. */
+  verifyMet(fs: Filesystem, node: number, parent: number, name: Uint8Array): void {
+    const { tree, verified } = fs;
+    if (verified === null || verified.has(node)) return;
+    const stays = tree.parentOf(node) === parent && tree.nameIs(node, name, 0, name.length);
+    if (stays && this.queued(fs, tree.handleOf(node)) === null) verified.add(node);
+    else this.verifyAs(fs, node, { parent: tree.handleOf(parent), name: Uint8Array.from(name) }, new Set());
+  }
+
+  /** The entry that a directory is, if an event is queued that tells it: where it was until then, or where it is going to be made. */
+  private queued(fs: Filesystem, handle: Uint8Array): DirectoryEntry | null {
+    this.ahead.readAll();
+    const clue = this.ahead.clues.empty ? null : this.ahead.clues.first(fs, handle, this.place);
+    return clue === null ? null : oldEnd(clue);
   }
 
   /** The entry that a directory is, whatever lies above it; null when it is gone. */
@@ -232,10 +287,17 @@ export class Learner {
       if (!fs.followsChildren(fs.placesOf(node))) return NOT_FOUND;
       node = fs.tree.put(handle, 0, node, name);
       fs.verified?.add(node);
+      if (madeAt < 0) this.tellLearned(fs, node, handle);
       if (madeAt < 0) fs.unread.add(node);
       else this.early(fs, node, madeAt);
     }
     return node;
+  }
+
+  /** It came while events were lost, unless it came with the directory that it is in. */
+  private tellLearned(fs: Filesystem, node: number, handle: Uint8Array): void {
+    const times = fs.verified === null ? null : this.disk.timesOf(fs, handle);
+    if (times !== null && this.out !== null) tellLearned(fs, node, times, this.out);
   }
 
   /** The removal of what the disk has no more is queued within microseconds, or was told before. */

@@ -82,6 +82,7 @@ export class RenameResolver {
     const newNameBytes = batch.get(i, fan.NEW_NAME_BYTES);
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
     const inScope = oldNode !== NOT_FOUND || newNode !== NOT_FOUND;
+    if (directory && fs.verified !== null) this.compare(fs, batch, i);
     const half = inScope ? this.exchanges.halfOf(fs, batch, i) : null;
     const exchange = half !== null;
     const oldPlaces =
@@ -126,6 +127,15 @@ export class RenameResolver {
     if (half !== "second") return;
     if (oldNode !== NOT_FOUND) entryExchanged(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
     if (newNode !== NOT_FOUND) entryExchanged(fs, newNode, bytes, newNameAt, newNameBytes, this.listener);
+  }
+
+  /** A directory was lost sight of: first what brought it to where this rename takes it from. */
+  private compare(fs: Filesystem, batch: Batch, i: number): void {
+    const at = batch.get(i, fan.OBJECT_AT);
+    const known = fs.tree.find(batch.bytes, at);
+    if (known !== NOT_FOUND) this.learner.verify(fs, known);
+    else
+      this.learner.learn(fs, Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES))));
   }
 
   private moveNode(

@@ -48,7 +48,6 @@ export class Resolver {
   private readonly structure: Deferred;
   /** The batch that was read, as opposed to one that is taken out of limbo. */
   private live: Batch | null = null;
-  private out: Occurrences | null = null;
   /** True once the kernel said in the last batch that it dropped events. */
   overflowed = false;
 
@@ -76,8 +75,8 @@ export class Resolver {
   resolve(batch: Batch, out: Occurrences, complete: boolean): void {
     this.overflowed = false;
     this.live = batch;
-    this.out = out;
     this.learner.place = batch.startsAt;
+    this.learner.out = out;
     this.renames.begin(batch);
     this.nameless.begin(batch, complete);
     this.early.putCreated(batch, (i) => this.filesystemOf(batch, i));
@@ -212,6 +211,7 @@ export class Resolver {
     const created = (mask & MADE) !== 0;
     let child = fs.tree.find(bytes, batch.get(i, fan.OBJECT_AT));
     if (created && child !== NOT_FOUND) this.early.inItsTurn(fs, child);
+    else this.learner.verify(fs, child);
     // Known from its removal at the latest, if something of it waits to be told.
     if ((created || this.limbo.has(key)) && (expected || fs.followsChildren(places))) {
       const name = bytes.subarray(nameAt, nameAt + nameBytes);
@@ -308,6 +308,7 @@ export class Resolver {
     const at = batch.get(i, column);
     const node = fs.tree.find(batch.bytes, at);
     if (node !== NOT_FOUND) {
+      this.learner.verify(fs, node);
       if (fs.isIncomplete && fs.placesOf(node).length === 0) this.learner.reattach(fs, node);
       if (this.early.untold) this.tellMaking(fs, node);
       return node;
@@ -329,7 +330,7 @@ export class Resolver {
   /** Something happens in a directory whose CREATE stands further back in the batch: that comes first in the log. */
   private tellMaking(fs: Filesystem, node: number): void {
     const row = this.early.takeUntold(fs, node);
-    if (row >= 0) this.entry(fs, this.live!, row, this.out!);
+    if (row >= 0) this.entry(fs, this.live!, row, this.learner.out!);
   }
 
   private noteUnknown(batch: Batch, i: number): void {

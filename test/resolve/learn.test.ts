@@ -6,8 +6,11 @@ import * as abi from "../../src/kernel/abi.ts";
 import { type DirectoryEntry, handleOf, placeOfHandle } from "../../src/kernel/handles.ts";
 import { errnoOf } from "../../src/kernel/syscall.ts";
 import { Filesystem } from "../../src/resolve/filesystems/filesystem.ts";
+import { NodeSet } from "../../src/resolve/filesystems/node-set.ts";
+import { Rescan } from "../../src/resolve/filesystems/rescan.ts";
 import { NOT_FOUND, NOWHERE } from "../../src/resolve/filesystems/tree.ts";
 import { type Disk, Learner } from "../../src/resolve/learn.ts";
+import { Occurrences } from "../../src/resolve/occurrence.ts";
 import { ReadAhead } from "../../src/resolve/read-ahead.ts";
 import { at, event, FSID, from, inode, itself, object, to } from "../decode/fan-bytes.ts";
 import { Queue } from "./queue.ts";
@@ -17,7 +20,13 @@ const asRoot = process.getuid?.() === 0;
 const A_DIRECTORY = abi.FAN_ONDIR;
 
 /** A filesystem that can't be asked any more: only the queue can tell. */
-const silent: Disk = { placeOf: () => null, childOf: () => null, pathOf: () => null, awaitChanges: () => {} };
+const silent: Disk = {
+  placeOf: () => null,
+  childOf: () => null,
+  pathOf: () => null,
+  awaitChanges: () => {},
+  timesOf: () => null,
+};
 
 interface Told {
   node: number | null;
@@ -197,6 +206,7 @@ describe("learn() from the disk", () => {
     childOf: () => null,
     awaitChanges: () => {},
     pathOf: () => null,
+    timesOf: () => null,
   };
   const managed = (path: string, recursive = true) => {
     const fs = new Filesystem(0, FSID.low | 0, FSID.high | 0, "ext4", "8:1", NO_GROUP);
@@ -275,6 +285,56 @@ describe("learn() from the disk", () => {
     fs.drop([...fs.watches()][0]!);
     const { learner } = learned(fs, X, [renaming(above!, "then", above!, "now", now!)], { disk });
     expect(Buffer.from(learner.pathAt(fs, deep!)!).toString()).toBe(join(top, "then/deep"));
+  });
+});
+
+describe("verify() after a loss", () => {
+  const PATHS = ["/w", "/w/a", "/w/b", "/w/b/moved"];
+  const [W, A, B, MOVED] = [inode(3), inode(4), inode(5), inode(6)];
+
+  /** What is told of /w/b/moved, which the disk has under `now` in /w/a, and where it is then. */
+  function compared(now: string, ...queued: Buffer[]) {
+    const { fs, node } = filesystemWith(PATHS);
+    const all = watch("/w");
+    anchor(fs, node("/w"), all);
+    fs.verified = new NodeSet();
+    fs.rescans.set(all, new Rescan("queue_overflow", 0, 1));
+    const places = new Map([
+      [A, { parent: W, name: Buffer.from("a") }],
+      [MOVED, { parent: A, name: Buffer.from(now) }],
+    ]);
+    const disk: Disk = {
+      ...silent,
+      placeOf: (_, handle) => [...places].find(([one]) => Buffer.compare(one, handle) === 0)?.[1] ?? null,
+    };
+    const ahead = new ReadAhead(new Queue(...queued));
+    const learner = new Learner(disk, ahead, () => {});
+    learner.out = new Occurrences();
+    learner.verify(fs, node("/w/b/moved"));
+    learner.verify(fs, node("/w/b/moved"));
+    const { out } = learner;
+    const told = Array.from({ length: out.count }, (_, i) => {
+      const { places: seen, bytes, mask } = out.at(i);
+      return `${mask & abi.FAN_MOVED_FROM ? "from" : "to"} ${Buffer.from(seen[0]!.path)}/${Buffer.from(bytes)}`;
+    });
+    return { told, path: shown(fs.placesOf(node("/w/b/moved"))) };
+  }
+
+  test("tells a move that was lost, once", () => {
+    expect(compared("now")).toEqual({ told: ["from /w/b/moved", "to /w/a/now"], path: ["/w: /w/a/now 2"] });
+  });
+
+  test("leaves one that is queued to its event", () => {
+    const queued = renaming(B, "moved", A, "now", MOVED);
+    expect(compared("now", queued)).toEqual({ told: [], path: ["/w: /w/b/moved 2"] });
+  });
+
+  test("tells the lost one of two, and leaves the other to its event", () => {
+    const queued = renaming(W, "between", A, "now", MOVED);
+    expect(compared("now", queued)).toEqual({
+      told: ["from /w/b/moved", "to /w/between"],
+      path: ["/w: /w/between 1"],
+    });
   });
 });
 

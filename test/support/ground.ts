@@ -38,6 +38,8 @@ const KINDS = [
   { letter: "x", directory: false, weight: 4 },
 ] as const;
 const DRAWN = KINDS.flatMap((kind) => Array<(typeof KINDS)[number]>(kind.weight).fill(kind));
+/** Not the exchange of two directories, which shows as two that have come and two that are gone. */
+const TOLD_AFTER_LOSS = DRAWN.filter(({ letter, directory }) => directory && letter !== "x");
 
 export class Ground {
   private readonly directories = new Set(["m", "o"]);
@@ -47,7 +49,11 @@ export class Ground {
   private watched = false;
   private made = 0;
 
-  constructor(private readonly dice: Dice) {}
+  /** @param only directories, and nothing outside: what a log can tell after a loss as well */
+  constructor(
+    private readonly dice: Dice,
+    private readonly only = false,
+  ) {}
 
   /** "m" is watched from now on; in "o" nothing is made or removed any more, only moved. */
   watch(): void {
@@ -66,10 +72,10 @@ export class Ground {
 
   private drawOne(): string | null {
     const { dice } = this;
-    const { letter, directory } = dice.of(DRAWN)!;
+    const { letter, directory } = dice.of(this.only ? TOLD_AFTER_LOSS : DRAWN)!;
     const set = directory ? this.directories : this.files;
     const moves = letter === "m" || letter === "x";
-    const isOpen = (path: string) => moves || !this.watched || path.startsWith("m");
+    const isOpen = (path: string) => path.startsWith("m") || (!this.only && (moves || !this.watched));
     const room = [...this.directories].filter((one) => isOpen(one) && one.split("/").length < DEPTH_MAX);
     // No name comes twice, so that no two renames are the same for the kernel.
     const fresh = () => `${dice.of(room)!}/${this.made++}`;

@@ -1,6 +1,5 @@
-// The filesystems that are being watched, found by the id that every event carries, and their kernel marks: one a
-// filesystem, whose mask is the union of what its managed paths want; or one a directory where a filesystem refuses
-// the other.
+// The filesystems that are being watched, found by the id that every event carries, and their kernel marks: one a filesystem,
+// whose mask is the union of what its managed paths want; or one a directory where a filesystem refuses the other.
 import { closeSync } from "node:fs";
 import * as abi from "../../kernel/abi.ts";
 import * as handles from "../../kernel/handles.ts";
@@ -268,10 +267,7 @@ export class Filesystems {
       .sort((a, b) => a.root.length - b.root.length);
   }
 
-  /**
-   * Lends a descriptor on the filesystem, for opening handles by. It is given back by release(): a held one keeps the
-   * filesystem in use.
-   */
+  /** Lends a descriptor on the filesystem, for opening handles by. release() gives it back: a held one keeps the filesystem in use. */
   withMount<T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T): T {
     for (const mount of fs.mounts) {
       const opened = this.access.open(mount);
@@ -295,8 +291,8 @@ export class Filesystems {
   }
 
   /**
-   * The entry that a directory is now, in which directory and under which name; where it is the root of a mount, that mount's
-   * point, which is null when no mount shows the directory. Null: it is gone, or will be in a moment.
+   * The entry that a directory is now; where it is the root of a mount, that mount's point, which is null when no mount shows it. Null: it is
+   * gone, or will be in a moment.
    */
   placeOf(
     fs: Filesystem,
@@ -324,6 +320,11 @@ export class Filesystems {
   /** The directory that an entry of another one is now; null when no directory has that name there. */
   childOf(fs: Filesystem, parent: Uint8Array, name: Uint8Array): Uint8Array | null {
     return this.withMount(fs, (mountFd) => handles.childOfHandle(mountFd, parent, name), null);
+  }
+
+  /** Of a directory; null when it is gone, or can't be asked. */
+  timesOf(fs: Filesystem, handle: Uint8Array): handles.ObjectTimes | null {
+    return this.withMount(fs, (mountFd) => handles.timesOfHandle(mountFd, handle), null);
   }
 
   /** A rename, mkdir or rmdir in this directory that is under way has queued all of its events when this returns. */

@@ -4,10 +4,11 @@ import { closeSync } from "node:fs";
 import { decodeScan, ScanEntry } from "../../decode/scan.ts";
 import { DirectoryScanner } from "../../kernel/scan.ts";
 import { errnoName } from "../../kernel/syscall.ts";
+import type { Learner } from "../learn.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
-import { type Known, tellEntry, tellMove } from "./rescan.ts";
+import { type Known, tellEntry } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 /** The directory isn't there any more, or not where the tree has it: its event is on the way. */
@@ -17,15 +18,18 @@ export class InodeScanner {
   private readonly scanner = new DirectoryScanner();
   private readonly bytes = Buffer.from(this.scanner.buffer.buffer);
   private readonly entry = new ScanEntry();
+  private learner!: Learner;
 
   constructor(private readonly filesystems: Filesystems) {}
 
   /**
    * @param untilMs on performance.now()'s clock
-   * @param found is told what came, changed or moved in the time that a rescan asks for
+   * @param found is told what came, changed or moved in the time that a rescan asks for; so is the learner's
+   * @param learner compares a known tree with what is met
    * @returns true when nothing is left to mark and read
    */
-  scanSlice(fs: Filesystem, untilMs: number, found: Occurrences): boolean {
+  scanSlice(fs: Filesystem, untilMs: number, found: Occurrences, learner: Learner): boolean {
+    this.learner = learner;
     const again: number[] = [];
     while (fs.unscanned.length > 0) {
       const node = fs.unscanned.pop()!;
@@ -100,14 +104,8 @@ export class InodeScanner {
       child = tree.put(bytes, handleAt, node, name);
       fs.fresh.add(child);
       if (newborn && deeper) marks.born(child);
-    } else if (fs.verified !== null) {
-      if (tree.parentOf(child) !== node || !tree.nameIs(child, name, 0, name.length)) {
-        tellMove(fs, child, node, name, found);
-        tree.move(child, node, name);
-        fs.placesChanged();
-      }
-    }
-    fs.verified?.add(child);
+      fs.verified?.add(child);
+    } else this.learner.verifyMet(fs, child, node, name);
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
     if (deeper) fs.unscanned.push(child);
   }

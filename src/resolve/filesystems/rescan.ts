@@ -6,9 +6,10 @@ import type { GapReason } from "../../event.ts";
 import * as abi from "../../kernel/abi.ts";
 import type { TimeSpan } from "../../kernel/scan.ts";
 import { wantsEntry } from "../entry.ts";
-import type { Occurrences } from "../occurrence.ts";
+import { NO_PLACES, type Occurrences } from "../occurrence.ts";
 import type { Place, Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
+import { NOWHERE } from "./tree.ts";
 
 /** Lines that one rescan may write into one log: 20 MB of it at the most, a third of a segment. */
 const LINES_MAX = 100_000;
@@ -100,6 +101,21 @@ export function tellEntry(
   }
 }
 
+/** A directory that was found before a scan came by, because something happens in it: told where that stands. */
+export function tellLearned(fs: Filesystem, node: number, times: FoundTimes, out: Occurrences): void {
+  const name = Uint8Array.from(fs.tree.nameOf(node));
+  for (const place of fs.placesOf(fs.tree.parentOf(node))) {
+    const rescan = fs.rescans.get(place.watch);
+    if (rescan === undefined || !wantsEntry(place, name, 0, name.length)) continue;
+    const mask = directoryTypes(
+      times,
+      rescan,
+      fs.wasWhole ? "unknown, and all others were known" : "unknown",
+    );
+    if (mask !== 0) add(fs, mask, rescan, place, name, true, out);
+  }
+}
+
 /** What times tell of a file. */
 export function fileTypes(entry: FoundTimes & { regular: boolean }, rescan: Rescan): number {
   const { bornMs, writtenMs, changedMs, sizeBytes, regular } = entry;
@@ -132,7 +148,11 @@ export interface FoundTimes {
   sizeBytes: number;
 }
 
-/** A directory has another place than the tree had it at; call it before the tree is changed. */
+/**
+ * A directory has another place than the tree had it at; call it before the tree is changed.
+ *
+ * @param newParent NOWHERE where it has left every managed path
+ */
 export function tellMove(
   fs: Filesystem,
   node: number,
@@ -141,11 +161,11 @@ export function tellMove(
   out: Occurrences,
 ): void {
   const parent = fs.tree.parentOf(node);
-  if (fs.rescans.size === 0 || parent < 0) return;
+  if (fs.rescans.size === 0) return;
   const oldName = Uint8Array.from(fs.tree.nameOf(node));
   const name = Uint8Array.from(newName);
-  const from = fs.placesOf(parent);
-  const to = fs.placesOf(newParent);
+  const from = parent === NOWHERE ? NO_PLACES : fs.placesOf(parent);
+  const to = newParent === NOWHERE ? NO_PLACES : fs.placesOf(newParent);
   const end = (mask: number, places: readonly Place[], ownName: Uint8Array, other: Uint8Array | null) => {
     for (const place of places) {
       const rescan = fs.rescans.get(place.watch);

@@ -4,10 +4,11 @@
 
 import { decodeScan, ScanEntry } from "../../decode/scan.ts";
 import { DirectoryScanner, type TimeSpan } from "../../kernel/scan.ts";
+import type { Learner } from "../learn.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NodeSet } from "./node-set.ts";
-import { type Known, spanOf, tellEntry, tellMove, tellVanished } from "./rescan.ts";
+import { type Known, spanOf, tellEntry, tellVanished } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 /** The longest handle record. */
@@ -29,18 +30,21 @@ export class TreeScanner {
   /** What wasn't changed since then has nothing to tell; most haven't been. */
   private sinceMs = 0;
   private found!: Occurrences;
+  private learner!: Learner;
 
   /**
    * Scans unscanned directories of one filesystem until none is left or the time is over.
    *
    * @param mountFd any directory on it, open for reading
    * @param untilMs on performance.now()'s clock
-   * @param found is told what came, changed or moved in the time that a rescan asks for
+   * @param found is told what came, changed or moved in the time that a rescan asks for; so is the learner's
+   * @param learner compares a known tree with what is met
    * @returns true when nothing is left to scan
    */
-  scanSlice(fs: Filesystem, mountFd: number, untilMs: number, found: Occurrences): boolean {
+  scanSlice(fs: Filesystem, mountFd: number, untilMs: number, found: Occurrences, learner: Learner): boolean {
     const span = spanOf(fs);
     this.fs = fs;
+    this.learner = learner;
     this.found = found;
     this.sinceMs = span === null ? 0 : span.fromMs;
     do {
@@ -112,7 +116,8 @@ export class TreeScanner {
       child = tree.putEntry(bytes, handleAt, node, nameAt, nameBytes);
       fs.fresh.add(child);
       fs.verified?.add(child);
-    } else this.compare(child, bytes.subarray(nameAt, nameAt + nameBytes));
+    } else if (fs.verified === null) this.compare(child, bytes.subarray(nameAt, nameAt + nameBytes));
+    else this.learner.verifyMet(fs, child, node, bytes.subarray(nameAt, nameAt + nameBytes));
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
     // Known ones too: another managed path may have known the directory and excluded what lies deeper.
     if (this.deeper) fs.unscanned.push(child);
@@ -121,10 +126,8 @@ export class TreeScanner {
   /** A known directory. Where the tree has it elsewhere, either its renaming is still queued (learn.ts), or the disk is right. */
   private compare(child: number, name: Uint8Array): void {
     const { fs, node } = this;
-    fs.verified?.add(child);
     if (fs.tree.parentOf(child) === node && fs.tree.nameIs(child, name, 0, name.length)) return;
     fs.fresh.add(child);
-    if (fs.verified !== null) tellMove(fs, child, node, name, this.found);
     fs.tree.move(child, node, name);
     fs.placesChanged();
   }
