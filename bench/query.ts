@@ -30,7 +30,8 @@ function query(...args: string[]) {
   return { argv: [BINARY, "query", ...args], env };
 }
 
-function measureQueries(): void {
+/** @param changed a file, one of those that the log's lines tell of */
+function measureQueries(managedPath: string, changed: string): void {
   const idle = { argv: [BINARY, "--version"], env };
   const idleKb = peakRssKb(idle);
   const beyond = (command: Command) => `${(peakRssKb(command) - idleKb) >> 10} MB beyond the runtime`;
@@ -58,6 +59,13 @@ function measureQueries(): void {
   say("dump into a pipe", `${rate(bytes, pipe.medianMs)} (\`cat\`: ${rate(bytes, cat.medianMs)})`);
   const head = timeCommand({ ...script('"$0" query --log-dir "$1" | head -1 >/dev/null'), runs: 15 });
   say("`query \\| head -1`", ms(head.medianMs));
+  const searches = [
+    ["`who`, the five newest changes of a file", "who", "-n", "5", changed],
+    ["`who` of a file that no line tells of", "who", join(managedPath, "never")],
+    ["`query --path` of a file", "query", "--path", changed],
+  ] as const;
+  for (const [what, ...words] of searches)
+    say(what, ms(timeCommand({ argv: [BINARY, ...words, "--log-dir", logs], env, runs: 7 }).medianMs));
   const names = readdirSync(logs).sort().slice(0, 5);
   const some = names.flatMap((name) => ["--file", join(logs, name)]);
   const someBytes = names.reduce((sum, name) => sum + statSync(join(logs, name)).size, 0);
@@ -158,14 +166,15 @@ function onOverlay(work: (dir: string) => void): void {
 try {
   console.log(`Load ${load()} at the beginning\n\n| what | figure |\n|---|---|`);
   const rests = await recordStorm();
+  const line = JSON.parse(`{"time":"${rests.at(-1)}`) as { path: string; monitored_path: string };
   const plan = {
-    managedPath: "/srv/www/myapp",
+    managedPath: line.monitored_path,
     sizeBytes,
     fromMs: Date.now() - 30 * DAY_MS,
     toMs: Date.now(),
   };
   writeLog(rests, { ...plan, logDir: logs, segmentBytes: SEGMENT_BYTES });
-  measureQueries();
+  measureQueries(plan.managedPath, line.path);
   measureMerge(rests);
   for (const kind of ["ext4", "xfs", "btrfs", "tmpfs"])
     onFilesystem(kind, (dir) => measureClean(kind, dir, logs));
