@@ -1,12 +1,11 @@
-// How fast `fsmon query` and `fsmon clean` are on a gigabyte of real lines: from the process's start to its end, medians, with what
-// the runtime alone costs beside them. Needs root (the lines come from a storm) and 3 GB below TMPDIR. Not part of the tests.
+// How fast `fsmon query` is on a gigabyte of real lines: from the process's start to its end, medians, with what the runtime alone
+// costs beside them. Needs root (the lines come from a storm) and 2 GB below TMPDIR. Not part of the tests.
 //
 //   bun bench/query.ts [MEGABYTES]      1000 unless said otherwise; FSMON_BINARY names another binary
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BINARY } from "../test/support/daemon.ts";
-import { run } from "../test/support/filesystem.ts";
 import { recordStorm, writeLog } from "./real-lines.ts";
 import { type Command, load, peakRssKb, timeCommand } from "./timing.ts";
 
@@ -103,66 +102,6 @@ function measureMerge(rests: readonly string[]): void {
   }
 }
 
-/** Half of it goes, by size and by age; each time from the same beginning. */
-function measureClean(kind: string, dir: string, whole: string): void {
-  const logDir = join(dir, "logs");
-  const fill = () => {
-    rmSync(logDir, { recursive: true, force: true });
-    mkdirSync(logDir);
-    for (const name of readdirSync(whole)) copyFileSync(join(whole, name), join(logDir, name));
-    run(["sync", "-f", dir]);
-  };
-  const half = `${Math.floor(sizeOf(whole) / 2)}`;
-  for (const [how, ...flags] of [
-    ["size", "--max-size", half, "--keep-days", "10000"],
-    ["age", "--keep-days", "15", "--max-size", "1000GB"],
-  ] as const) {
-    const clean = { argv: [BINARY, "clean", "--log-dir", logDir, ...flags], env, before: fill };
-    const { medianMs, minMs } = timeCommand({ ...clean, runs: 3 });
-    say(
-      `clean half by ${how} on ${kind}`,
-      `${ms(medianMs)} (best ${ms(minMs)}), ${peakRssKb(clean) >> 10} MB in all`,
-    );
-  }
-  rmSync(logDir, { recursive: true });
-}
-
-function onFilesystem(kind: string, work: (dir: string) => void): void {
-  const dir = join(home, "mnt");
-  mkdirSync(dir);
-  const image = join(home, "image");
-  if (kind === "tmpfs") run(["mount", "-t", "tmpfs", "-o", `size=${2 * sizeBytes}`, "fsmon-bench", dir]);
-  else {
-    run(["truncate", "-s", String(3 * sizeBytes + 5e8), image]);
-    run([`mkfs.${kind}`, "-q", image]);
-    run(["mount", "-o", "loop", image, dir]);
-  }
-  try {
-    work(dir);
-  } finally {
-    run(["umount", dir]);
-    rmSync(dir, { recursive: true });
-    rmSync(image, { force: true });
-  }
-}
-
-/** Over an ext4 of its own, so that it is compared with that and not with whatever TMPDIR lies on. */
-function onOverlay(work: (dir: string) => void): void {
-  onFilesystem("ext4", (under) => {
-    const [lower, upper, scratch, merged] = ["lower", "upper", "work", "merged"].map((name) =>
-      join(under, name),
-    );
-    for (const dir of [lower, upper, scratch, merged]) mkdirSync(dir!);
-    const options = `lowerdir=${lower},upperdir=${upper},workdir=${scratch}`;
-    run(["mount", "-t", "overlay", "-o", options, "overlay", merged!]);
-    try {
-      work(merged!);
-    } finally {
-      run(["umount", merged!]);
-    }
-  });
-}
-
 try {
   console.log(`Load ${load()} at the beginning\n\n| what | figure |\n|---|---|`);
   const rests = await recordStorm();
@@ -176,13 +115,6 @@ try {
   writeLog(rests, { ...plan, logDir: logs, segmentBytes: SEGMENT_BYTES });
   measureQueries(plan.managedPath, line.path);
   measureMerge(rests);
-  for (const kind of ["ext4", "xfs", "btrfs", "tmpfs"])
-    onFilesystem(kind, (dir) => measureClean(kind, dir, logs));
-  onOverlay((dir) => measureClean("overlayfs", dir, logs));
-  rmSync(logs, { recursive: true });
-  const single = join(home, "single");
-  writeLog(rests, { ...plan, logDir: single, segmentBytes: Number.POSITIVE_INFINITY });
-  measureClean("a disk, written as a single file", home, single);
   console.log(`\nLoad ${load()} at the end`);
 } finally {
   rmSync(home, { recursive: true, force: true });

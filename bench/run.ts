@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { main, Obstacle } from "../scripts/setup/step.mjs";
 import { captureObstacle } from "../test/support/filesystem.ts";
 import { backlog } from "./backlog.ts";
+import { cleaning } from "./cleaning.ts";
 import { commands } from "./commands.ts";
 import { growth } from "./growth.ts";
 import { latency } from "./latency.ts";
@@ -32,6 +33,7 @@ const SECTIONS: readonly Section[] = [
   startup,
   latency,
   commands,
+  cleaning,
   growth,
 ];
 const ROUNDS = 5;

@@ -2,11 +2,10 @@
 // Batches go in, batches come out in the same order; what had to be dropped becomes one GAP. No I/O here.
 import type { GapReason } from "../event.ts";
 
-/**
- * Kept for one log while its disk is full or broken: 4 MiB is some 25,000 lines, seconds of a storm and hours of ordinary
- * life, and a hundred logs on one full disk stay far below what a daemon may cost.
- */
+/** Kept for one log while its disk is full or broken: 4 MiB is some 25,000 lines, seconds of a storm and hours of ordinary life. */
 export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** Kept for all logs together: thousands may lie on one full disk, and a daemon that grows with them is killed for it. */
+export const ALL_BACKLOGS_MAX_BYTES = 64 * 1024 * 1024;
 /** State lines are few and explain the rest, so they get room of their own: some 200 lines. */
 const STATE_MAX_BYTES = 64 * 1024;
 
@@ -16,6 +15,9 @@ export interface KeptBatch {
   eventCount: number;
   timeMs: number;
 }
+
+/** Of all outages that last. */
+let keptByAllBytes = 0;
 
 export class Outage {
   readonly reason: GapReason;
@@ -47,15 +49,30 @@ export class Outage {
    */
   keep(bytes: Uint8Array, eventCount: number, timeMs: number): void {
     if (bytes.length === 0) return;
-    const room = eventCount === 0 ? BACKLOG_MAX_BYTES + STATE_MAX_BYTES : BACKLOG_MAX_BYTES;
-    if ((this.#firstLostMs === null || eventCount === 0) && this.#keptBytes + bytes.length <= room) {
+    if (
+      eventCount === 0
+        ? this.#fits(bytes, STATE_MAX_BYTES)
+        : this.#firstLostMs === null && this.#fits(bytes, 0)
+    ) {
       // Not slice(): a Buffer's makes a view, and the caller uses its buffer again.
       this.#batches.push({ bytes: Uint8Array.from(bytes), eventCount, timeMs });
-      this.#keptBytes += bytes.length;
+      this.#count(bytes.length);
       return;
     }
     this.#firstLostMs ??= timeMs;
     this.#lost += eventCount;
+  }
+
+  #fits({ length }: Uint8Array, moreBytes: number): boolean {
+    return (
+      this.#keptBytes + length <= BACKLOG_MAX_BYTES + moreBytes &&
+      (moreBytes > 0 || keptByAllBytes + length <= ALL_BACKLOGS_MAX_BYTES)
+    );
+  }
+
+  #count(sizeBytes: number): void {
+    this.#keptBytes += sizeBytes;
+    keptByAllBytes += sizeBytes;
   }
 
   /** The oldest kept batch. */
@@ -67,7 +84,7 @@ export class Outage {
   firstWritten(writtenBytes: number): void {
     const batch = this.#batches[0];
     if (batch === undefined) return;
-    this.#keptBytes -= writtenBytes;
+    this.#count(-writtenBytes);
     if (writtenBytes >= batch.bytes.length) {
       this.#batches.shift();
       return;
@@ -81,7 +98,7 @@ export class Outage {
   giveUp(): number {
     for (const batch of this.#batches) this.#lost += batch.eventCount;
     this.#batches.length = 0;
-    this.#keptBytes = 0;
+    this.#count(-this.#keptBytes);
     return this.#lost;
   }
 

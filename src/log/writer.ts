@@ -187,6 +187,7 @@ export class LogWriter {
 
   /** For a log that was opened and isn't wanted after all: one without a line leaves no file. */
   discard(): void {
+    this.#outage?.giveUp();
     try {
       this.#file.discard();
     } catch {
