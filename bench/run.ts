@@ -77,7 +77,7 @@ function machine(): string {
 
 function stamp(rounds: number, loadBefore: string | undefined): string {
   const date = new Date().toISOString().slice(0, 16).replace("T", " ");
-  return `*${date} UTC; ${rounds} rounds, median (lowest – highest); load ${loadBefore} before, ${load()} after. ${machine()}.*`;
+  return `_${date} UTC; ${rounds} rounds, median (lowest – highest); load ${loadBefore} before, ${load()} after. ${machine()}._`;
 }
 
 /** Replaces what stands between the section's marks. */
