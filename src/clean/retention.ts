@@ -29,6 +29,8 @@ export interface RetentionOptions {
   sealLive: (hash: string) => boolean;
   /** Told once for each new kind of trouble. */
   onTrouble: (message: string) => void;
+  /** A step ends with the first look, deletion or the like after so long. */
+  stepMs: number;
 }
 
 export interface RetentionStep {
@@ -84,8 +86,11 @@ export class Retention {
       this.#changedMs = this.#changeMs();
       this.#round = this.#clean(nowMs);
     }
+    const untilMs = performance.now() + this.#options.stepMs;
     try {
-      if (this.#round.next().done === true) this.#round = null;
+      // With thousands of logs, one look a step would hold the lock for cleaning for minutes.
+      do if (this.#round.next().done === true) this.#round = null;
+      while (this.#round !== null && performance.now() < untilMs);
     } catch (error) {
       this.#round = null;
       this.#tell(`Cannot clean "${this.#options.logDir}": ${causeOf(error)}`);

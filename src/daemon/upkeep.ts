@@ -10,8 +10,10 @@ import type { LogWriter } from "../log/writer.ts";
 
 /** One wake-up a second is what an idle daemon may cost. */
 const TICK_MS = 1000;
-/** Between two steps of a cleaning that isn't done: each takes a millisecond or so, events come first. */
-const STEP_MS = 20;
+/** Events wait for a step of cleaning no longer than they wait for others. */
+const STEP_MS = 1;
+/** Between two steps of a cleaning that isn't done: events come first. */
+const STEP_PAUSE_MS = 20;
 
 export class Upkeep {
   private readonly logDir: string;
@@ -59,6 +61,7 @@ export class Upkeep {
       limits: { keepDays, maxSizeBytes, maxTotalBytes, minFreeBytes },
       sealLive: (hash) => this.seal(hash),
       onTrouble: this.onTrouble,
+      stepMs: STEP_MS,
     });
   }
 
@@ -96,7 +99,7 @@ export class Upkeep {
       for (const log of this.logs()) hold ? log.hold(nowMs) : log.release(nowMs);
     }
     if (more) {
-      this.stepper = setTimeout(() => this.step(), STEP_MS);
+      this.stepper = setTimeout(() => this.step(), STEP_PAUSE_MS);
     } else if (this.waiting !== null) {
       this.retention = this.retentionFor(this.waiting);
       this.waiting = null;

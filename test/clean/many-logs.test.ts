@@ -42,12 +42,16 @@ test("applyClean(), the daemon's own cleaning and findChanges() don't read the d
   };
   expect(await inLooks(dir, () => keeping(2))).toBeLessThan(LOGS / 2);
   const none = { maxSizeBytes: null, maxTotalBytes: null, minFreeBytes: null };
-  const options = { logDir: dir.path, owner: OWNER, sealLive: () => false, onTrouble: () => {} };
+  const options = { logDir: dir.path, owner: OWNER, sealLive: () => false, onTrouble: () => {}, stepMs: 1 };
+  let steps = 0;
   const round = () => {
     const keeper = new Retention({ ...options, limits: { ...none, keepDays: 2 } });
-    while (keeper.step(NOW).more);
+    for (steps = 1; keeper.step(NOW).more; steps++);
   };
   expect(await inLooks(dir, round)).toBeLessThan(LOGS / 2);
+  // Neither one for each log, between which a daemon waits for 20 ms, nor one for all, for which events would wait.
+  expect(steps).toBeGreaterThan(1);
+  expect(steps).toBeLessThan(LOGS / 2);
   const answer = {
     onChange: () => {},
     onPause: () => {},

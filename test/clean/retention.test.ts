@@ -24,7 +24,8 @@ function tenDays(dir: LogDir, hash = HASH): void {
 
 function retention(dir: LogDir, limits: Partial<RetentionLimits>, sealLive = (_hash: string) => false) {
   const trouble: string[] = [];
-  const options = { logDir: dir.path, owner: OWNER, limits: { ...none, ...limits }, sealLive };
+  // Each step as short as can be.
+  const options = { logDir: dir.path, owner: OWNER, limits: { ...none, ...limits }, sealLive, stepMs: 0 };
   return { keeper: new Retention({ ...options, onTrouble: (text) => trouble.push(text) }), trouble };
 }
 
@@ -156,6 +157,7 @@ test("Retention stops the recording when nothing is left to drop, and lets it go
     owner: OWNER,
     limits,
     sealLive: () => false,
+    stepMs: 0,
     onTrouble: (text) => trouble.push(text),
   });
   expect((await round(strict)).hold).toBe(true);
