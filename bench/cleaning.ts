@@ -8,18 +8,20 @@ import { run } from "../test/support/filesystem.ts";
 import { recordStorm, writeLog } from "./real-lines.ts";
 import { type Answer, atMost, type Goal, type Section } from "./section.ts";
 import { table } from "./table.ts";
-import { type Timing, timeCommand } from "./timing.ts";
+import { peakRssKb, type Timing, timeCommand } from "./timing.ts";
 
 const BYTES = 1e9;
 const DAY_MS = 86_400_000;
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 const GOAL_MS = 100;
-const RUNS_MAX = 3;
+const RUNS_MAX = 5;
 
 interface Figures {
   kind: string;
   bySize: Timing;
   byAge: Timing;
+  /** Of the one by age. */
+  rssKb: number;
 }
 
 export const cleaning: Section = {
@@ -63,17 +65,20 @@ function measure(kind: string, dir: string, whole: string, runs: number): Figure
     for (const name of names) copyFileSync(join(whole, name), join(logDir, name));
     run(["sync", "-f", dir]);
   };
-  const clean = (...limits: string[]) =>
-    timeCommand({
-      argv: [BINARY, "clean", "--log-dir", logDir, ...limits],
-      env: { HOME: dir, PATH: process.env.PATH ?? "/usr/bin:/bin" },
-      runs,
-      before: fill,
-    });
+  const clean = (...limits: string[]) => ({
+    argv: [BINARY, "clean", "--log-dir", logDir, ...limits],
+    env: { HOME: dir, PATH: process.env.PATH ?? "/usr/bin:/bin" },
+    before: fill,
+  });
   const bytes = names.reduce((sum, name) => sum + statSync(join(whole, name)).size, 0);
   const bySize = clean("--max-size", String(Math.floor(bytes / 2)), "--keep-days", "10000");
   const byAge = clean("--keep-days", "15", "--max-size", "1000GB");
-  return { kind, bySize, byAge };
+  return {
+    kind,
+    bySize: timeCommand({ ...bySize, runs }),
+    byAge: timeCommand({ ...byAge, runs }),
+    rssKb: peakRssKb(byAge),
+  };
 }
 
 function onFilesystem<T>(home: string, kind: string, work: (dir: string) => T): T {
@@ -112,8 +117,7 @@ function onOverlay<T>(home: string, work: (dir: string) => T): T {
 
 function answer(segmented: readonly Figures[], inOne: Figures): Answer {
   const show = ({ medianMs, minMs }: Timing) => `${medianMs.toFixed(0)} ms (best ${minMs.toFixed(0)})`;
-  const rows = [...segmented, inOne].map(({ kind, bySize, byAge }) => {
-    const rssKb = Math.max(bySize.maxRssKb, byAge.maxRssKb);
+  const rows = [...segmented, inOne].map(({ kind, bySize, byAge, rssKb }) => {
     return [kind, show(bySize), show(byAge), `${rssKb >> 10} MB`];
   });
   const goals: Goal[] = segmented.flatMap(({ kind, bySize, byAge }) => [
