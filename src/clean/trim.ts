@@ -10,7 +10,6 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  statfsSync,
   unlinkSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -19,15 +18,13 @@ import { asOwner, type Identity } from "../kernel/identity.ts";
 import { lookAt, openForReading } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
 import { writeWhole } from "../log/write.ts";
+import { ordersDataBeforeRename } from "./ordered.ts";
 import type { SurveyedFile } from "./survey.ts";
 
 /** One step: under a millisecond on a warm cache, so a daemon's events don't wait. */
 const STEP_BYTES = 512 * 1024;
 /** Not ending in `_log.jsonl`, so that `cat *_log.jsonl` never reads half a copy. */
 const TEMP_SUFFIX = ".clean";
-
-/** Filesystems that by themselves write the data before a rename that replaces a file (ext2/3/4, btrfs), or have no disk. */
-const ORDERED_MAGICS: ReadonlySet<number> = new Set([0xef53, 0x9123683e, 0x01021994]);
 
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const freeing = new Set<Promise<void>>();
@@ -101,7 +98,7 @@ export function* trimFile(
       at += block.length;
       yield;
     }
-    if (!ORDERED_MAGICS.has(Number(statfsSync(dirname(file.path)).type))) fdatasyncSync(to);
+    if (!asOwner(owner, () => ordersDataBeforeRename(dirname(file.path)))) fdatasyncSync(to);
     const done = replace(() => {
       const named = lookAt(file.path, owner);
       const same = named?.ino === file.ino && named.dev === file.dev && named.size === from.stat.size;
