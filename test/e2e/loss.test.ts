@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { command, TestDaemon } from "../support/daemon.ts";
-import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
 import { hasMemoryGroups, MemoryLimit } from "../support/memory-limit.ts";
+import { Mounts } from "../support/mounts.ts";
 import { TreeModel } from "../support/replay.ts";
 import { until } from "../support/wait.ts";
 
@@ -97,4 +98,30 @@ open('fresh/er/f', 'w').write('123'); open('kept', 'a').write('1')
     },
     60_000,
   );
+
+  test("a directory that can't be marked, where each has to be: GAP with the reason, and the others are watched", async () => {
+    const mounts = new Mounts();
+    try {
+      const { merged } = mounts.overlay("refusing");
+      const deep =
+        'import os; os.chdir(os.sys.argv[1])\nfor i in range(30): os.mkdir("x" * 200); os.chdir("x" * 200)';
+      mkdirSync(join(merged, "root/near"), { recursive: true });
+      run(["python3", "-c", deep, join(merged, "root")]);
+      const root = join(merged, "root");
+      await daemon.start();
+      await daemon.add(root, "-r", "-t", "create,delete");
+      const gap = await until("the log says GAP", () =>
+        daemon.lines(root).find((line) => line.event_type === "GAP"),
+      );
+      expect(gap).toMatchObject({ reason: "internal", lost: null });
+      expect((await daemon.fsmon("managed", "--json")).stdout).toMatch(/can't be watched \(ENAMETOOLONG\)/);
+      writeFileSync(join(root, "near/f"), "");
+      await daemon.settle(root);
+      expect(daemon.events(root).map((line) => line.path)).toEqual([join(root, "near/f")]);
+      run(["rm", "-rf", root]);
+    } finally {
+      await daemon.destroy();
+      mounts.destroy();
+    }
+  });
 });
