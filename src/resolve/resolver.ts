@@ -217,10 +217,9 @@ export class Resolver {
       const name = bytes.subarray(nameAt, nameAt + nameBytes);
       child = fs.tree.put(bytes, batch.get(i, fan.OBJECT_AT), node, name);
       fs.verified?.add(child);
-      if (created) appeared(fs, batch, i, child);
-      const moved = (mask & abi.FAN_CREATE) === 0;
+      const isFull = created && appeared(fs, batch, i, child);
       if (created && expected)
-        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, moved, this.structure);
+        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, isFull, this.structure);
     }
     if (child !== NOT_FOUND && !created) this.release(key, out);
     if ((mask & abi.FAN_MOVED_FROM) !== 0) {

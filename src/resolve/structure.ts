@@ -70,7 +70,7 @@ export function entryGone(
 /**
  * A directory appeared as an entry of `node`.
  *
- * @param withContents it was moved here, so what lies in it is not told by events
+ * @param withContents it was moved here, or is a snapshot, so what lies in it is not told by events
  */
 export function directoryAppeared(
   fs: Filesystem,

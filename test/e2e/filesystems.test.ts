@@ -99,6 +99,22 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     await until("nothing of it is known", async () => (await managed(root)).directories === 2);
   });
 
+  test("a snapshot that leads to a managed path has it watched at once, and so has the next one in its place", async () => {
+    const { device } = mounts.image("btrfs");
+    const root = mounts.mount(join(mounts.home, "top"), device);
+    shell("btrfs -q subvolume create live && mkdir -p live/b/c/d", root);
+    const path = join(root, "a/b/c");
+    await daemon.add(path, "-r", "-t", "create,delete");
+    for (const file of ["one", "two"])
+      shell(
+        `btrfs -q subvolume snapshot live a; touch a/b/c/d/${file} live/b/c/d/unseen; btrfs -q subvolume delete a`,
+        root,
+      );
+    shell("btrfs -q subvolume snapshot live a", root);
+    await daemon.settle(path);
+    expect(words(path)).toEqual(["CREATE d/one", "CREATE d/two"]);
+  });
+
   test("a mounted subvolume is watched as a managed path, lets itself be unmounted, and its device is free then", async () => {
     const { device } = mounts.image("btrfs");
     const top = mounts.mount(join(mounts.home, "top"), device);

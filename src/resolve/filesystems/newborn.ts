@@ -22,14 +22,15 @@ export function isTold(newborn: Newborn, name: string): boolean {
   return newborn.told.has(name);
 }
 
-/** A subdirectory appeared, by an event: what is in it may have to be read. */
-export function appeared(fs: Filesystem, batch: EventBatch, event: number, node: number): void {
+/** A subdirectory appeared, by an event. Returns whether it may hold what no event has told: then it is read. */
+export function appeared(fs: Filesystem, batch: EventBatch, event: number, node: number): boolean {
   const moved = (batch.get(event, MASK) & abi.FAN_MOVED_TO) !== 0;
   if (moved) fs.placesChanged();
   // Moved here from where nothing is marked: nobody has told what is in it either.
   fs.inodeMarks?.born(node);
-  if (moved || fs.inodeMarks !== null || isSubvolume(fs, batch.bytes, batch.get(event, OBJECT_AT)))
-    fs.unscanned.push(node);
+  const isFull = moved || fs.inodeMarks !== null || isSubvolume(fs, batch.bytes, batch.get(event, OBJECT_AT));
+  if (isFull) fs.unscanned.push(node);
+  return isFull;
 }
 
 /** An event about an entry of a directory is about to be told. */
