@@ -83,9 +83,12 @@ export interface ManagedPath extends FilterSpec {
 }
 
 /**
- * `pending`: the path doesn't exist yet. `impossible`: its filesystem can't be watched; `reason` says why.
+ * `pending`: the path doesn't exist yet. `impossible`: it can't be watched; `reason` says why. `starting`: the daemon has started and
+ * its turn hasn't come.
  */
-export type PathState = "watched" | "pending" | "impossible";
+export const PATH_STATES = ["watched", "pending", "impossible", "starting"] as const;
+
+export type PathState = (typeof PATH_STATES)[number];
 
 /** A managed path as the running daemon sees it. */
 export interface PathStatus extends ManagedPath {

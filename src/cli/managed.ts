@@ -10,7 +10,7 @@ import { formatFilters } from "../filter/flags.ts";
 import { stringifySafely } from "../log/state.ts";
 import { encodeEntry } from "../managed/entry.ts";
 import { loadStore } from "../managed/store.ts";
-import { type Colours, coloursFor } from "../show/colour.ts";
+import { type Colours, coloursFor, paintState } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { isTerminal } from "../show/is-terminal.ts";
 import { statusJson } from "../show/path-status.ts";
@@ -74,9 +74,8 @@ function textRow({ entry, status }: Row, colours: Colours): string {
 
 function stateText(status: PathStatus | null, colours: Colours): string {
   if (status === null) return `state=${colours.dim("unwatched")}`;
-  const paint = { watched: colours.green, pending: colours.yellow, impossible: colours.red }[status.state];
   const reason = status.reason ?? (status.scanning ? "still reading its directories" : null);
-  return `state=${paint(status.state)}${reason === null ? "" : ` (${escapeForTerminal(reason)})`}`;
+  return `state=${paintState(status.state, colours)}${reason === null ? "" : ` (${escapeForTerminal(reason)})`}`;
 }
 
 /** The store's keys, and what the daemon adds. Exact: for programs. */

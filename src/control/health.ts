@@ -11,7 +11,7 @@ const GAP_COUNTS_MS = 86_400_000;
 
 export function judgeHealth(status: DaemonStatus): HealthReply {
   const problems: string[] = [];
-  const counts = { watched: 0, pending: 0, impossible: 0 };
+  const counts = { watched: 0, pending: 0, impossible: 0, starting: 0 };
   for (const path of status.paths) {
     counts[path.state]++;
     if (path.state === "impossible")
@@ -22,6 +22,10 @@ export function judgeHealth(status: DaemonStatus): HealthReply {
       );
     if (path.logStuckSinceMs !== null)
       problems.push(`The log of "${path.path}" cannot be written: events wait in memory or are lost`);
+  }
+  if (counts.starting > 0) {
+    const of = `${counts.starting} of ${status.paths.length} managed paths`;
+    problems.push(`The daemon is starting: ${of} are not watched yet`);
   }
   for (const [reason, count] of Object.entries(status.gaps)) {
     // A stop is somebody's will and a set clock loses nothing; both are in the log for whoever reads it.

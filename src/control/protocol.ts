@@ -11,8 +11,8 @@ export const PROTOCOL_VERSION = 1;
 /** A request with 100 long patterns stays below 30 KiB; twice that, so nobody has to think about it. */
 export const REQUEST_SIZE_MAX_BYTES = 64 * 1024;
 
-/** A status line of one managed path is about 1 KiB: room for thousands of paths, and still bounded. */
-export const REPLY_SIZE_MAX_BYTES = 8 * 1024 * 1024;
+/** A status line of one managed path is about 600 bytes: room for as many as the store can hold, and still bounded. */
+export const REPLY_SIZE_MAX_BYTES = 64 * 1024 * 1024;
 
 export type Request =
   | { readonly command: "add"; readonly entry: ManagedPath }
@@ -129,6 +129,7 @@ export interface HealthReply {
   readonly watched: number;
   readonly pending: number;
   readonly impossible: number;
+  readonly starting: number;
   readonly eventsRead: number;
   readonly eventsLogged: number;
   readonly queueDepth: number;

@@ -1,7 +1,7 @@
 // Replies as TOML text: encode beside decode, the same keys in the same order, for each command.
 // Decoding serves the client, which trusts the daemon's shape no more than the daemon trusts the client's.
 
-import { GAP_REASONS, type GapReason, type PathState, type PathStatus } from "../event.ts";
+import { GAP_REASONS, type GapReason, PATH_STATES, type PathStatus } from "../event.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
 import { entryTable, readEntry } from "./entry.ts";
 import type { Fields } from "./fields.ts";
@@ -17,8 +17,6 @@ import {
   type ReplyByCommand,
 } from "./protocol.ts";
 import { readToml, writeToml } from "./toml.ts";
-
-const PATH_STATES: readonly PathState[] = ["watched", "pending", "impossible"];
 
 const MARKS = ["filesystem", "inode"] as const;
 
@@ -241,6 +239,7 @@ function healthTable(health: HealthReply): Record<string, unknown> {
     watched: health.watched,
     pending: health.pending,
     impossible: health.impossible,
+    starting: health.starting,
     events_read: health.eventsRead,
     events_logged: health.eventsLogged,
     queue_depth: health.queueDepth,
@@ -257,6 +256,7 @@ function readHealth(fields: Fields): HealthReply {
     watched: fields.count("watched"),
     pending: fields.count("pending"),
     impossible: fields.count("impossible"),
+    starting: fields.count("starting"),
     eventsRead: fields.count("events_read"),
     eventsLogged: fields.count("events_logged"),
     queueDepth: fields.count("queue_depth"),

@@ -9,7 +9,7 @@ import { peerCredentials } from "../kernel/socket.ts";
 import { type Answerer, answerer, failureText } from "./answer.ts";
 import { socketDescriptor } from "./descriptor.ts";
 import { type Inode, inodeAt, inspectPlace, removeSocketFile } from "./place.ts";
-import { type ControlHandler, REPLY_SIZE_MAX_BYTES } from "./protocol.ts";
+import type { ControlHandler } from "./protocol.ts";
 import { Session } from "./session.ts";
 
 /** Listeners left behind because their place was taken from them; each holds one descriptor until the process ends. */
@@ -17,6 +17,9 @@ const ABANDONED_MAX = 16;
 
 /** Served at the same time. 64 × 64 KiB of request and 8 MiB of replies keep hostile clients below 16 MiB. */
 export const CLIENTS_MAX = 64;
+
+/** Of replies that wait to be fetched; one by itself may be larger. */
+const UNSENT_MAX_BYTES = 8 * 1024 * 1024;
 
 /** Always sent, however much others have not fetched yet: 64 of them are 4 MiB. */
 const SMALL_REPLY_BYTES = 64 * 1024;
@@ -222,7 +225,7 @@ export class ControlServer {
     let unsentBytes = reply.length;
     for (const other of this.#sessions) unsentBytes += other.unsentBytes;
     const crowded =
-      unsentBytes > REPLY_SIZE_MAX_BYTES && unsentBytes > reply.length && reply.length > SMALL_REPLY_BYTES;
+      unsentBytes > UNSENT_MAX_BYTES && unsentBytes > reply.length && reply.length > SMALL_REPLY_BYTES;
     session.reply(crowded ? busyText() : reply);
   }
 

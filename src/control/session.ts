@@ -7,7 +7,7 @@ import { REQUEST_SIZE_MAX_BYTES } from "./protocol.ts";
 
 /** An honest client sends its few hundred bytes at once. */
 export const REQUEST_TIME_MS = 2_000;
-/** An honest client reads at once; 8 MiB over a slow terminal multiplexer still fits. */
+/** An honest client reads at once; 10 MiB, what 20,000 paths take, over a slow terminal multiplexer still fits. */
 export const REPLY_TIME_MS = 5_000;
 
 /** `reading` the request, `working` on it, `writing` the reply. */

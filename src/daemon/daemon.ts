@@ -10,7 +10,7 @@ import { causeOf, EXIT, type ExitCode, Failure } from "../failure.ts";
 import { checkPatterns } from "../filter/filter.ts";
 import { FanotifyGroup } from "../kernel/fanotify.ts";
 import { Lifetime, type PreviousRun } from "../log/lifetime.ts";
-import { liveName, logHash } from "../log/names.ts";
+import { type LogFiles, listLogs, liveName, logHash } from "../log/names.ts";
 import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { loadStore } from "../managed/store.ts";
@@ -20,12 +20,14 @@ import { parseSources } from "../process/way.ts";
 import { Handler } from "./handler.ts";
 import { openLog, segmentSizeOf } from "./logs.ts";
 import { MemoryCare } from "./memory.ts";
+import { Notes } from "./notes.ts";
 import type { DaemonOptions } from "./options.ts";
 import { isOwnFile } from "./own-files.ts";
 import { queueBound } from "./queue-bound.ts";
 import { reload } from "./reload.ts";
 import { Service } from "./service.ts";
 import { StatusReporter } from "./status.ts";
+import { UnwatchedPaths } from "./unwatched.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export class Daemon {
@@ -35,16 +37,20 @@ export class Daemon {
   private readonly lifetime: Lifetime;
   private readonly previousRun: PreviousRun;
   private readonly control: ControlServer;
-  private readonly notes: string[] = [];
+  readonly notes: Notes;
   private controlProblem: string | null = null;
   private readonly upkeep: Upkeep;
   private readonly reporter: StatusReporter;
   private readonly memory = new MemoryCare();
   private readonly service = new Service(process.env);
   private faulty = false;
+  private ending = false;
   /** The config, where this daemon wrote the default one. */
   private madeConfig: string | null = null;
   private ended: (code: ExitCode) => void = () => {};
+  readonly unwatched: UnwatchedPaths;
+  /** The files of the logs as they were before the start: with thousands, none of them must look for its own. */
+  private logsBefore: ReadonlyMap<string, LogFiles> | null;
 
   /**
    * Takes the lock, opens the kernel's sources and the logs. @throws {Failure} when any of that can't be had
@@ -52,6 +58,7 @@ export class Daemon {
   constructor(readonly options: DaemonOptions) {
     const { owner, config, places } = options;
     this.config = config;
+    this.notes = new Notes(options.say);
     if (process.geteuid?.() !== 0) {
       throw new Failure("Cannot watch filesystems without root", "sudo fsmon daemon");
     }
@@ -68,7 +75,7 @@ export class Daemon {
       }
       const stored = loadStore(config.managedFile, owner, checkPatterns);
       for (const { line, reason } of stored.broken) {
-        this.note(`line ${line} of ${config.managedFile} is not used: ${reason}`);
+        this.notes.add(`line ${line} of ${config.managedFile} is not used: ${reason}`);
       }
       this.pipeline = new Pipeline({
         queueEvents: queueBound(),
@@ -80,8 +87,13 @@ export class Daemon {
       });
       this.reporter = new StatusReporter(this.pipeline, options.version, startedMs);
       this.pipeline.processes.attribution.commonDetails = detailsToMask(config.details, config.args);
-      for (const note of this.pipeline.processes.streams.notes) this.note(note);
-      for (const managed of stored.paths) this.watchStored(managed);
+      for (const note of this.pipeline.processes.streams.notes) this.notes.add(note);
+      this.logsBefore = listLogs(config.logDir, owner);
+      this.unwatched = new UnwatchedPaths(
+        stored.paths,
+        (managed, atStart) => this.watch(managed, atStart),
+        this.notes,
+      );
     } catch (error) {
       this.lifetime.abandon();
       throw error;
@@ -91,7 +103,7 @@ export class Daemon {
       config,
       this.lifetime,
       () => this.logs(),
-      (message) => this.note(message),
+      (message) => this.notes.add(message),
       () => {
         this.reporter.sample();
         this.pipeline.tick();
@@ -103,33 +115,41 @@ export class Daemon {
       socketPath: config.socketPath,
       owner,
       handler: new Handler(this),
-      onInternalError: (error) => this.note(`a request met a fault: ${causeOf(error)}`),
+      onInternalError: (error) => this.notes.add(`a request met a fault: ${causeOf(error)}`),
     });
   }
 
   /** Runs until it is told to stop. */
   async run(): Promise<ExitCode> {
     const ended = new Promise<ExitCode>((resolve) => {
-      this.ended = resolve;
+      this.ended = (code) => {
+        this.ending = true;
+        resolve(code);
+      };
     });
-    // While the paths of the store were put under watch.
-    if (this.faulty) this.ended(EXIT.failed);
     this.takeSignals();
     // Whatever no caller catches: the runtime would end the process without a word in the logs, or not at all.
     process.on("uncaughtException", (error) => this.fail(error));
     process.on("unhandledRejection", (reason) => this.fail(reason));
-    this.upkeep.start();
     this.pipeline.start();
     await this.openControl();
+    if (await this.unwatched.watchAll(() => this.ending)) this.tellReady();
+    const code = this.stop(await ended);
+    // A faulty daemon may have timers left: it must not go on half alive.
+    if (code !== EXIT.fine) this.options.endNow();
+    return code;
+  }
+
+  private tellReady(): void {
+    this.logsBefore = null;
+    // Not earlier: a heartbeat says that every path was being recorded, and a cleaning could seal a log that is about to be opened.
+    this.upkeep.start();
+    this.lifetime.beat(Date.now());
     this.options.say(
       `${this.watchingText()} for ${this.options.owner.name}; ` +
         `processes by ${this.pipeline.processes.streams.way}; logs in ${this.config.logDir}`,
     );
     this.service.ready(this.watchingText());
-    const code = this.stop(await ended);
-    // A faulty daemon may have timers left: it must not go on half alive.
-    if (code !== EXIT.fine) this.options.endNow();
-    return code;
   }
 
   /**
@@ -154,6 +174,7 @@ export class Daemon {
         this.pipeline.now(),
         current,
         (reason, timeMs) => this.pipeline.countGap(reason, timeMs),
+        this.logsBefore,
       );
       gap = opened.gap;
       return opened.log;
@@ -166,6 +187,7 @@ export class Daemon {
       watched.log.discard();
       throw error;
     }
+    this.unwatched.delete(path);
     const timeMs = this.pipeline.now();
     if (gap !== null) this.pipeline.gap(watched, gap, timeMs);
     watched.log.watch(changed ? "changed" : "started", timeMs);
@@ -176,6 +198,7 @@ export class Daemon {
   /** Stops watching; the log stays. Returns where it lies. */
   unwatch(path: string): string {
     const { logDir } = this.config;
+    this.unwatched.delete(path);
     const watched = this.whole(() => this.pipeline.remove(path));
     if (watched === null) return join(logDir, liveName(logHash(path)));
     watched.log.watch("stopped", this.pipeline.now());
@@ -184,7 +207,7 @@ export class Daemon {
   }
 
   status(): DaemonStatus {
-    return this.reporter.report(this.config, this.notes);
+    return this.reporter.report(this.config, this.notes.kept, this.unwatched.status(this.config.logDir));
   }
 
   /**
@@ -195,7 +218,7 @@ export class Daemon {
   reload(): void {
     this.service.reloading();
     try {
-      for (const note of reload(this)) this.note(note);
+      for (const note of reload(this)) this.notes.add(note);
     } finally {
       this.service.ready(this.watchingText());
     }
@@ -218,23 +241,12 @@ export class Daemon {
     for (const watched of this.pipeline.watching.paths.values()) yield watched.log;
   }
 
-  private watchStored(managed: ManagedPath): void {
-    try {
-      const watched = this.watch(managed, true);
-      if (watched.state !== "watched") this.note(`${managed.path} is ${watched.state}: ${watched.reason}`);
-      for (const note of watched.notes) this.note(note);
-    } catch (error) {
-      // One path's trouble must not leave the others unwatched.
-      this.note(`${managed.path} is not watched: ${causeOf(error)}`);
-    }
-  }
-
   private reloadBySignal(): void {
     try {
       this.reload();
       this.options.say("config and managed paths were read again");
     } catch (error) {
-      this.note(`nothing was changed by SIGHUP: ${causeOf(error)}`);
+      this.notes.add(`nothing was changed by SIGHUP: ${causeOf(error)}`);
     }
   }
 
@@ -242,7 +254,7 @@ export class Daemon {
     const state = await this.control.ensure();
     const problem = state.controllable ? null : state.reason;
     if (problem !== this.controlProblem && problem !== null) {
-      this.note(`recording, but can't be controlled: ${problem}`);
+      this.notes.add(`recording, but can't be controlled: ${problem}`);
     }
     if (problem !== this.controlProblem) this.lifetime.tellControl(problem);
     this.controlProblem = problem;
@@ -260,7 +272,7 @@ export class Daemon {
     };
     process.on("SIGINT", stop);
     process.on("SIGTERM", stop);
-    process.on("SIGHUP", () => this.reloadBySignal());
+    process.on("SIGHUP", () => void this.unwatched.started.then(() => this.reloadBySignal()));
   }
 
   private watchingText(): string {
@@ -311,7 +323,8 @@ export class Daemon {
       }
     }
     const timeMs = this.faulty ? Date.now() : this.pipeline.now();
-    let recordedUntilMs = timeMs;
+    // Ended while it started: of some paths nothing was recorded since the last life.
+    let recordedUntilMs = this.unwatched.size === 0 ? timeMs : (this.previousRun.endedMs ?? timeMs);
     for (const watched of this.pipeline.watching.paths.values()) {
       const close = () => {
         watched.log.watch("stopped", timeMs);
@@ -324,16 +337,7 @@ export class Daemon {
     this.lifetime.stop(recordedUntilMs);
     return this.faulty ? EXIT.failed : code;
   }
-
-  private note(message: string): void {
-    this.options.say(message);
-    this.notes.push(message);
-    // The newest are what a person wants to see; an endless repetition must not fill the memory.
-    if (this.notes.length > NOTES_MAX) this.notes.shift();
-  }
 }
-
-const NOTES_MAX = 100;
 
 /** For what is done after a fault: nothing may keep the rest from being done. */
 function attempt(work: () => void): void {

@@ -4,6 +4,7 @@ import type { ManagedPath } from "../event.ts";
 import { Failure } from "../failure.ts";
 import { checkPatterns } from "../filter/filter.ts";
 import { nearest } from "../filter/nearest.ts";
+import { logHash } from "../log/names.ts";
 import { updateStore } from "../managed/store.ts";
 import type { Daemon } from "./daemon.ts";
 import { logDirNote } from "./own-files.ts";
@@ -20,6 +21,7 @@ export class Handler implements ControlHandler {
   add(entry: ManagedPath): AddReply {
     const { pipeline, options, config } = this.daemon;
     checkPatterns(entry);
+    this.daemon.unwatched.watchNow(entry.path);
     const known = pipeline.watching.paths.has(entry.path);
     const change = (paths: readonly ManagedPath[]) => [
       ...paths.filter((one) => one.path !== entry.path),
@@ -58,6 +60,7 @@ export class Handler implements ControlHandler {
   remove(path: string): RemoveReply {
     const { pipeline, options } = this.daemon;
     const { managedFile } = this.daemon.config;
+    this.daemon.unwatched.watchNow(path);
     let known = pipeline.watching.paths.has(path);
     const change = (paths: readonly ManagedPath[]) => {
       known ||= paths.some((one) => one.path === path);
@@ -79,10 +82,14 @@ export class Handler implements ControlHandler {
   }
 
   seal(hash: string): boolean {
+    // At the start: a log must not be sealed just before it is opened.
+    const { unwatched } = this.daemon;
+    for (const path of [...unwatched.keys()]) if (logHash(path) === hash) unwatched.watchNow(path);
     return this.daemon.seal(hash);
   }
 
-  reload(): void {
+  async reload(): Promise<void> {
+    await this.daemon.unwatched.started;
     this.daemon.reload();
   }
 }

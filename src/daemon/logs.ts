@@ -4,6 +4,7 @@ import { segmentSizeWithin } from "../clean/retention.ts";
 import type { Config } from "../config/config.ts";
 import type { GapReason, ManagedPath } from "../event.ts";
 import type { PreviousRun } from "../log/lifetime.ts";
+import type { LogFiles } from "../log/names.ts";
 import type { Gap } from "../log/state.ts";
 import { LogWriter } from "../log/writer.ts";
 import { watchInfo } from "../pipeline/watched-path.ts";
@@ -26,6 +27,7 @@ export function segmentSizeOf({ segmentSizeBytes, maxSizeBytes, maxTotalBytes }:
 /**
  * @param managedAtStart true when the store had the path as the daemon started: then its last `stopped` was
  *   the daemon's, not a removal
+ * @param logs the files of all logs where they were listed before; else those of this one are looked for
  * @param current gives the managed path as it is by now, for the WATCH line at the head of a further segment
  */
 export function openLog(
@@ -37,6 +39,7 @@ export function openLog(
   nowMs: number,
   current: () => ManagedPath,
   onGap: (reason: GapReason, timeMs: number) => void,
+  logs: ReadonlyMap<string, LogFiles> | null,
 ): OpenedLog {
   const log = new LogWriter({
     logDir: config.logDir,
@@ -47,7 +50,7 @@ export function openLog(
     onTrouble: options.say,
     onGap,
   });
-  const before = log.open();
+  const before = log.open(logs);
   if (before.lastTimeMs === null) return { log, gap: null };
   const reason = previousRun.kind === "crashed" ? "daemon_crashed" : "daemon_stopped";
   if (before.lastState === "stopped") {

@@ -1,7 +1,7 @@
 // SIGHUP and the request `reload`: config and store are read again, and what differs takes effect. Nothing is changed before all
 // of it is known to be usable, and the marks of paths that stay are never lifted: no event is lost.
 import { type Config, loadConfig } from "../config/config.ts";
-import { causeOf, Failure } from "../failure.ts";
+import { Failure } from "../failure.ts";
 import { checkPatterns } from "../filter/filter.ts";
 import { loadStore, type StoredPaths } from "../managed/store.ts";
 import type { Daemon } from "./daemon.ts";
@@ -24,7 +24,7 @@ export function reload(daemon: Daemon): string[] {
   refuseFixed(daemon.config, config);
   const stored = loadStore(config.managedFile, owner, checkPatterns);
   const wanted = new Map(stored.paths.map((managed) => [managed.path, managed]));
-  const leaving = [...paths.keys()].filter((path) => !wanted.has(path));
+  const leaving = [...paths.keys(), ...daemon.unwatched.keys()].filter((path) => !wanted.has(path));
   refuseBroken(stored, leaving, config.managedFile);
 
   const notes = stored.broken.map(
@@ -35,13 +35,7 @@ export function reload(daemon: Daemon): string[] {
   for (const managed of wanted.values()) {
     const known = paths.get(managed.path)?.managed;
     if (known !== undefined && Bun.deepEquals(known, managed)) continue;
-    try {
-      const { state, reason } = daemon.watch(managed, false);
-      if (state !== "watched") notes.push(`${managed.path} is ${state}: ${reason}`);
-    } catch (error) {
-      // Its log can't be opened. The others must not stay as they were because of it.
-      notes.push(`${managed.path} is not watched: ${causeOf(error)}`);
-    }
+    notes.push(...daemon.unwatched.watchStored(managed, false));
   }
   return notes;
 }

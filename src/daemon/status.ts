@@ -2,6 +2,7 @@
 // for the rates; nothing here is done per event.
 import type { Config } from "../config/config.ts";
 import type { DaemonStatus, MemoryStatus } from "../control/protocol.ts";
+import type { PathStatus } from "../event.ts";
 import { memoryLimitBytes, memoryUse } from "../kernel/memory.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { Rates } from "./rates.ts";
@@ -20,7 +21,8 @@ export class StatusReporter {
     this.rates.sample(this.pipeline, performance.now());
   }
 
-  report(config: Config, notes: readonly string[]): DaemonStatus {
+  /** @param unwatched paths of the store that the pipeline doesn't have */
+  report(config: Config, notes: readonly string[], unwatched: readonly PathStatus[]): DaemonStatus {
     const { pipeline } = this;
     const extents = pipeline.watching.extents();
     return {
@@ -31,10 +33,13 @@ export class StatusReporter {
       logDir: config.logDir,
       managedFile: config.managedFile,
       socketPath: config.socketPath,
-      paths: [...pipeline.watching.paths.values()].map((watched) => {
-        const { directories, scanning } = extents.get(watched) ?? { directories: 0, scanning: false };
-        return watched.status(directories, scanning);
-      }),
+      paths: [
+        ...[...pipeline.watching.paths.values()].map((watched) => {
+          const { directories, scanning } = extents.get(watched) ?? { directories: 0, scanning: false };
+          return watched.status(directories, scanning);
+        }),
+        ...unwatched,
+      ],
       identification: pipeline.processes.streams.way,
       notes,
       queueDepth: pipeline.queues.pendingEvents(),

@@ -70,7 +70,7 @@ export class Upkeep {
     for (const log of this.logs()) if (log.hash === hash) return log.seal();
     // Its path isn't managed any more, so nobody writes to it.
     try {
-      sealAs(this.logDir, hash, this.owner, readPreviousLife(this.logDir, hash, this.owner).segment);
+      sealAs(this.logDir, hash, this.owner, readPreviousLife(this.logDir, hash, this.owner, null).segment);
       return true;
     } catch {
       return false;

@@ -1,6 +1,6 @@
 // A health report in Prometheus's text exposition format (version 0.0.4), for node_exporter's textfile collector. Counters run from the
 // daemon's start, as Prometheus expects. Pure: text out.
-import { GAP_REASONS } from "../event.ts";
+import { GAP_REASONS, PATH_STATES } from "../event.ts";
 import type { HealthReport } from "./report.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -103,9 +103,7 @@ function addDaemon(
     "gauge",
     "1 for the state that a managed path is in.",
     report.paths.flatMap(({ status: { path, state } }) =>
-      ["watched", "pending", "impossible"].map(
-        (one) => [{ path, state: one }, one === state ? 1 : 0] as const,
-      ),
+      PATH_STATES.map((one) => [{ path, state: one }, one === state ? 1 : 0] as const),
     ),
   );
   perPath("directories", "gauge", "Directories known below it.", (one) => one.status.directories);

@@ -3,7 +3,7 @@ import type { LogForecast } from "../clean/forecast.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import type { GapReason } from "../event.ts";
 import { formatFilters } from "../filter/flags.ts";
-import type { Colours } from "../show/colour.ts";
+import { type Colours, paintState } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { formatCount, formatNumberOf, formatSize } from "../show/size.ts";
 import { formatAge, formatDate, formatDuration, formatMoment } from "../show/time.ts";
@@ -96,7 +96,6 @@ function diskText(disk: DiskHealth, nowMs: number): string {
 }
 
 function pathLines({ status, log }: PathHealth, report: HealthReport, colours: Colours): string[] {
-  const paint = { watched: colours.green, pending: colours.yellow, impossible: colours.red }[status.state];
   const how =
     status.mark === null
       ? ""
@@ -106,7 +105,7 @@ function pathLines({ status, log }: PathHealth, report: HealthReport, colours: C
   const reason = status.reason === null ? "" : `: ${escapeForTerminal(status.reason)}`;
   const lines = [
     colours.bold(escapeForTerminal(status.path)),
-    `  ${paint(status.state)}${how}${reason}`,
+    `  ${paintState(status.state, colours)}${how}${reason}`,
     `  ${escapeForTerminal(formatFilters(status))}`,
     `  ${formatCount(status.eventsLogged)} lines logged, ${formatCount(status.eventsFiltered)} events filtered`,
   ];

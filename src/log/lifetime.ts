@@ -59,6 +59,8 @@ export class Lifetime {
   /** What stood there when this daemon came. */
   readonly #before: { content: Buffer; mtimeMs: number };
   #beatAtMs = Number.NEGATIVE_INFINITY;
+  /** Until when everything is known to be recorded: the end of the run before, as long as this one hasn't had its first beat. */
+  #recordedMs: number;
   #uncontrollable: string | null = null;
   /** The disk had no room for what the file has to tell. */
   #unwritten = false;
@@ -96,8 +98,9 @@ export class Lifetime {
     const { size, mtimeMs } = fstatSync(this.#fd);
     this.#before = { content: readRange(this.#fd, 0, Math.min(size, CONTENT_MAX_BYTES)), mtimeMs };
     this.#previous = readPrevious(this.#before.content, mtimeMs);
+    this.#recordedMs = this.#previous.endedMs ?? nowMs;
     this.#writeIfRoom();
-    this.beat(nowMs);
+    this.#tellRecorded();
   }
 
   previousLife(): PreviousRun {
@@ -109,10 +112,19 @@ export class Lifetime {
     // The clock may have been set back: then the old beat lies in the future and would hold off the new ones.
     if (Math.abs(nowMs - this.#beatAtMs) < HEARTBEAT_MS) return;
     this.#beatAtMs = nowMs;
+    this.#recordedMs = nowMs;
     try {
       this.#reclaim();
       if (this.#unwritten) this.#writeIfRoom();
-      futimesSync(this.#fd, nowMs / 1000, nowMs / 1000);
+    } catch {
+      // As in tellRecorded().
+    }
+    this.#tellRecorded();
+  }
+
+  #tellRecorded(): void {
+    try {
+      futimesSync(this.#fd, this.#recordedMs / 1000, this.#recordedMs / 1000);
     } catch {
       // A read-only or broken disk: the logs themselves say so.
     }
@@ -126,11 +138,11 @@ export class Lifetime {
     this.#uncontrollable = uncontrollable;
     try {
       this.#write(null);
-      // Writing is no heartbeat.
-      futimesSync(this.#fd, this.#beatAtMs / 1000, this.#beatAtMs / 1000);
     } catch {
       // A read-only or broken disk: the daemon has said it on stderr too.
     }
+    // Writing is no heartbeat.
+    this.#tellRecorded();
   }
 
   /**

@@ -71,13 +71,14 @@ function typeText(type: EventType): Uint8Array {
   return text;
 }
 
+/** From the first line on: most of thousands of managed paths may be silent. */
 const START_BYTES = 16384;
 /** The longest a line can get besides its path and process text. */
 const LINE_ROOM_BYTES = 512;
 
 /** Lines of one log that wait to be written. */
 export class LineBuffer {
-  bytes = Buffer.allocUnsafe(START_BYTES);
+  bytes: Buffer = Buffer.alloc(0);
   used = 0;
   lines = 0;
   private timeMs = -1;
@@ -195,7 +196,7 @@ export class LineBuffer {
 
   private reserve(more: number): void {
     if (this.used + more <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafe((this.used + more) * 2);
+    const larger = Buffer.allocUnsafe(Math.max(START_BYTES, (this.used + more) * 2));
     larger.set(this.bytes.subarray(0, this.used));
     this.bytes = larger;
   }

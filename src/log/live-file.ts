@@ -75,10 +75,11 @@ export class LiveFile {
     return this.#replacement !== null || this.#carryOver.pending;
   }
 
-  /** Makes or opens the file and repairs its end. A fresh one gets no head lines: the first `started` is its head. */
-  open(): void {
+  /** Makes or opens the file and repairs its end. A fresh one gets no head lines: the first `started` is its head. Returns its descriptor. */
+  open(): number {
     this.#openNamed();
     this.#needsHead = false;
+    return this.#fd;
   }
 
   /**
@@ -92,8 +93,7 @@ export class LiveFile {
     const beginMs = Number.isNaN(firstMs) ? timeMs : firstMs;
     passingOn(0, () => this.settle(false, beginMs));
     this.#appendHere(lines, beginMs, timeMs);
-    // Deleted or replaced since settle() looked: what was just written must not go with it. Should that fail, the lines are
-    // owed from the old file, and not to be handed in again.
+    // Deleted or replaced since settle() looked: what was just written must not go with it. Should that fail, it is owed from the old file.
     if (this.#unlinked) passingOn(lines.length, () => this.settle(false, null));
   }
 

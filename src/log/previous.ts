@@ -2,7 +2,7 @@
 // the live file is to become. Reads a few blocks from the end and the first line; never the whole log, and changes nothing.
 import { join } from "node:path";
 import type { Identity } from "../kernel/identity.ts";
-import { listLog, liveName, type SegmentFile } from "./names.ts";
+import { type LogFiles, listLog, liveName, type SegmentFile } from "./names.ts";
 import { closeQuietly, openForReading } from "./open.ts";
 import type { WatchState } from "./state.ts";
 import { linesBackward, readRange, wholeLinesEnd } from "./tail.ts";
@@ -33,13 +33,23 @@ const STATES: ReadonlySet<string> = new Set(["started", "changed", "stopped", "c
 
 const nothing: FileLife = { lastTimeMs: null, lastState: null, lastStateTimeMs: null, segment: null };
 
-/** Reads the newest file of the log that has lines; packed segments are passed over. */
-export function readPreviousLife(logDir: string, hash: string, owner: Identity): PreviousLife {
+/**
+ * Reads the newest file of the log that has lines; packed segments are passed over.
+ *
+ * @param logs the files of all logs, where somebody has listed them
+ */
+export function readPreviousLife(
+  logDir: string,
+  hash: string,
+  owner: Identity,
+  logs: ReadonlyMap<string, LogFiles> | null,
+): PreviousLife {
   const live = lifeIn(join(logDir, liveName(hash)), owner);
   const { segment } = live;
   // The usual case. With thousands of logs in a directory, reading it for each of them takes seconds.
   if (live.lastTimeMs !== null && segment !== null) return { ...live, segment };
-  const sealed = (listLog(logDir, hash, owner)?.segments ?? []).filter(({ number }) => number !== null);
+  const files = logs === null ? listLog(logDir, hash, owner) : logs.get(hash);
+  const sealed = (files?.segments ?? []).filter(({ number }) => number !== null);
   const next = Math.max(segment ?? 1, (sealed.at(-1)?.number ?? 0) + 1);
   return { ...(live.lastTimeMs === null ? newestLife(logDir, sealed, owner) : live), segment: next };
 }

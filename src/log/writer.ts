@@ -4,9 +4,10 @@
 import type { GapReason } from "../event.ts";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
+import { openFilesMax } from "../kernel/open-files.ts";
 import { SyscallError } from "../kernel/syscall.ts";
 import { LiveFile } from "./live-file.ts";
-import { logHash } from "./names.ts";
+import { type LogFiles, logHash } from "./names.ts";
 import { countLines, gapReasonOf, Outage } from "./outage.ts";
 import { type PreviousLife, readPreviousLife } from "./previous.ts";
 import { PutFailed } from "./put-failed.ts";
@@ -29,6 +30,8 @@ export interface LogWriterOptions {
 
 /** A full disk is tried again this often: soon enough for a person, cheap enough for hours (one failing write). */
 const RETRY_MS = 250;
+/** For clients, segments that are carried over, mounts that are looked at: they must not fail because of one more managed path. */
+const SPARE_DESCRIPTORS = 128;
 /** State lines may bear a time that is a moment behind the last event's; further behind, the clock was set back. */
 const STATE_CLAMP_MS = 1000;
 /** Log directories that were told of: once is enough for all their logs and segments. */
@@ -71,13 +74,14 @@ export class LogWriter {
    * Makes the directory (0700) and the file (0600) where they are missing, and repairs a torn last line. The caller writes
    * the `started` line, and before it the GAP that the answer calls for.
    *
+   * @param logs the files of all logs, where somebody has listed them
    * @throws {Failure} when the file is a link, not regular, or somebody else's, or can't be opened at all
    */
-  open(): PreviousLife {
+  open(logs: ReadonlyMap<string, LogFiles> | null = null): PreviousLife {
     try {
-      this.#file.open();
+      this.#refuseIfCrowded(this.#file.open());
       const { logDir, owner } = this.#options;
-      const previous = readPreviousLife(logDir, this.hash, owner);
+      const previous = readPreviousLife(logDir, this.hash, owner, logs);
       this.#file.segment = previous.segment;
       return previous;
     } catch (error) {
@@ -87,6 +91,17 @@ export class LogWriter {
         "check the directory and the disk, or set [logging] dir in the config",
       );
     }
+  }
+
+  #refuseIfCrowded(fd: number): void {
+    const max = openFilesMax();
+    // The kernel gives the lowest free number.
+    if (max === 0 || fd < max - SPARE_DESCRIPTORS) return;
+    this.#file.discard();
+    throw new Failure(
+      `Cannot open the log "${this.path}": the daemon may have ${max} files open, and each managed path takes one`,
+      "raise LimitNOFILE= in its unit, or ulimit -n where it is started",
+    );
   }
 
   /**

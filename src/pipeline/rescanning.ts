@@ -150,8 +150,9 @@ export class Rescanning {
   private beginningsOf(watched: WatchedPath): Beginning[] {
     const all: Beginning[] = [];
     for (const fs of this.filesystems.all()) {
-      for (const [node, anchors] of fs.anchors) {
-        for (const { watch, depth } of anchors) if (watch === watched) all.push({ fs, node, depth });
+      for (const node of fs.begins.anchorsOf(watched)) {
+        const anchor = fs.begins.anchors.get(node)?.find(({ watch }) => watch === watched);
+        if (anchor !== undefined) all.push({ fs, node, depth: anchor.depth });
       }
     }
     return all;

@@ -52,7 +52,8 @@ export class Watching implements StructureListener {
 
   /** Adds a path, or gives a known one other filters; marks are set when this returns. */
   put(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
-    let watched = this.paths.get(managed.path);
+    const known = this.paths.get(managed.path);
+    let watched = known;
     if (watched !== undefined) {
       this.forget(watched);
       watched.replace(managed);
@@ -62,7 +63,7 @@ export class Watching implements StructureListener {
       this.byId.set(watched.id, watched);
     }
     this.attach(watched);
-    this.filesystems.updateMarks();
+    this.filesystems.updateMarks(known === undefined ? watched : undefined);
     this.filesystems.coverLater();
     return watched;
   }
@@ -79,7 +80,7 @@ export class Watching implements StructureListener {
     const extents = new Map<Watch, { directories: number; scanning: boolean }>();
     for (const fs of this.filesystems.all()) {
       const counts = countDirectories(fs);
-      for (const watch of fs.watches()) {
+      for (const watch of fs.begins.watches()) {
         const extent = extents.get(watch) ?? { directories: 0, scanning: false };
         extent.directories += counts.get(watch) ?? 0;
         extent.scanning ||= fs.unscanned.length > 0;
@@ -225,7 +226,10 @@ export class Watching implements StructureListener {
   private beginnings(): { watched: WatchedPath; path: string; device: string }[] {
     const all: { watched: WatchedPath; path: string; device: string }[] = [];
     for (const fs of this.filesystems.all()) {
-      for (const { watch, path } of [...fs.anchors.values(), ...fs.expectations.values()].flat()) {
+      for (const { watch, path } of [
+        ...fs.begins.anchors.values(),
+        ...fs.begins.expectations.values(),
+      ].flat()) {
         const watched = this.byWatch(watch);
         const text = path.length === 0 ? "/" : Buffer.from(path).toString();
         if (watched !== undefined) all.push({ watched, path: text, device: fs.device });
@@ -259,7 +263,7 @@ export class Watching implements StructureListener {
   }
 
   private watchedOn(fs: Filesystem): WatchedPath[] {
-    return [...fs.watches()].map((watch) => this.byWatch(watch)).filter((one) => one !== undefined);
+    return [...fs.begins.watches()].map((watch) => this.byWatch(watch)).filter((one) => one !== undefined);
   }
 
   private attach(watched: WatchedPath): void {
@@ -275,7 +279,7 @@ export class Watching implements StructureListener {
   private forget(watched: WatchedPath): void {
     this.rescanning.forget(watched);
     for (const fs of this.filesystems.all()) {
-      if (!fs.watches().has(watched)) continue;
+      if (!fs.begins.has(watched)) continue;
       fs.forgetScan(watched);
       fs.sweep.begin();
     }

@@ -1,8 +1,9 @@
 // A file that is closed between two reads where there are more files than descriptors, and opened again by its name. A name goes
 // in, a descriptor of the very same file comes out; another file that has its name by then is never taken for it.
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, type Stats } from "node:fs";
 import { errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
+import { openFilesMax } from "../kernel/open-files.ts";
 import type { Descriptor } from "./input.ts";
 
 export interface NamedFileOptions {
@@ -119,13 +120,4 @@ export class NamedFile implements Descriptor {
 export function heldFilesMax(files: number): number {
   if (files <= HELD_ALWAYS) return files;
   return Math.max(HELD_ALWAYS, openFilesMax() - SPARE_DESCRIPTORS);
-}
-
-/** How many descriptors this process may have; the runtime has raised the limit to what the administrator allows. */
-function openFilesMax(): number {
-  try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }

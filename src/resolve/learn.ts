@@ -125,7 +125,7 @@ export class Learner {
     for (let at = node; at >= 0 && !met.has(at) && verified?.has(at) === false; at = tree.parentOf(at)) {
       met.add(at);
       // A managed path was just looked for.
-      if (fs.anchors.has(at) || fs.expectations.has(at)) return;
+      if (fs.begins.anchors.has(at) || fs.begins.expectations.has(at)) return;
       const handle = tree.handleOf(at);
       const entry =
         at === node && seen !== null ? (this.queued(fs, handle) ?? seen) : this.entryAt(fs, handle);

@@ -60,7 +60,7 @@ export function entryGone(
   nameBytes: number,
   listener: StructureListener,
 ): void {
-  for (const one of fs.expectations.get(node) ?? []) {
+  for (const one of fs.begins.expectations.get(node) ?? []) {
     if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
     fs.drop(one.watch, one.path.length);
     listener.vanished(one.watch);
@@ -82,7 +82,7 @@ export function directoryAppeared(
   withContents: boolean,
   listener: StructureListener,
 ): void {
-  for (const one of fs.expectations.get(node) ?? []) {
+  for (const one of fs.begins.expectations.get(node) ?? []) {
     if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
     const path = joinPath(one.path, one.name);
     // Where each directory has to be marked, what was made in it meanwhile sent no event.
@@ -111,7 +111,7 @@ export function entryExchanged(
   nameBytes: number,
   listener: StructureListener,
 ): void {
-  for (const one of fs.expectations.get(node) ?? []) {
+  for (const one of fs.begins.expectations.get(node) ?? []) {
     if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
     // What leaves isn't followed until it comes back.
     fs.forgetScan(one.watch);
@@ -128,7 +128,7 @@ export function fileAppeared(
   nameBytes: number,
   listener: StructureListener,
 ): void {
-  for (const one of fs.expectations.get(node) ?? [])
+  for (const one of fs.begins.expectations.get(node) ?? [])
     if (one.last && sameBytes(one.name, bytes, nameAt, nameBytes)) listener.entryAppeared(one.watch);
 }
 
@@ -140,7 +140,7 @@ export function isExpected(
   nameAt: number,
   nameBytes: number,
 ): boolean {
-  const here = fs.expectations.get(node);
+  const here = fs.begins.expectations.get(node);
   if (here === undefined) return false;
   for (const one of here) if (sameBytes(one.name, bytes, nameAt, nameBytes)) return true;
   return false;

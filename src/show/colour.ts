@@ -1,6 +1,7 @@
 // Colours for a terminal, and plain text for everything else. The colour library is loaded only where something will be
 // coloured: importing it touches process.stdout, which makes a pipe there non-blocking.
 
+import type { PathState } from "../event.ts";
 import { isTerminal } from "./is-terminal.ts";
 
 export interface Colours {
@@ -25,6 +26,12 @@ export const NO_COLOURS: Colours = {
   magenta: plain,
   cyan: plain,
 };
+
+/** What a managed path's state looks like. */
+export function paintState(state: PathState, colours: Colours): string {
+  const { green, yellow, red } = colours;
+  return { watched: green, pending: yellow, starting: yellow, impossible: red }[state](state);
+}
 
 /**
  * @param fd where the text will go: 1 or 2

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { PATH_STATES } from "../../src/event.ts";
 import { healthMetrics } from "../../src/health/prometheus.ts";
 import type { HealthReport } from "../../src/health/report.ts";
 import { STATUS, WATCHED } from "../control/fake-daemon.ts";
@@ -39,7 +40,7 @@ describe("healthMetrics()", () => {
     const { samples = [] } = parseMetrics(healthMetrics(report)).get("fsmon_path_directories") ?? {};
     expect(samples.map(({ labels }) => labels.path)).toEqual(paths);
     expect(parseMetrics(healthMetrics(report)).get("fsmon_path_state")?.samples).toHaveLength(
-      3 * paths.length,
+      PATH_STATES.length * paths.length,
     );
   });
 

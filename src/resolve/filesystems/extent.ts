@@ -8,7 +8,8 @@ const UNKNOWN = -2;
 
 /** Directories known below each managed path, its own included; a path that isn't recursive has one. */
 export function countDirectories(fs: Filesystem): Map<Watch, number> {
-  const { tree, anchors } = fs;
+  const { tree } = fs;
+  const { anchors } = fs.begins;
   // For each node the nearest anchor at or above it, or NOWHERE.
   const nearest = new Int32Array(tree.capacity).fill(UNKNOWN);
   const own = new Map<number, number>();

@@ -12,7 +12,7 @@ export function tellFilesystemError(
   event: number,
   out: Occurrences,
 ): void {
-  const places = [...fs.watches()].map((watch): Place => {
+  const places = [...fs.begins.watches()].map((watch): Place => {
     const path = watch.path === "/" ? new Uint8Array(0) : Buffer.from(watch.path);
     return { watch, path, depth: 0, onlyName: null, cached: null };
   });

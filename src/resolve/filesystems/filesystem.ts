@@ -6,6 +6,7 @@ import type { FanotifyGroup, MarkKind } from "../../kernel/fanotify.ts";
 import type { Probe } from "../../kernel/probe.ts";
 import { NO_PLACES } from "../occurrence.ts";
 import type { Anchor, Expectation, Place, Watch } from "../watch.ts";
+import { Beginnings } from "./beginnings.ts";
 import { bytesKey, bytesOfKey } from "./handle-key.ts";
 import type { InodeMarks } from "./inode-marks.ts";
 import type { Mount } from "./mounts.ts";
@@ -22,10 +23,8 @@ const OUTSIDE_MAX = 4096;
 
 export class Filesystem {
   tree = new DirectoryTree();
-  /** Nodes at which a managed path (or a mount below one) begins. */
-  readonly anchors = new Map<number, Anchor[]>();
-  /** Nodes of directories above managed paths: entries to look out for. */
-  readonly expectations = new Map<number, Expectation[]>();
+  /** Where managed paths begin, and are expected. */
+  readonly begins = new Beginnings();
   /**
    * Directories whose subdirectories aren't known yet, last in first out. While there are any, an unknown
    * handle may be in scope.
@@ -59,8 +58,8 @@ export class Filesystem {
   mounts: readonly Mount[] = [];
   /** Directories (by handle) that another mount hides, and that mount: what is in them has no path. */
   covered: ReadonlyMap<string, Mount> = new Map();
-  /** From where each managed path was scanned. */
-  private readonly scannedFor = new Map<Watch, Set<number>>();
+  /** For which managed paths each directory was scanned. */
+  private readonly scannedFor = new Map<number, Set<Watch>>();
   readonly sweep = new Sweep(this);
   private readonly placeCache = new Map<number, readonly Place[]>();
   private cachedPathBytes = 0;
@@ -127,16 +126,12 @@ export class Filesystem {
   }
 
   addAnchor(node: number, anchor: Anchor): void {
-    const here = this.anchors.get(node) ?? [];
-    if (here.some((one) => one.watch === anchor.watch)) return;
-    this.anchors.set(node, [...here, anchor]);
+    this.begins.addAnchor(node, anchor);
     this.placesChanged();
   }
 
   addExpectation(node: number, expectation: Expectation): void {
-    const here = this.expectations.get(node) ?? [];
-    if (here.some((one) => one.watch === expectation.watch)) return;
-    this.expectations.set(node, [...here, expectation]);
+    this.begins.addExpectation(node, expectation);
     this.placesChanged();
   }
 
@@ -144,32 +139,25 @@ export class Filesystem {
    * Removes what a managed path has here: all of it, or only what lies deeper than a path of so many bytes.
    */
   drop(watch: Watch, deeperThanBytes = -1): void {
-    keep(this.anchors, (one) => one.watch !== watch || one.path.length <= deeperThanBytes);
-    keep(this.expectations, (one) => one.watch !== watch || one.path.length <= deeperThanBytes);
+    this.begins.drop(watch, deeperThanBytes);
     // Gone with an entry above: what comes in its place was never scanned, and may get the same number.
     if (deeperThanBytes >= 0) this.forgetScan(watch);
     this.placesChanged();
   }
 
-  /** Managed paths that begin here or are expected here. */
-  watches(): Set<Watch> {
-    const watches = new Set<Watch>();
-    for (const list of this.anchors.values()) for (const one of list) watches.add(one.watch);
-    for (const list of this.expectations.values()) for (const one of list) watches.add(one.watch);
-    return watches;
-  }
-
   /** Puts what lies below a managed path's beginning on the list for the scan, unless that was done for it before. */
   scanFrom(node: number, watch: Watch): void {
-    const done = this.scannedFor.get(watch) ?? new Set();
-    if (done.has(node)) return;
-    this.scannedFor.set(watch, done.add(node));
+    const done = this.scannedFor.get(node) ?? new Set();
+    if (done.has(watch)) return;
+    this.scannedFor.set(node, done.add(watch));
     this.unscanned.push(node);
   }
 
   /** The watch has other filters now, or is gone: what was scanned for it doesn't count any more. */
   forgetScan(watch: Watch): void {
-    this.scannedFor.delete(watch);
+    for (const [node, done] of this.scannedFor) {
+      if (done.delete(watch) && done.size === 0) this.scannedFor.delete(node);
+    }
   }
 
   /** The directory is gone. */
@@ -181,13 +169,12 @@ export class Filesystem {
   }
 
   removeNode(node: number): void {
-    this.anchors.delete(node);
-    this.expectations.delete(node);
+    this.begins.forget(node);
     this.fresh.delete(node);
     this.unread.delete(node);
     this.inodeMarks?.forget(node);
     this.partlyScanned.delete(node);
-    for (const done of this.scannedFor.values()) done.delete(node);
+    this.scannedFor.delete(node);
     this.tree.remove(node);
     this.forgetPlaces(node);
   }
@@ -237,9 +224,7 @@ export class Filesystem {
    */
   scanDepth(node: number): "nothing" | "children" | "all" {
     if (!this.tree.has(node)) return "nothing";
-    let needsPath = this.covered.size > 0;
-    for (const list of this.anchors.values()) for (const { watch } of list) needsPath ||= watch.hasExcludes;
-    if (needsPath) {
+    if (this.begins.hasExcludes || this.covered.size > 0) {
       const places = this.placesOf(node);
       if (!this.followsChildren(places)) return "nothing";
       return places.some((place) => place.watch.recursive) ? "all" : "children";
@@ -251,7 +236,7 @@ export class Filesystem {
       at >= 0 && steps > 0;
       at = this.tree.parentOf(at), steps--
     ) {
-      const here = this.anchors.get(at);
+      const here = this.begins.anchors.get(at);
       if (here === undefined) continue;
       for (const { watch, depth: anchorDepth } of here) {
         if (watch.recursive) return "all";
@@ -279,10 +264,10 @@ export class Filesystem {
         for (const place of known) if (place.onlyName === null) this.addPlace(places, place);
         break;
       }
-      for (const anchor of this.anchors.get(at) ?? []) this.addPlace(places, anchor);
+      for (const anchor of this.begins.anchors.get(at) ?? []) this.addPlace(places, anchor);
       way.push(at);
     }
-    for (const { watch, name, path, last } of this.expectations.get(node) ?? []) {
+    for (const { watch, name, path, last } of this.begins.expectations.get(node) ?? []) {
       if (last) places.push({ watch, path, depth: -1, onlyName: name, cached: null });
     }
     return places.length === 0 ? NO_PLACES : places;
@@ -314,13 +299,5 @@ export class Filesystem {
         return;
     }
     places.push({ watch, path, depth, onlyName: null, cached: null });
-  }
-}
-
-function keep<T>(lists: Map<number, T[]>, wanted: (one: T) => boolean): void {
-  for (const [node, list] of lists) {
-    const kept = list.filter(wanted);
-    if (kept.length === 0) lists.delete(node);
-    else if (kept.length < list.length) lists.set(node, kept);
   }
 }

@@ -180,18 +180,18 @@ export class Filesystems {
     return fs;
   }
 
-  /** Sets each mark to what its managed paths want now, and lets go of filesystems that have none. */
-  updateMarks(): void {
+  /** Sets each mark to what its managed paths want now, and lets go of filesystems that have none. `added`: only that it came. */
+  updateMarks(added?: Watch): void {
     for (const fs of [...this.byDevice.values()]) {
-      const watches = fs.watches();
-      if (watches.size === 0) {
+      if (fs.begins.watchCount === 0) {
         if (fs.shared) this.change(fs, (fd) => fs.group.unmark("filesystem", fd, fs.markedMask));
         else this.queues.closeOwn(fs.group);
         this.forget(fs);
         continue;
       }
-      let wanted = TREE_MASK;
-      for (const watch of watches) wanted |= this.wantedMask(watch) & ~MADE_FROM_RENAME;
+      let wanted = added === undefined ? TREE_MASK : fs.markedMask;
+      const asked = added === undefined ? fs.begins.watches() : fs.begins.has(added) ? [added] : [];
+      for (const watch of asked) wanted |= this.wantedMask(watch) & ~MADE_FROM_RENAME;
       if (fs.inodeMarks !== null) this.widen(fs, wanted);
       else this.remark(fs, wanted);
     }
@@ -213,13 +213,14 @@ export class Filesystems {
     const mask = (wanted & ~abi.FAN_FS_ERROR) | abi.FAN_EVENT_ON_CHILD;
     if ((mask & ~fs.markedMask) === 0) return;
     fs.markedMask |= mask;
-    for (const node of [...fs.anchors.keys(), ...fs.expectations.keys()]) this.markDirectory(fs, node);
-    for (const node of fs.anchors.keys()) fs.unscanned.push(node);
+    for (const node of [...fs.begins.anchors.keys(), ...fs.begins.expectations.keys()])
+      this.markDirectory(fs, node);
+    for (const node of fs.begins.anchors.keys()) fs.unscanned.push(node);
   }
 
   /** Marks one directory that managed paths begin at or are expected in. Returns 0 or -errno. */
   markDirectory(fs: Filesystem, node: number): number {
-    const [place] = [...(fs.anchors.get(node) ?? []), ...(fs.expectations.get(node) ?? [])];
+    const [place] = [...(fs.begins.anchors.get(node) ?? []), ...(fs.begins.expectations.get(node) ?? [])];
     if (place === undefined) return 0;
     const fd = this.openDirectory(fs, place.path, node);
     if (fd < 0) return fd;

@@ -144,7 +144,7 @@ export function beginVerification(fs: Filesystem, wasWhole: boolean): void {
   fs.verified = new NodeSet();
   fs.partlyScanned.clear();
   fs.unscanned.length = 0;
-  for (const node of fs.anchors.keys()) fs.unscanned.push(node);
+  for (const node of fs.begins.anchors.keys()) fs.unscanned.push(node);
 }
 
 /** Occurrences between two calls of tell(). */
@@ -162,7 +162,7 @@ export function endVerification(fs: Filesystem, found: Occurrences, tell: () => 
   fs.wasWhole = false;
   const gone: number[] = [];
   tree.forEach((node) => {
-    if (!verified.has(node) && !fs.anchors.has(node) && !fs.expectations.has(node)) {
+    if (!verified.has(node) && !fs.begins.anchors.has(node) && !fs.begins.expectations.has(node)) {
       gone.push(node);
     }
   });

@@ -30,7 +30,7 @@ export class Sweep {
     const { tree } = fs;
     for (; this.at >= 0; this.at--) {
       const node = this.at;
-      if (!tree.has(node) || fs.anchors.has(node) || fs.expectations.has(node)) continue;
+      if (!tree.has(node) || fs.begins.anchors.has(node) || fs.begins.expectations.has(node)) continue;
       const isUnneeded = fs.findPlaces(node).length === 0;
       if (isUnneeded && tree.isLeaf(node)) {
         fs.removeNode(node);

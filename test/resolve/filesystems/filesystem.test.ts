@@ -172,7 +172,7 @@ describe("anchors and expectations", () => {
     expectation(fs, node(""), one, "", "w");
     expect(fs.placesOf(node("/w"))).toHaveLength(1);
     expect(fs.placesOf(node(""))).toHaveLength(1);
-    expect([...fs.watches()]).toEqual([one]);
+    expect([...fs.begins.watches()]).toEqual([one]);
   });
 
   test("go with drop(), all of one managed path and nobody else's", () => {
@@ -183,7 +183,7 @@ describe("anchors and expectations", () => {
     anchor(fs, node("/w/a"), other);
     expectation(fs, node(""), one, "", "w");
     fs.drop(one);
-    expect([...fs.watches()]).toEqual([other]);
+    expect([...fs.begins.watches()]).toEqual([other]);
     expect(shown(fs.placesOf(node("/w/a")))).toEqual(["/w/a: /w/a 0"]);
     expect(fs.placesOf(node("/w"))).toBe(NO_PLACES);
   });
@@ -196,8 +196,8 @@ describe("anchors and expectations", () => {
     expectation(fs, node("/w/a"), deep, "/w/a", "b");
     anchor(fs, node("/w/a/b"), deep);
     fs.drop(deep, "/w".length);
-    expect([...fs.expectations.keys()]).toEqual([node(""), node("/w")]);
-    expect(fs.anchors.size).toBe(0);
+    expect([...fs.begins.expectations.keys()]).toEqual([node(""), node("/w")]);
+    expect(fs.begins.anchors.size).toBe(0);
   });
 });
 

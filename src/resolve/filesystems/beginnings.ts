@@ -1,0 +1,103 @@
+// Where managed paths begin in a filesystem's tree, and the directories above them in which their entries are looked out for. Kept by
+// directory, for events, and by managed path, of which there may be thousands: none is looked for among all.
+
+import type { Anchor, Expectation, Watch } from "../watch.ts";
+
+type Kind = "anchors" | "expectations";
+
+export class Beginnings {
+  /** Nodes at which a managed path (or a mount below one) begins. */
+  readonly anchors = new Map<number, Anchor[]>();
+  /** Nodes of directories above managed paths: entries to look out for. */
+  readonly expectations = new Map<number, Expectation[]>();
+  private readonly nodes = new Map<Watch, Record<Kind, number[]>>();
+  private excludes: boolean | null = null;
+
+  addAnchor(node: number, anchor: Anchor): void {
+    this.add("anchors", this.anchors, node, anchor);
+  }
+
+  addExpectation(node: number, expectation: Expectation): void {
+    this.add("expectations", this.expectations, node, expectation);
+  }
+
+  /** Removes what a managed path has: all of it, or only what lies deeper than a path of so many bytes. */
+  drop(watch: Watch, deeperThanBytes: number): void {
+    const known = this.nodes.get(watch);
+    if (known === undefined) return;
+    const stays = (one: Anchor | Expectation) => one.watch !== watch || one.path.length <= deeperThanBytes;
+    const isLeft = (lists: Map<number, (Anchor | Expectation)[]>) => (node: number) =>
+      keep(lists, node, stays).some((one) => one.watch === watch);
+    known.anchors = known.anchors.filter(isLeft(this.anchors));
+    known.expectations = known.expectations.filter(isLeft(this.expectations));
+    this.changed(watch);
+  }
+
+  /** The directory is gone. */
+  forget(node: number): void {
+    this.forgetIn("anchors", this.anchors, node);
+    this.forgetIn("expectations", this.expectations, node);
+  }
+
+  watches(): Iterable<Watch> {
+    return this.nodes.keys();
+  }
+
+  get watchCount(): number {
+    return this.nodes.size;
+  }
+
+  has(watch: Watch): boolean {
+    return this.nodes.has(watch);
+  }
+
+  /** Nodes at which a managed path, or a mount below it, begins. */
+  anchorsOf(watch: Watch): readonly number[] {
+    return this.nodes.get(watch)?.anchors ?? [];
+  }
+
+  /** Whether any of the managed paths leaves directories out. */
+  get hasExcludes(): boolean {
+    this.excludes ??= [...this.anchors.values()].some((list) => list.some(({ watch }) => watch.hasExcludes));
+    return this.excludes;
+  }
+
+  private add<T extends Anchor | Expectation>(
+    kind: Kind,
+    lists: Map<number, T[]>,
+    node: number,
+    one: T,
+  ): void {
+    const known = this.nodes.get(one.watch) ?? { anchors: [], expectations: [] };
+    if (known[kind].includes(node)) return;
+    this.nodes.set(one.watch, known);
+    known[kind].push(node);
+    const here = lists.get(node);
+    if (here === undefined) lists.set(node, [one]);
+    else here.push(one);
+    this.excludes = null;
+  }
+
+  private forgetIn<T extends Anchor | Expectation>(kind: Kind, lists: Map<number, T[]>, node: number): void {
+    for (const { watch } of lists.get(node) ?? []) {
+      const known = this.nodes.get(watch);
+      if (known !== undefined) known[kind] = known[kind].filter((one) => one !== node);
+      this.changed(watch);
+    }
+    lists.delete(node);
+  }
+
+  private changed(watch: Watch): void {
+    const { anchors = [], expectations = [] } = this.nodes.get(watch) ?? {};
+    if (anchors.length === 0 && expectations.length === 0) this.nodes.delete(watch);
+    this.excludes = null;
+  }
+}
+
+/** The list is replaced: somebody may be walking over it. */
+function keep<T>(lists: Map<number, T[]>, node: number, stays: (one: T) => boolean): readonly T[] {
+  const kept = (lists.get(node) ?? []).filter(stays);
+  if (kept.length === 0) lists.delete(node);
+  else lists.set(node, kept);
+  return kept;
+}
