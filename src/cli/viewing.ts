@@ -65,7 +65,7 @@ export const WHO: CommandDefinition = {
   summary: "who changed a file: one line a change, newest first",
   details: [
     "Follows the file back across renames, saves by rename and renamed directories; it may be gone by now. What was deleted and made again under the name belongs to the answer.",
-    "A user in brackets is who logged in: root (alice) is alice behind sudo. Lines beginning with ! say when changes may be missing. Works without a daemon.",
+    "A user in brackets is who logged in: root (alice) is alice behind sudo. A name with ? isn't certain: the process became another program about then (env, nice, a shell's last command). Lines beginning with ! say when changes may be missing. Works without a daemon.",
   ],
   args: [
     { name: "FILE", summary: "a file below a managed path, or with -r a directory", complete: "recorded" },
@@ -104,7 +104,7 @@ export const WATCH: CommandDefinition = {
   summary: "show events live, one line each",
   details: [
     "Follows the logs of the running daemon, needs no root and never holds the daemon up. Ends with Ctrl-C. On a terminal, events that come faster than a person reads are folded, with their number.",
-    "The filters choose among what is recorded; see fsmon add for what they mean.",
+    "A program's name with ? isn't certain: the process became another one about then (env, nice). The filters choose among what is recorded; see fsmon add for what they mean.",
   ],
   args: [
     {

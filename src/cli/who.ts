@@ -1,5 +1,6 @@
 // `fsmon who`: changes of a file as aligned rows or as the log's lines on stdout, what limits the answer beside them.
 
+import { lstatSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { DEFAULT_TYPES, type ManagedPath } from "../event.ts";
 import { EXIT, type ExitCode, Failure, UsageFailure } from "../failure.ts";
@@ -78,6 +79,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
       `fsmon add -r "${deepest}" records them, too`,
     );
   for (const entry of reached) tellFilters(entry, path);
+  tellOtherNames(path);
   tellLimits({ path, sinceMs, changes, recordedSinceMs });
   return EXIT.fine;
 }
@@ -94,6 +96,21 @@ function countOf(typed: string | undefined): number {
 
 function reaches(entry: { path: string; recursive: boolean }, path: string): boolean {
   return entry.recursive || path === entry.path || dirname(path) === entry.path;
+}
+
+/** The log knows names, and no objects behind them. */
+function tellOtherNames(path: string): void {
+  let names = 1;
+  try {
+    const stat = lstatSync(path);
+    if (stat.isFile()) names = stat.nlink;
+  } catch {
+    // Gone, or not to be looked at by this person.
+  }
+  if (names > 1)
+    remark(
+      `"${path}" has ${names} names (hard links): changes through the others are not told here; find -xdev -samefile "${path}" at the top of its filesystem lists them`,
+    );
 }
 
 /** What the filters leave out is no change that anybody could be told of. */

@@ -39,6 +39,8 @@ const CHAIN_MAX_COLUMNS = 36;
 /** From here on there is room for milliseconds and ancestry; below the other one user and size have to go. */
 const WIDE_COLUMNS = 110;
 const NARROW_COLUMNS = 64;
+/** Below this, and the date where there is one, only type and path are left, the type cut to a third. */
+const TINY_COLUMNS = 36;
 
 type Paint = (text: string) => string;
 
@@ -88,10 +90,15 @@ export class EventRows {
     const time = formatTimeOfDay(timeMs, wide);
     const type = escapeForTerminal(String(keys.event_type));
     const kind = kindOf(type);
-    const left = [
-      colours.dim(dated ? `${date} ${time}` : time),
-      paintOf(kind, colours)(padRight(type, TYPE_COLUMNS)),
-    ];
+    const paint = paintOf(kind, colours);
+    if (columns !== null && columns < TINY_COLUMNS + (dated ? date.length + 1 : 0)) {
+      const what = fitBeginning(type, Math.floor(columns / 3));
+      const room = columns - columnsOf(what) - 1;
+      const isState = kind === "state" || keys.event_type === "GAP";
+      const rest = isState ? this.#stateText(keys, room) : this.#pathText(keys, room, count);
+      return `${heading}${paint(what)} ${rest}\n`;
+    }
+    const left = [colours.dim(dated ? `${date} ${time}` : time), paint(padRight(type, TYPE_COLUMNS))];
     let used = (dated ? date.length + 1 : 0) + time.length + 1 + Math.max(TYPE_COLUMNS, columnsOf(type));
     if (kind === "state" || keys.event_type === "GAP") {
       const room = columns === null ? null : columns - used - 1;
@@ -156,7 +163,8 @@ export class EventRows {
     const end = from !== null ? shown(from) : to !== null ? shown(to) : null;
     const arrow = keys.exchange === true ? " <-> " : from !== null ? " <- " : " -> ";
     const other = end === null ? "" : `${arrow}${end.before}${end.text}`;
-    const more = count === 1 ? "" : ` (${formatCount(count)} times)`;
+    const times = count === 1 ? "" : ` (${formatCount(count)} times)`;
+    const more = room !== null && columnsOf(times) > room / 2 ? "" : times;
     if (room === null) return `${colours.dim(path.before)}${name}${more}${other}`;
     // The file's own name matters most, then the other end, and the managed path least.
     const tail =

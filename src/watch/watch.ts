@@ -57,6 +57,8 @@ export class Watch {
   readonly #followers = new Map<string, { follower: LogFollower; managedPath: string }>();
   /** Logs that can't hold anything of interest. */
   readonly #unwanted = new Set<string>();
+  /** The managed paths of what is shown before anything is followed. */
+  #past: string[] | null = null;
   #wake: () => void = () => {};
   #changed = true;
   #ended = false;
@@ -66,9 +68,9 @@ export class Watch {
     this.#viewer = viewer;
   }
 
-  /** The managed paths whose logs are followed. */
+  /** The managed paths whose logs are shown. */
   get managedPaths(): string[] {
-    return [...this.#followers.values()].map(({ managedPath }) => managedPath);
+    return this.#past ?? [...this.#followers.values()].map(({ managedPath }) => managedPath);
   }
 
   /** Ends run() soon. */
@@ -123,7 +125,9 @@ export class Watch {
     const wanted = this.#namesOfWanted([...listLogs(logDir, owner).keys()]);
     const snapshot = takeSnapshot(logDir, new Set(wanted.keys()), owner);
     for (const problem of snapshot.problems) this.#viewer.note(problem);
+    this.#past = [...wanted.values()];
     const open = sinceMs === null || (await this.#showPast(snapshot, sinceMs));
+    this.#past = null;
     const live = new Map<string, SnapshotFile>();
     const highest = new Map<string, number>();
     for (const file of snapshot.files) {

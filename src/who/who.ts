@@ -244,8 +244,12 @@ class Search {
       else await history.searchFrom(timeMs + 1, needles, this.#floorMs());
     }
     const names = [...this.#names.all];
+    const isRecorded = (name: string) => this.#recorded.some((managed) => isAtOrBelow(name, managed));
+    // Where nobody records a place, any log may tell that something went there.
+    const anywhere = !names.every(isRecorded);
     const further = this.#recorded.filter(
-      (managed) => !this.#histories.has(managed) && names.some((name) => isAtOrBelow(name, managed)),
+      (managed) =>
+        !this.#histories.has(managed) && (anywhere || names.some((name) => isAtOrBelow(name, managed))),
     );
     if (further.length > 0) await this.#open(further, timeMs + 1);
   }

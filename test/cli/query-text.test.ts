@@ -48,7 +48,7 @@ describe("query --format text", () => {
   });
 
   test("keeps to the width of any terminal", async () => {
-    for (const columns of [40, 50, 63, 64, 80, 109, 110, 200]) {
+    for (const columns of [4, 10, 26, 36, 40, 46, 47, 50, 63, 64, 80, 109, 110, 200]) {
       const { stdout } = await query({ COLUMNS: String(columns) }, "--format", "text");
       for (const row of stdout.split("\n")) expect(columnsOf(row)).toBeLessThanOrEqual(columns);
     }

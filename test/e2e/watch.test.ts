@@ -213,6 +213,16 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     await storm.end();
   }, 60_000);
 
+  test("--since: what has passed has the form of what comes", async () => {
+    writeFileSync(join(tree, "passed"), "");
+    await daemon.settle(tree);
+    const viewer = new Viewer([daemon.binary, "watch", "--since", "10m"], daemon.environment);
+    await ready(viewer);
+    expect(viewer.rows.some((row) => row.endsWith(" passed"))).toBe(true);
+    expect(viewer.rows.filter((row) => row.includes(`${tree}/`))).toEqual([]);
+    expect(await viewer.end()).toBe(0);
+  });
+
   test("filters as in add, and paths", async () => {
     mkdirSync(join(tree, "in/deep"), { recursive: true });
     const byType = await watching("--json", "-t", "delete");
@@ -317,7 +327,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     });
   };
 
-  for (const columns of [40, 80, 120]) {
+  for (const columns of [14, 26, 36, 40, 80, 120]) {
     test(`on a terminal of ${columns} columns no line is longer, and kinds have colours`, async () => {
       const viewer = terminal(columns);
       await ready(viewer);
@@ -325,10 +335,14 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
       writeFileSync(join(tree, name), "");
       renameSync(join(tree, name), join(tree, "short"));
       unlinkSync(join(tree, "short"));
-      await until("the last row", () => viewer.rows.some((row) => /DELETE_SELF .*short/.test(row)));
+      const last = columns < 36 ? /^DEL\S* .*hort$/ : /DELETE_SELF .*short/;
+      await until(
+        "the last row",
+        () => viewer.rows.filter((row) => last.test(row)).length >= (columns < 36 ? 2 : 1),
+      );
       for (const row of viewer.rows) expect(columnsOf(row)).toBeLessThanOrEqual(columns);
-      expect(viewer.text).toContain("\x1b[32mCREATE");
-      expect(viewer.text).toContain("\x1b[31mDELETE");
+      expect(viewer.text).toContain("\x1b[32mCRE");
+      expect(viewer.text).toContain("\x1b[31mDEL");
       expect(await viewer.endInside()).toBe(0);
     });
   }

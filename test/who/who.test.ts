@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { logHash } from "../../src/log/names.ts";
 import { type Home, type Ran, temporaryHome } from "../cli/fsmon.ts";
@@ -265,6 +265,55 @@ describe("fsmon who follows", () => {
       "alice mv[100] renamed from /data/x, 5B",
       "alice first[100] created, 5B, as /data/x",
     ]);
+  });
+
+  test("a move from one managed path into another through a place that nobody records", async () => {
+    manage(home.managedFile, { path: "/srv" }, { path: "/data" });
+    const there = { monitored_path: "/data" };
+    const away = (atS: number, name: string, to: string, dir = {}) =>
+      line(atS, "MOVED_FROM", `/data/${name}`, { ...there, ...dir, cmd: "mv", to });
+    writeLog(
+      home.logDir,
+      "/data",
+      watchLine(0, "started", "/data") +
+        line(3, "CREATE", "/data/x", { ...there, cmd: "first" }) +
+        line(4, "CREATE", "/data/d/y", { ...there, cmd: "second" }) +
+        away(20, "x", "/tmp/x") +
+        away(21, "d", "/tmp/d", { dir: true }),
+    );
+    write(
+      START +
+        line(30, "MOVED_TO", "/srv/f", { cmd: "mv", from: "/tmp/x" }) +
+        line(31, "MOVED_TO", "/srv/g", { cmd: "mv", from: "/tmp/d/y" }),
+    );
+    expect(await rows("/srv/f")).toEqual([
+      "alice mv[100] renamed from /tmp/x, 5B",
+      "alice mv[100] renamed from /data/x, as /tmp/x",
+      "alice first[100] created, 5B, as /data/x",
+    ]);
+    expect(await rows("/srv/g")).toEqual([
+      "alice mv[100] renamed from /tmp/d/y, 5B",
+      "alice mv[100] its directory renamed from /data/d/y, as /tmp/d/y",
+      "alice second[100] created, 5B, as /data/d/y",
+    ]);
+  });
+
+  test("that other names of the file are not followed, where it has some now", async () => {
+    const path = join(home.dir, "tree/f");
+    mkdirSync(dirname(path));
+    writeFileSync(path, "");
+    manage(home.managedFile, { path: dirname(path) });
+    const there = { monitored_path: dirname(path) };
+    writeLog(
+      home.logDir,
+      dirname(path),
+      watchLine(0, "started", dirname(path)) + line(3, "CREATE", path, there),
+    );
+    expect((await who(path)).stderr).not.toContain("hard links");
+    linkSync(path, join(home.dir, "other"));
+    expect((await who(path)).stderr).toContain(
+      `"${path}" has 2 names (hard links): changes through the others`,
+    );
   });
 
   test("an event in the logs of two managed paths once", async () => {
