@@ -55,7 +55,7 @@ describe.skipIf(obstacle() !== null)(
       return root;
     }
 
-    const gapsOf = (root: string) => daemon.lines(root).filter((line) => line.event_type === "GAP");
+    const gapsOf = (root: string) => daemon.processGaps(root);
 
     /** Programs on that CPU, which are gone when their events are read. */
     async function expectNamed(root: string): Promise<void> {

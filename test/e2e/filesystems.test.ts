@@ -31,19 +31,7 @@ function words(root: string, lines = daemon.events(root)): string[] {
   return lines.map((line) => `${line.event_type} ${line.path.slice(root.length + 1)}`);
 }
 
-/** What `fsmon managed --json` says of a path. */
-async function managed(path: string): Promise<Record<string, unknown>> {
-  const { stdout } = await daemon.fsmon("managed", "--json");
-  const rows = stdout
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  return rows.find((row) => row.path === path);
-}
-
-async function scanned(path: string): Promise<void> {
-  await until(`${path} is scanned`, async () => (await managed(path)).scanning === false);
-}
+const managed = (path: string) => daemon.managedPath(path);
 
 describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
   beforeEach(prepare);
@@ -54,7 +42,7 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     const root = mounts.mount(join(mounts.home, "top"), device);
     shell("btrfs -q subvolume create old && mkdir -p old/deep/er", root);
     await daemon.add(root, "-r", "-t", "create,delete,moved_from,moved_to");
-    await scanned(root);
+    await daemon.scanned(root);
     shell(
       "touch old/deep/er/f; btrfs -q subvolume create new; mkdir new/d; touch new/d/g; mv new/d new/e; rm new/e/g",
       root,
@@ -77,7 +65,7 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     const root = mounts.mount(join(mounts.home, "top"), device);
     shell("btrfs -q subvolume create live && mkdir -p live/a/b && touch live/a/b/f", root);
     await daemon.add(root, "-r", "-t", "create,delete");
-    await scanned(root);
+    await daemon.scanned(root);
     shell(
       "btrfs -q subvolume snapshot live snap && touch snap/a/b/g && rm -r snap/a && touch live/a/b/h",
       root,
@@ -96,7 +84,7 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     shell("btrfs -q subvolume delete live", root);
     await daemon.settle(root);
     expect(words(root).at(-1)).toBe("DELETE live");
-    await until("nothing of it is known", async () => (await managed(root)).directories === 2);
+    await until("nothing of it is known", async () => (await managed(root))?.directories === 2);
   });
 
   test("a snapshot that leads to a managed path has it watched at once, and so has the next one in its place", async () => {
@@ -122,7 +110,7 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     mounts.umount(top);
     const root = mounts.mount(join(mounts.home, "sub"), "-o", "subvol=sub", device);
     await daemon.add(root, "-r", "-t", "create,modify");
-    await scanned(root);
+    await daemon.scanned(root);
     shell("touch old/f; mkdir d; echo x > d/g", root);
     await daemon.settle(root);
     expect(words(root)).toEqual(["CREATE old/f", "CREATE d", "CREATE d/g", "MODIFY d/g"]);
@@ -157,7 +145,7 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
     const a = mounts.mount(join(mounts.home, "a"), "-o", "subvol=a", device);
     const b = mounts.mount(join(mounts.home, "b"), "-o", "subvol=b", device);
     for (const root of [a, b, top]) await daemon.add(root, "-r", "-t", "create");
-    await scanned(top);
+    await daemon.scanned(top);
     writeFileSync(join(a, "x/in-a"), "");
     writeFileSync(join(b, "x/in-b"), "");
     writeFileSync(join(top, "b/x/by-top"), "");
@@ -214,9 +202,9 @@ describe.each([
       );
       expect(added.code).toBe(0);
       expect(added.stderr).toContain("docs/limits.md");
-      await scanned(root);
+      await daemon.scanned(root);
       expect(await managed(root)).toMatchObject({ mark: "inode", filesystem: type, state: "watched" });
-      expect((await managed(root)).reason).toContain("DELETE_SELF");
+      expect((await managed(root))?.reason).toContain("DELETE_SELF");
       shell(
         "echo y >> old/deep/f; chmod 600 old/g; mv old/g old/deep/h; rm old/deep/h; mv old/deep old/dd; rm -r old/dd",
         root,
@@ -246,7 +234,7 @@ describe.each([
       const root = place();
       mkdirSync(join(root, "old"));
       await daemon.add(root, "-r");
-      await scanned(root);
+      await daemon.scanned(root);
       const before = TreeModel.of(root);
       shell(FRESH_TREES, root);
       await daemon.settle(root);
@@ -291,7 +279,7 @@ describe.each([
     ]);
     mounts.umount(home);
     await until("the loss is logged", () => daemon.lines(file).some((line) => line.reason === "unmounted"));
-    expect(((await managed(file)).reason as string) ?? "").toContain("unmounted");
+    expect((await managed(file))?.reason).toContain("unmounted");
   });
 });
 
@@ -309,7 +297,7 @@ describe.skipIf(!canFuse)("a FUSE server that hangs (needs root, mounts and bind
     const root = mounts.tmpfs(join(mounts.home, "w"));
     await daemon.add(hung, "-r", "-t", "create,modify,close_write,delete");
     await daemon.add(root, "-r", "-t", "create,close_write");
-    await scanned(hung);
+    await daemon.scanned(hung);
     const server = serverOf(hung);
     try {
       await daemon.settle(hung);
@@ -338,7 +326,7 @@ describe.skipIf(!canFuse)("a FUSE server that hangs (needs root, mounts and bind
         return until(name, () => words(hung).some((line) => line.endsWith(name)), 300).catch(() => false);
       });
       for (let i = 0; i < 20; i++) expect(words(hung)).toContain(`CREATE before-${i}`);
-      expect(daemon.lines(hung).filter((line) => line.event_type === "GAP")).toEqual([]);
+      expect(daemon.gaps(hung)).toEqual([]);
     } finally {
       process.kill(server, "SIGCONT");
     }
@@ -349,7 +337,7 @@ describe.skipIf(!canFuse)("a FUSE server that hangs (needs root, mounts and bind
     const root = mounts.tmpfs(join(mounts.home, "w"));
     await daemon.add(hung, "-r", "-t", "create");
     await daemon.add(root, "-r", "-t", "create");
-    await scanned(hung);
+    await daemon.scanned(hung);
     await daemon.stop();
     const server = serverOf(hung);
     process.kill(server, "SIGSTOP");
@@ -359,17 +347,17 @@ describe.skipIf(!canFuse)("a FUSE server that hangs (needs root, mounts and bind
         writeFileSync(join(root, `f${round}`), "");
         await until("it is recorded", () => words(root).includes(`CREATE f${round}`));
         expect(await managed(hung)).toMatchObject({ state: "impossible" });
-        expect((await managed(hung)).reason).toContain("doesn't answer");
+        expect((await managed(hung))?.reason).toContain("doesn't answer");
         const sinceMs = performance.now();
         expect(await daemon.stop()).toBe(0);
         expect(performance.now() - sinceMs).toBeLessThan(2000);
       }
       await daemon.start();
       process.kill(server, "SIGCONT");
-      await until("it is watched", async () => (await managed(hung)).state === "watched");
+      await until("it is watched", async () => (await managed(hung))?.state === "watched");
       writeFileSync(join(hung, "f"), "");
       await until("it is recorded", () => words(hung).includes("CREATE f"));
-      const gap = daemon.lines(hung).findLast((line) => line.event_type === "GAP");
+      const gap = daemon.gaps(hung).at(-1);
       expect(gap).toMatchObject({ reason: "internal" });
     } finally {
       process.kill(server, "SIGCONT");

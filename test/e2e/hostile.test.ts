@@ -64,7 +64,7 @@ describe.skipIf(captureObstacle !== null)("the control socket in bad company (ne
         more = Math.min(more, most - mostAlone);
       }
       clearInterval(watcher);
-      expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+      expect(daemon.gaps(root)).toEqual([]);
       expect(more).toBeLessThan(MEMORY_MORE_MAX_KB);
       expect((await daemon.fsmon("managed")).code).toBe(0);
     } finally {

@@ -91,7 +91,7 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
     await daemon.settle(root);
     await daemon.stop();
     await daemon.start();
-    const stopped = daemon.lines(root).filter((line) => line.event_type === "GAP");
+    const stopped = daemon.gaps(root);
     expect(stopped).toMatchObject([{ reason: "daemon_stopped", path: root, pid: null, lost: null }]);
     const lastStop = daemon.lines(root).findLast((line) => line.state === "stopped");
     expect(stopped[0]!.gap_from).toBe(lastStop!.time);
@@ -102,7 +102,7 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
     daemon.signal("SIGKILL");
     await daemon.ended();
     await daemon.start();
-    const gaps = daemon.lines(root).filter((line) => line.event_type === "GAP");
+    const gaps = daemon.gaps(root);
     expect(gaps.map((line) => line.reason)).toEqual(["daemon_stopped", "daemon_crashed"]);
     expect(gaps[1]!.gap_from! >= lastEvent.time).toBe(true);
     expect(gaps[1]!.gap_to! >= gaps[1]!.gap_from!).toBe(true);
@@ -133,7 +133,7 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
     expect(second.stderr).toMatch(/^fsmon: Another fsmon daemon already writes to ".*"\n {2}hint: .*\n$/);
     make(join(root, "still"));
     await daemon.settle(root);
-    expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+    expect(daemon.gaps(root)).toEqual([]);
   });
 
   test("a live control socket of somebody else stays: the daemon records all the same", async () => {
@@ -245,9 +245,8 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
     const root = directory("modes");
     await daemon.start();
     await daemon.add(root, "-r");
-    const log = daemon.allLines().length > 0 ? (await daemon.fsmon("managed", "--json")).stdout : "";
-    const { logFile, log_file } = JSON.parse(log.split("\n")[0]!);
-    expect(statSync(logFile ?? log_file).mode & 0o777).toBe(0o600);
+    const row = await daemon.managedPath(root);
+    expect(statSync(row!.log_file).mode & 0o777).toBe(0o600);
     expect(statSync(daemon.logDir).mode & 0o777).toBe(0o700);
   });
 

@@ -54,15 +54,13 @@ open('fresh/er/f', 'w').write('123'); open('kept', 'a').write('1')
         daemon.signal("SIGCONT");
         const gap = await until(
           "the log says GAP",
-          () => daemon.lines(root).find((line) => line.event_type === "GAP"),
+          () => daemon.gaps(root)[0],
           30_000,
           () => daemon.stderr,
         );
         expect(gap).toMatchObject({ reason: "queue_overflow", path: root, lost: null });
-        await until("the directories were compared with the disk", async () => {
-          const status = JSON.parse((await daemon.fsmon("managed", "--json")).stdout.split("\n")[0]!);
-          return status.scanning === false;
-        });
+        // The directories are compared with the disk.
+        await daemon.scanned(root);
         writeFileSync(join(root, "e3/deep/after"), "");
         await daemon.settle(root);
         const after = daemon.events(root).filter((line) => line.path.endsWith("/after"));

@@ -26,18 +26,11 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
   const shell = (script: string, cwd = root) => runShell(script, cwd);
   const words = (path = root): string[] =>
     daemon.events(path).map((line) => `${line.event_type} ${line.path.slice(path.length + 1)}`);
-  const gaps = (path = root): LogLine[] => daemon.lines(path).filter((line) => line.event_type === "GAP");
-  const managed = async (path = root): Promise<Record<string, unknown>> => {
-    const { stdout } = await daemon.fsmon("managed", "--json");
-    const rows = stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-    return rows.find((row) => row.path === path);
-  };
+  const gaps = (path = root): LogLine[] => daemon.gaps(path);
+  const managed = (path = root) => daemon.managedPath(path);
   const add = async (path = root, ...flags: string[]) => {
     await daemon.add(path, ...(flags.length > 0 ? flags : ["-r", "-t", "create,delete"]));
-    await until("it is scanned", async () => (await managed(path)).scanning === false);
+    await daemon.scanned(path);
   };
   /** The daemon has seen that something was mounted at path, which it tells by recording what is done there. */
   const watched = (path: string) =>
@@ -68,12 +61,12 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     mounts.umount(inner);
     await until("the unmounting is logged", () => gaps().length === 1);
     expect(gaps()[0]).toMatchObject({ reason: "unmounted", path: root });
-    expect((await managed()).reason).toContain(`${inner} is unmounted`);
+    expect((await managed())?.reason).toContain(`${inner} is unmounted`);
     mounts.tmpfs(inner);
     await watched(inner);
     shell("touch later/again");
     await until("it is logged", () => words().includes("CREATE later/again"));
-    expect((await managed()).reason).toBeNull();
+    expect((await managed())?.reason).toBeNull();
     // The second one says until when nothing was watched; from there on the WATCH holds.
     const [first, second, ...more] = gaps();
     expect(more).toEqual([]);
@@ -90,7 +83,7 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     mounts.umount(root);
     await until("the unmounting is logged", () => gaps().length === 1);
     expect(await managed()).toMatchObject({ state: "watched" });
-    expect((await managed()).reason).toContain("unmounted");
+    expect((await managed())?.reason).toContain("unmounted");
     // What the mount had covered is what the path names now.
     shell("mkdir under; touch under/f");
     await until("it is logged", () => words().includes("CREATE under/f"));
@@ -217,7 +210,7 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     shell("for i in {1..60}; do mkdir -p d$i/{1..50}; done", disk);
     for (let round = 0; round < 8; round++) {
       await daemon.add(disk, "-r", "-t", "create");
-      if (round % 2 === 1) await until("it is scanned", async () => (await managed(disk)).scanning === false);
+      if (round % 2 === 1) await daemon.scanned(disk);
       mounts.umount(disk);
       await until("the device is free", () => {
         try {

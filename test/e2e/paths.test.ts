@@ -34,15 +34,8 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     mkdirSync(path, { recursive: true });
     return path;
   };
-  const rows = async (): Promise<Record<string, unknown>[]> => {
-    const { stdout } = await daemon.fsmon("managed", "--json");
-    return stdout
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-  };
-  const managedPaths = async () => (await rows()).map((row) => row.path as string);
-  const state = async (path: string) => (await rows()).find((row) => row.path === path)?.state;
+  const managedPaths = async () => (await daemon.managed()).map((row) => row.path);
+  const state = async (path: string) => (await daemon.managedPath(path))?.state;
   const shell = (script: string, cwd = base) => runShell(script, cwd);
   /** The same while the daemon stands still, so that it finds all of it at once. */
   const stopped = (script: string) => {

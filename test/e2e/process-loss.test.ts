@@ -76,7 +76,7 @@ describe.skipIf(captureObstacle !== null)("process records that are lost (needs 
   }
 
   const lineOf = (name: string) => daemon.events(root).findLast((line) => line.path === join(root, name))!;
-  const gaps = () => daemon.lines(root).filter((line) => line.event_type === "GAP");
+  const gaps = () => daemon.processGaps(root);
   const onOneCpu = (program: string, ...args: (string | number)[]) =>
     command(["taskset", "-c", "0", program, ...args.map(String)]);
 

@@ -66,7 +66,7 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     for (const type of ["CREATE", "CLOSE_WRITE", "DELETE"]) {
       expect([type, lines.filter((line) => line.event_type === type).length]).toEqual([type, 10_000]);
     }
-    expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+    expect(daemon.gaps(root)).toEqual([]);
     expect(states(root)).toEqual(["started", ...Array.from({ length: round }, () => "changed")]);
     storm.remove();
   });
@@ -112,7 +112,7 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
       await write();
       expect(segments().length).toBeGreaterThan(before);
     }
-    expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+    expect(daemon.gaps(root)).toEqual([]);
   });
 
   const REFUSED: Readonly<Record<string, [write: (root: string) => void, said: RegExp]>> = {
@@ -243,7 +243,7 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     expect(existsSync(join(daemon.logDir, "daemon.lock"))).toBe(true);
     // The next one knows.
     await daemon.start();
-    expect(daemon.lines(root).find((line) => line.event_type === "GAP")?.reason).toBe("daemon_crashed");
+    expect(daemon.gaps(root)[0]?.reason).toBe("daemon_crashed");
   });
 });
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
-import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
+import { captureObstacle, run, runShell, TestFilesystem } from "../support/filesystem.ts";
 
 /** exchange A B, by renameat2(2): mv --exchange needs coreutils 9.5. */
 const EXCHANGE = `exchange() { python3 -c 'import ctypes,sys
@@ -32,7 +32,7 @@ describe.skipIf(captureObstacle !== null)("managed paths that are replaced (need
   async function behind(setup: string, managed: string, work: string): Promise<string[]> {
     const base = join(root, `t${tests++}`);
     mkdirSync(base);
-    const shell = (script: string) => run(["bash", "-e", "-c", `${EXCHANGE}\n${script}`], { cwd: base });
+    const shell = (script: string) => runShell(`${EXCHANGE}\n${script}`, base);
     shell(setup);
     const path = join(base, managed);
     await daemon.add(path, "-r", "-t", "create,delete,moved_from,moved_to");
@@ -44,8 +44,7 @@ describe.skipIf(captureObstacle !== null)("managed paths that are replaced (need
       daemon.signal("SIGCONT");
     }
     await daemon.settle(join(root, "settle"));
-    const rows = (await daemon.fsmon("managed", "--json")).stdout.split("\n").filter(Boolean);
-    const state = rows.map((row) => JSON.parse(row)).find((row) => row.path === path)?.state;
+    const state = String((await daemon.managedPath(path))?.state);
     await daemon.fsmon("remove", path);
     return [
       ...daemon.events(path).map((line) => `${line.event_type} ${line.path.slice(base.length + 1)}`),

@@ -32,7 +32,7 @@ describe.skipIf(captureObstacle !== null)("rescan (needs root and mounts)", () =
   });
 
   const shell = (script: string, cwd = root) => runShell(script, cwd);
-  const gaps = (path = root): LogLine[] => daemon.lines(path).filter((line) => line.event_type === "GAP");
+  const gaps = (path = root): LogLine[] => daemon.gaps(path);
   const scanning = async (): Promise<boolean> =>
     (await daemon.fsmon("managed", "--json")).stdout.includes('"scanning":true');
   const scanned = async () => {

@@ -47,6 +47,6 @@ async function play(scenario: Scenario, filesystem: TestFilesystem, daemon: Test
   // Unordered: how often a repeated read shows is up to the kernel's merging, too.
   if (scenario.ordered) expect(got).toEqual(scenario.expected);
   else expect([...new Set(got)].sort()).toEqual(scenario.expected.toSorted());
-  expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+  expect(daemon.gaps(root)).toEqual([]);
   expect((await daemon.fsmon("remove", root)).code).toBe(0);
 }

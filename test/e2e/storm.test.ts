@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, type FilesystemKind, run, TestFilesystem } from "../support/filesystem.ts";
 import { TreeModel } from "../support/replay.ts";
-import { until } from "../support/wait.ts";
 import { Workload } from "../support/workload.ts";
 
 const KINDS: FilesystemKind[] = ["tmpfs", "ext4"];
@@ -48,7 +47,7 @@ for (const kind of KINDS) {
         workload.run(...flags, what, root, storm.processes, storm.count);
         if (storm.asleep === true) daemon.signal("SIGCONT");
         await daemon.settle(root);
-        expect(daemon.lines(root).filter((line) => line.event_type === "GAP")).toEqual([]);
+        expect(daemon.gaps(root)).toEqual([]);
         const lines = daemon.events(root);
         before.replay(lines).check(what);
         return lines;
@@ -167,13 +166,6 @@ describe.skipIf(captureObstacle !== null)("large trees (needs root and mounts)",
     workload.remove();
   });
 
-  async function scanned(): Promise<void> {
-    await until("the tree is scanned", async () => {
-      const { stdout } = await daemon.fsmon("managed", "--json");
-      return JSON.parse(stdout).scanning === false;
-    });
-  }
-
   const DEAD = ["ATTRIB", "DELETE", "DELETE_SELF"];
 
   for (const early of [false, true]) {
@@ -184,7 +176,7 @@ describe.skipIf(captureObstacle !== null)("large trees (needs root and mounts)",
       const before = TreeModel.of(filesystem.path);
       const paths = treePaths(10_000);
       await daemon.start();
-      if (!early) await scanned();
+      if (!early) await daemon.scanned(root);
       run(["rm", "-rf", join(root, "0")]);
       await daemon.settle(root);
       const lines = daemon.events(root);
@@ -254,7 +246,7 @@ describe.skipIf(captureObstacle !== null)("large trees (needs root and mounts)",
     const lines = daemon.events(root);
     expect(lines.filter((line) => line.event_type === "CREATE").map((line) => line.path)).toEqual(made);
     before.replay(lines).check("during the scan");
-    await scanned();
+    await daemon.scanned(root);
     const directories = treePaths(30_000).filter((path) => !path.endsWith("/file"));
     const later = directories.map((path) => join(root, path.replace(/^(0\/.\/.)/, "$1-moved"), "later"));
     for (const path of later) writeFileSync(path, "");

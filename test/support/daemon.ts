@@ -53,6 +53,17 @@ export interface LogLine {
   error?: number;
 }
 
+/** What `fsmon managed --json` says of a path. */
+export interface ManagedRow {
+  path: string;
+  state: string;
+  reason: string | null;
+  scanning: boolean;
+  directories: number;
+  log_file: string;
+  events_filtered: number;
+}
+
 export interface Finished {
   code: number;
   stdout: string;
@@ -161,6 +172,23 @@ export class TestDaemon {
     if (done.code !== 0) throw new Error(`fsmon add ${path} failed: ${done.stderr}`);
   }
 
+  async managed(): Promise<ManagedRow[]> {
+    const { stdout } = await this.fsmon("managed", "--json");
+    return stdout
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  }
+
+  async managedPath(path: string): Promise<ManagedRow | undefined> {
+    return (await this.managed()).find((row) => row.path === path);
+  }
+
+  /** Waits for the end of a path's first scan. */
+  async scanned(path: string): Promise<void> {
+    await until(`${path} is scanned`, async () => (await this.managedPath(path))?.scanning === false, 30_000);
+  }
+
   /** Every line of all logs, in order of the files; a line that isn't whole JSON fails the test here. */
   allLines(): LogLine[] {
     if (!existsSync(this.logDir)) return [];
@@ -178,6 +206,18 @@ export class TestDaemon {
   /** The lines of one managed path. */
   lines(monitoredPath: string): LogLine[] {
     return this.allLines().filter((line) => line.monitored_path === monitoredPath);
+  }
+
+  /** GAPs of events. */
+  gaps(monitoredPath: string): LogLine[] {
+    return this.lines(monitoredPath).filter(
+      (line) => line.event_type === "GAP" && line.reason !== "process_stream_lost",
+    );
+  }
+
+  /** GAPs of process records: names may be missing, not events. While the whole machine is busy the kernel may drop some. */
+  processGaps(monitoredPath: string): LogLine[] {
+    return this.lines(monitoredPath).filter((line) => line.reason === "process_stream_lost");
   }
 
   /** Only what happened: without WATCH and GAP, and without sentinels. */
