@@ -1,7 +1,7 @@
 // Managed paths whose directories are moved away, replaced, exchanged and moved back while the daemon is behind: the disk shows another
 // directory under the path than the queue tells of. Each event belongs to the path that its directory had when it happened.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, runShell, TestFilesystem } from "../support/filesystem.ts";
@@ -138,6 +138,33 @@ describe.skipIf(captureObstacle !== null)("managed paths that are replaced (need
     expect(await behind("mkdir a; touch a/f", "a/f", "rm a/f")).toEqual(["DELETE a/f", "pending"]);
     expect(await behind("mkdir a; touch a/t", "a/f", "mv a/t a/f")).toEqual(["MOVED_TO a/f", "watched"]);
     expect(await behind("mkdir a", "a/f", "ln -s t a/f")).toEqual(["CREATE a/f", "pending"]);
+  });
+
+  test("made and removed while mounts come and go, for which every path is looked for again: each event once", async () => {
+    const base = join(root, "mounts");
+    mkdirSync(join(base, "point"), { recursive: true });
+    const path = join(base, "a/b/c");
+    await daemon.add(path, "-r", "-t", "create,delete");
+    const mounting = Bun.spawn(
+      ["sh", "-c", `until [ -e stop ]; do mount --bind ${root}/settle point; umount point; done`],
+      {
+        cwd: base,
+      },
+    );
+    const expected: string[] = [];
+    try {
+      for (let round = 0; round < 30; round++) {
+        run(["sh", "-ec", "mkdir -p a/b/c/d; touch a/b/c/d/f; rm -rf a"], { cwd: base });
+        expected.push("CREATE a/b/c", "CREATE a/b/c/d", "CREATE a/b/c/d/f");
+        expected.push("DELETE a/b/c/d/f", "DELETE a/b/c/d", "DELETE a/b/c");
+      }
+    } finally {
+      writeFileSync(join(base, "stop"), "");
+      await mounting.exited;
+    }
+    await daemon.settle(join(root, "settle"));
+    expect(daemon.events(path).map((line) => inWords(line, base))).toEqual(expected);
+    await daemon.fsmon("remove", path);
   });
 
   describe("random work", () => {
