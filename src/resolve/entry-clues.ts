@@ -54,9 +54,9 @@ export class EntryClues {
    */
   had(fs: Filesystem, parent: Uint8Array, name: Uint8Array, from: number): Uint8Array | null | undefined {
     let given: Uint8Array | null = null;
-    for (const place of this.places.get(entryHash(parent, 0, name, 0, name.length)) ?? []) {
-      if (place < from) continue;
-      const one = this.eventAt(place);
+    const places = this.places.get(entryHash(parent, 0, name, 0, name.length)) ?? [];
+    for (let k = firstFrom(places, from); k < places.length; k++) {
+      const one = this.eventAt(places[k]!);
       if (!isOn(fs, one, 0)) continue;
       const mask = one.get(0, fan.MASK);
       const object = objectOf(one);
@@ -88,6 +88,18 @@ function isEntry(one: fan.EventBatch, column: number, parent: Uint8Array, name: 
     sameHandle(one.bytes, one.get(0, column), parent, 0, parent.length) &&
     sameBytes(name, one.bytes, one.get(0, column + NAME), one.get(0, column + NAME + 1))
   );
+}
+
+/** The index of the first place that is at or behind this one: a name may have been given and taken away thousands of times. */
+function firstFrom(places: readonly number[], from: number): number {
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (places[middle]! < from) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A copy. */
