@@ -18,8 +18,10 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { liveName, logHash } from "../../src/log/names.ts";
-import { command, type LogLine, TestDaemon } from "../support/daemon.ts";
+import { range } from "../log/log-dir.ts";
+import { command, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
+import { makeFiles, numbersMade } from "../support/numbered-files.ts";
 import { giveTo, PERSON_UID, PersonsDaemon } from "../support/person.ts";
 import { parseLine } from "../support/schema.ts";
 import { until } from "../support/wait.ts";
@@ -53,17 +55,8 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     await settled(daemon, root);
   }
 
-  function make(from: number, to: number): void {
-    for (let i = from; i < to; i++) writeFileSync(join(root, `f${i}`), "");
-  }
-
-  const linesOf = (type: string): LogLine[] => daemon.lines(root).filter((line) => line.event_type === type);
-  const made = () =>
-    linesOf("CREATE")
-      .map(({ path }) => /\/f(\d+)$/.exec(path)?.[1])
-      .filter((number) => number !== undefined)
-      .map(Number);
-  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  const make = (from: number, to: number) => makeFiles(root, from, to);
+  const made = () => numbersMade(daemon, root);
 
   test("turns read-only under the open log: the daemon lives on, and every event is there with a GAP when it is back", async () => {
     const image = join(images, "before");
@@ -86,7 +79,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     make(300, 310);
     await settled(daemon, root);
     expect(made()).toEqual(range(0, 310));
-    expect(linesOf("GAP")[0]).toMatchObject({ reason: "write_error", lost: 0 });
+    expect(daemon.gaps(root)[0]).toMatchObject({ reason: "write_error", lost: 0 });
     expect(await daemon.stop()).toBe(0);
   }, 30_000);
 
@@ -106,18 +99,15 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       make(0, 10);
       await settled(daemon, root);
       expect(made()).toEqual(range(0, 10));
-      const [gap, ...more] = linesOf("GAP");
+      const [gap, ...more] = daemon.gaps(root);
       expect(more).toEqual([]);
       expect(gap?.reason).toBe("disk_full");
-      const numbers = linesOf("CREATE")
-        .map(({ path }) => /\/0-(\d+)$/.exec(path)?.[1])
-        .filter((number) => number !== undefined)
-        .map(Number);
+      const numbers = numbersMade(daemon, root, /\/0-(\d+)$/);
       expect(numbers).toEqual(range(0, numbers.length));
       expect(numbers.length).toBeGreaterThan(20_000);
       // Lost are the storm's last files.
       expect(gap?.lost).toBe(40_000 - numbers.length);
-      const lastKept = linesOf("CREATE").find(({ path }) => path.endsWith(`/0-${numbers.length - 1}`));
+      const lastKept = daemon.events(root).find(({ path }) => path.endsWith(`/0-${numbers.length - 1}`));
       expect(Date.parse(gap?.gap_from ?? "")).toBeGreaterThanOrEqual(Date.parse(lastKept?.time ?? ""));
       expect(await daemon.stop()).toBe(0);
     } finally {
@@ -161,13 +151,12 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       renameSync(`${filler}.new`, filler);
       await until("the daemon stops recording", () => daemon.stderr.includes("recording stops"));
       make(20, 220);
-      await until("nothing more is written", () => daemon.stderr.length > 0);
       unlinkSync(filler);
-      await until("the GAP is there", () => linesOf("GAP").length > 0);
+      await until("the GAP is there", () => daemon.gaps(root).length > 0);
       make(220, 230);
       await settled(daemon, root);
       expect(made()).toEqual(range(0, 230));
-      expect(linesOf("GAP")).toMatchObject([{ reason: "disk_full", lost: 0 }]);
+      expect(daemon.gaps(root)).toMatchObject([{ reason: "disk_full", lost: 0 }]);
     }, 30_000);
   }
 
@@ -198,7 +187,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     const kept = made();
     expect(kept.length).toBeGreaterThan(1000);
     expect(kept).toEqual(range(kept[0]!, 6000));
-    expect(linesOf("GAP")).toEqual([]);
+    expect(daemon.gaps(root)).toEqual([]);
   }, 30_000);
 
   test("segments that somebody packs are read by query, from the log directory and as files", async () => {

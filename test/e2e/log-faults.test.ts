@@ -1,11 +1,13 @@
 // The compiled daemon's log while the disk answers with errors, while the clock is set, and after it was killed.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { liveName, logHash } from "../../src/log/names.ts";
+import { range } from "../log/log-dir.ts";
 import { OwnClock } from "../support/clock.ts";
-import { type LogLine, TestDaemon } from "../support/daemon.ts";
+import { TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { makeFiles, numbersMade } from "../support/numbered-files.ts";
 import { parseLine } from "../support/schema.ts";
 import { until } from "../support/wait.ts";
 import { Workload } from "../support/workload.ts";
@@ -33,16 +35,8 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
     filesystem?.unmount();
   });
 
-  function make(from: number, to: number): void {
-    for (let i = from; i < to; i++) writeFileSync(join(root, `f${i}`), "");
-  }
-  const linesOf = (type: string): LogLine[] => daemon.lines(root).filter((line) => line.event_type === type);
-  const made = () =>
-    linesOf("CREATE")
-      .map(({ path }) => /\/f(\d+)$/.exec(path)?.[1])
-      .filter((number) => number !== undefined)
-      .map(Number);
-  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  const make = (from: number, to: number) => makeFiles(root, from, to);
+  const made = () => numbersMade(daemon, root);
   /** The files of the log, oldest first, with the times in each. */
   const files = () =>
     readdirSync(daemon.logDir)
@@ -71,7 +65,7 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
         make(200, 220);
         await settled(daemon, root);
         expect(made()).toEqual(range(0, 220));
-        expect(linesOf("GAP")).toMatchObject([{ reason, lost: 0 }]);
+        expect(daemon.gaps(root)).toMatchObject([{ reason, lost: 0 }]);
       },
       30_000,
     );
@@ -98,10 +92,10 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
         expect(times).toEqual(times.toSorted());
       }
       expect(made()).toEqual(range(0, 150));
-      expect(linesOf("GAP").map(({ reason }) => reason)).toEqual(["clock", "clock"]);
-      const spans = linesOf("GAP").map(
-        ({ gap_from = "", gap_to = "" }) => (Date.parse(gap_to) - Date.parse(gap_from)) / 1000,
-      );
+      expect(daemon.gaps(root).map(({ reason }) => reason)).toEqual(["clock", "clock"]);
+      const spans = daemon
+        .gaps(root)
+        .map(({ gap_from = "", gap_to = "" }) => (Date.parse(gap_to) - Date.parse(gap_from)) / 1000);
       expect(Math.abs(spans[0]! - HOUR_S)).toBeLessThan(30);
       expect(Math.abs(spans[1]! - YEAR_S - HOUR_S)).toBeLessThan(30);
       for (const [head] of files().slice(1))
@@ -151,7 +145,7 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
         await daemon.start();
         await settled(daemon, root);
         expect(readFileSync(log, "utf8").startsWith(whole)).toBe(true);
-        const gap = linesOf("GAP").at(-1);
+        const gap = daemon.gaps(root).at(-1);
         expect(gap).toMatchObject({ reason: "daemon_crashed", lost: null });
         const last = whole.split("\n").slice(0, -1).map(parseLine).at(-1);
         // Nothing after the last line was written, so the GAP begins no later than a heartbeat after it.
