@@ -1,15 +1,7 @@
 // Who did it: programs that say by the name of the file they make who they are, far too short-lived to be looked up, against what the log says.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  chownSync,
-  copyFileSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, chownSync, copyFileSync, linkSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { Workload } from "../support/workload.ts";
@@ -30,10 +22,7 @@ describe.skipIf(captureObstacle !== null)("attribution (needs root and mounts)",
   beforeAll(async () => {
     witness = new Workload("witness");
     filesystem = TestFilesystem.mount("tmpfs");
-    // Other users must get there.
-    chmodSync(dirname(filesystem.path), 0o755);
-    links = join(filesystem.path, "links");
-    mkdirSync(links);
+    links = filesystem.directory("links");
     copyFileSync(witness.program, join(links, "witness"));
     for (let launcher = 0; launcher < LAUNCHERS; launcher++) {
       for (let i = 0; i < PROGRAMS; i++) linkSync(join(links, "witness"), join(links, `w${launcher}-${i}`));
@@ -46,13 +35,7 @@ describe.skipIf(captureObstacle !== null)("attribution (needs root and mounts)",
     witness?.remove();
   });
 
-  async function managed(name: string): Promise<string> {
-    const path = join(filesystem.path, name);
-    mkdirSync(path);
-    chmodSync(path, 0o777);
-    await daemon.add(path, "-r");
-    return path;
-  }
+  const managed = (name: string) => daemon.add(filesystem.directory(name), "-r");
 
   test("20,000 programs that live less than a millisecond, four at a time, seven users, files of their own and of others: each named exactly", async () => {
     const root = await managed("short");
@@ -149,9 +132,7 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
     witness = new Workload("witness");
     guise = new Workload("guise");
     filesystem = TestFilesystem.mount("tmpfs");
-    chmodSync(dirname(filesystem.path), 0o755);
-    links = join(filesystem.path, "links");
-    mkdirSync(links);
+    links = filesystem.directory("links");
     for (let i = 0; i < LAUNCHERS * 200; i++) {
       const link = join(links, `w${Math.floor(i / 200)}-${i % 200}`);
       if (i === 0) copyFileSync(witness.program, link);
@@ -168,17 +149,12 @@ describe.skipIf(captureObstacle !== null)("each way to identify processes (needs
     const daemon = await new TestDaemon().start(["--identify", way]);
     try {
       expect(daemon.stderr).toContain(`processes by ${says}`);
-      const root = join(filesystem.path, way);
-      mkdirSync(root);
-      chmodSync(root, 0o777);
-      await daemon.add(root, "-r");
+      const root = await daemon.add(filesystem.directory(way), "-r");
       witness.run("launch", links, root, LAUNCHERS, 200);
       // clone(CLONE_PARENT): its maker isn't its parent.
       guise.run(root, "sibling", 33);
       // By /proc alone a number is whoever has it when it is looked at.
-      const reused = join(root, "reused");
-      mkdirSync(reused);
-      chmodSync(reused, 0o777);
+      const reused = filesystem.directory(`${way}/reused`);
       if (way !== "proc") witness.run("reuse", links, reused, 200);
       // One that lives long is known by every way.
       writeFileSync(join(root, "by.us"), "");

@@ -1,15 +1,7 @@
 // CPUs that come and go while the daemon runs: really, where the machine lets us.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { accessSync, constants, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { command, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { until } from "../support/wait.ts";
@@ -35,7 +27,6 @@ describe.skipIf(obstacle() !== null)(
     beforeAll(async () => {
       witness = new Workload("witness");
       filesystem = TestFilesystem.mount("tmpfs");
-      chmodSync(dirname(filesystem.path), 0o755);
       mkdirSync(join(filesystem.path, "links"));
       for (const name of ["w0-0", "w0-1", "w0-2"])
         copyFileSync(witness.program, join(filesystem.path, "links", name));
@@ -47,13 +38,7 @@ describe.skipIf(obstacle() !== null)(
       witness?.remove();
     });
 
-    async function managed(name: string): Promise<string> {
-      const root = join(filesystem.path, name);
-      mkdirSync(root);
-      chmodSync(root, 0o777);
-      await daemon.add(root, "-r");
-      return root;
-    }
+    const managed = (name: string) => daemon.add(filesystem.directory(name), "-r");
 
     const gapsOf = (root: string) => daemon.processGaps(root);
 

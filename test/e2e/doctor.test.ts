@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { type Finished, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
@@ -120,7 +120,6 @@ describe.skipIf(captureObstacle !== null)(
     });
 
     test("without root says what it can't see, and measures the round trip all the same", async () => {
-      chmodSync(dirname(fs.path), 0o755);
       chownSync(fs.path, PERSON_UID, PERSON_UID);
       await daemon.start();
       await daemon.add(fs.path, "-r");

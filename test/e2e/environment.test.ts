@@ -130,10 +130,7 @@ describe.skipIf(captureObstacle !== null)("the daemon's surroundings (needs root
   };
 
   async function recordsOne(daemon: TestDaemon): Promise<void> {
-    const root = join(filesystem.path, "root");
-    mkdirSync(root, { recursive: true });
-    chmodSync(root, 0o777);
-    await daemon.add(root, "-r");
+    const root = await daemon.add(filesystem.directory("root"), "-r");
     writeFileSync(join(root, "f"), "x");
     await daemon.settle(root);
     expect(daemon.events(root).map((line) => line.event_type)).toContain("CLOSE_WRITE");

@@ -10,7 +10,7 @@ import {
   realpathSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
 import { runResting, Workload } from "../support/workload.ts";
@@ -23,9 +23,7 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
   beforeAll(async () => {
     guise = new Workload("guise");
     filesystem = TestFilesystem.mount("tmpfs");
-    chmodSync(dirname(filesystem.path), 0o755);
-    programs = join(filesystem.path, "programs");
-    mkdirSync(programs);
+    programs = filesystem.directory("programs");
     daemon = await new TestDaemon().start();
   });
   afterAll(async () => {
@@ -34,13 +32,8 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
     guise?.remove();
   });
 
-  async function managed(name: string, ...flags: string[]): Promise<string> {
-    const path = join(filesystem.path, name);
-    mkdirSync(path);
-    chmodSync(path, 0o777);
-    await daemon.add(path, "-r", ...flags);
-    return path;
-  }
+  const managed = (name: string, ...flags: string[]) =>
+    daemon.add(filesystem.directory(name), "-r", ...flags);
 
   /** The same program under another name. */
   function program(name: string): string {

@@ -29,11 +29,7 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
     await daemon.destroy();
     filesystem.unmount();
   });
-  const directory = (name: string): string => {
-    const path = join(filesystem.path, name);
-    mkdirSync(path);
-    return path;
-  };
+  const directory = (name: string) => filesystem.directory(name);
   const make = (path: string): void => writeFileSync(path, "x");
 
   test("the very next operation after add is recorded, the very next one after remove is not", async () => {

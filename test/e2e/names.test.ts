@@ -74,12 +74,8 @@ describe.skipIf(captureObstacle !== null)("names and depth (needs root and mount
     filesystem?.unmount();
   });
 
-  const managed = async (name: string, ...flags: string[]): Promise<string> => {
-    const path = join(filesystem.path, name);
-    mkdirSync(path);
-    await daemon.add(path, "-r", ...flags);
-    return path;
-  };
+  const managed = (name: string, ...flags: string[]) =>
+    daemon.add(filesystem.directory(name), "-r", ...flags);
   /** The lines that tell of one kind, without those of the sentinel. */
   const ofType = (path: string, type: string) =>
     daemon.events(path).filter((line) => line.event_type === type);

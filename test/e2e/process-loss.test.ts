@@ -1,7 +1,7 @@
 // Where the kernel drops process records the log says so, names nobody whom it can't be sure of, and is exact again afterwards.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, linkSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, linkSync } from "node:fs";
+import { join } from "node:path";
 import { command, type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { until } from "../support/wait.ts";
@@ -31,16 +31,11 @@ describe.skipIf(captureObstacle !== null)("process records that are lost (needs 
   });
   beforeEach(async () => {
     filesystem = TestFilesystem.mount("tmpfs");
-    chmodSync(dirname(filesystem.path), 0o755);
-    links = join(filesystem.path, "links");
-    mkdirSync(links);
+    links = filesystem.directory("links");
     copyFileSync(witness.program, join(links, "w0-0"));
     for (let i = 1; i < PROGRAMS; i++) linkSync(join(links, "w0-0"), join(links, `w0-${i}`));
-    root = join(filesystem.path, "root");
-    for (const path of [root, join(root, "before"), join(root, "in"), join(root, "after")]) {
-      mkdirSync(path);
-      chmodSync(path, 0o777);
-    }
+    root = filesystem.directory("root");
+    for (const name of ["before", "in", "after"]) filesystem.directory(`root/${name}`);
     daemon = await new TestDaemon().start();
     await daemon.add(root, "-r");
     steady = Bun.spawn(["sh"], { stdin: "pipe", stdout: "ignore" });

@@ -22,11 +22,7 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     await daemon.destroy();
     filesystem.unmount();
   });
-  const directory = (name: string): string => {
-    const path = join(filesystem.path, name);
-    mkdirSync(path);
-    return path;
-  };
+  const directory = (name: string) => filesystem.directory(name);
   const storeFile = (): string => join(daemon.home, ".local/share/fsmon/managed.jsonl");
   const entry = (path: string, wanted: Partial<ManagedPath> = {}): string =>
     `${encodeEntry(managedPath(path, { recursive: true, ...wanted }))}\n`;

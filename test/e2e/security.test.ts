@@ -94,10 +94,7 @@ describe.skipIf(captureObstacle !== null)("safe as root (needs root and mounts)"
 
   let trees = 0;
   function tree(): string {
-    const path = join(filesystem.path, `tree${trees++}`);
-    mkdirSync(path);
-    chmodSync(path, 0o777);
-    return path;
+    return filesystem.directory(`tree${trees++}`);
   }
   /** The store as a hand may write it, before the daemon's first start. */
   function store(...paths: string[]): string {

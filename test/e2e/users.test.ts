@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, TestFilesystem } from "../support/filesystem.ts";
 import { until } from "../support/wait.ts";
@@ -37,7 +37,6 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
     beforeAll(async () => {
       guise = new Workload("guise");
       filesystem = TestFilesystem.mount("tmpfs");
-      chmodSync(dirname(filesystem.path), 0o755);
       place = mkdtempSync(join(tmpdir(), "fsmon-nss-"));
       const source = join(import.meta.dir, "../support/nss.c");
       const library = join(place, "module.so");
@@ -60,13 +59,8 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
       writeFileSync(join(place, "delay"), String(delayMs));
     }
 
-    async function managed(name: string, ...flags: string[]): Promise<string> {
-      const path = join(filesystem.path, name);
-      mkdirSync(path);
-      chmodSync(path, 0o777);
-      await daemon.add(path, "-r", ...flags);
-      return path;
-    }
+    const managed = (name: string, ...flags: string[]) =>
+      daemon.add(filesystem.directory(name), "-r", ...flags);
 
     async function made(root: string): Promise<LogLine[]> {
       await daemon.settle(root);

@@ -166,10 +166,11 @@ export class TestDaemon {
     return command([this.binary, ...args], { env: this.environment, cwd: "/" });
   }
 
-  /** `fsmon add`, which must succeed. */
-  async add(path: string, ...flags: string[]): Promise<void> {
+  /** `fsmon add`, which must succeed. @returns the path */
+  async add(path: string, ...flags: string[]): Promise<string> {
     const done = await this.fsmon("add", path, ...flags);
     if (done.code !== 0) throw new Error(`fsmon add ${path} failed: ${done.stderr}`);
+    return path;
   }
 
   async managed(): Promise<ManagedRow[]> {

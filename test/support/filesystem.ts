@@ -1,7 +1,7 @@
 // A private filesystem for one test, so that nothing else on the machine can interfere: a tmpfs, or an image
 // on a loop device.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -25,6 +25,8 @@ export class TestFilesystem {
     const home = mkdtempSync(join(tmpdir(), "fsmon-fs-"));
     const path = join(home, "mnt");
     mkdirSync(path);
+    // Other users must get there.
+    chmodSync(home, 0o755);
     try {
       if (kind === "tmpfs") {
         run(["mount", "-t", "tmpfs", "-o", "size=512m,nr_inodes=0", "fsmon-test", path]);
@@ -39,6 +41,14 @@ export class TestFilesystem {
       throw error;
     }
     return new TestFilesystem(kind, path, home);
+  }
+
+  /** Makes a directory in it, in which everybody may write. */
+  directory(name: string): string {
+    const path = join(this.path, name);
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o777);
+    return path;
   }
 
   unmount(): void {
