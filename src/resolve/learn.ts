@@ -5,12 +5,13 @@
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
 import type { DirectoryEntry } from "../kernel/handles.ts";
+import { Comparison } from "./comparison.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import type { Filesystems } from "./filesystems/filesystems.ts";
 import { bytesKey } from "./filesystems/handle-key.ts";
-import { tellLearned, tellMove } from "./filesystems/rescan.ts";
+import { tellLearned } from "./filesystems/rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
-import type { Occurrences } from "./occurrence.ts";
+import { Occurrences } from "./occurrence.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import { joinPath } from "./watch.ts";
 
@@ -44,7 +45,8 @@ export class Learner {
   /** The place in the queue of what is being told: the trees are as they were then. */
   place = 0;
   /** Is told what a loss has hidden. */
-  out: Occurrences | null = null;
+  out = new Occurrences();
+  readonly comparison = new Comparison(this);
   private patienceMs = PATIENCE_MS;
 
   constructor(
@@ -72,6 +74,7 @@ export class Learner {
     if (way === null) return null;
     // A batch later it can be told.
     if (way.steps.some((step) => step.madeAt >= this.ahead.batch.endsAt)) return NOT_FOUND;
+    if (way.above !== NOT_FOUND) this.comparison.verify(fs, way.above, new Set(met));
     if (way.above !== NOT_FOUND && fs.placesOf(way.above).length === 0) this.reattach(fs, way.above, met);
     const node = way.above === NOT_FOUND ? NOT_FOUND : this.insertBelow(fs, way);
     if (node === NOT_FOUND) fs.noteOutside(key);
@@ -108,52 +111,8 @@ export class Learner {
     fs.unread.add(top);
   }
 
-  /**
-   * Hot. While a tree is compared with the disk: takes a known directory, and those above it, to where they are at this place in the queue.
-   * What brought them there was lost, and is told as found; what is queued tells itself.
-   */
-  verify(fs: Filesystem, node: number): void {
-    if (fs.verified !== null && !fs.verified.has(node)) this.verifyAs(fs, node, null, new Set());
-  }
-
-  /**
-   * @param seen the entry that it was just read as; null: the disk is asked
-   * @param met known directories that are looked at already
-   */
-  private verifyAs(fs: Filesystem, node: number, seen: DirectoryEntry | null, met: Set<number>): void {
-    const { tree, verified } = fs;
-    for (let at = node; at >= 0 && !met.has(at) && verified?.has(at) === false; at = tree.parentOf(at)) {
-      met.add(at);
-      // A managed path was just looked for.
-      if (fs.begins.anchors.has(at) || fs.begins.expectations.has(at)) return;
-      const handle = tree.handleOf(at);
-      const entry =
-        at === node && seen !== null ? (this.queued(fs, handle) ?? seen) : this.entryAt(fs, handle);
-      // Gone: its event tells that, or the end of the comparison.
-      if (entry === null) continue;
-      verified.add(at);
-      let parent = tree.find(entry.parent, 0);
-      if (parent === NOT_FOUND) parent = this.learn(fs, entry.parent) ?? NOT_FOUND;
-      // That one first: it may have been below this one.
-      else this.verifyAs(fs, parent, null, met);
-      if (tree.parentOf(at) === parent && tree.nameIs(at, entry.name, 0, entry.name.length)) continue;
-      if (this.out !== null) tellMove(fs, at, parent, entry.name, this.out);
-      tree.move(at, parent, entry.name);
-      fs.placesChanged();
-    }
-  }
-
-  /** A known directory that a scan has met: it needs no look at the disk where the tree has it as well. */
-  verifyMet(fs: Filesystem, node: number, parent: number, name: Uint8Array): void {
-    const { tree, verified } = fs;
-    if (verified === null || verified.has(node)) return;
-    const stays = tree.parentOf(node) === parent && tree.nameIs(node, name, 0, name.length);
-    if (stays && this.queued(fs, tree.handleOf(node)) === null) verified.add(node);
-    else this.verifyAs(fs, node, { parent: tree.handleOf(parent), name: Uint8Array.from(name) }, new Set());
-  }
-
   /** The entry that a directory is, if an event is queued that tells it: where it was until then, or where it is going to be made. */
-  private queued(fs: Filesystem, handle: Uint8Array): DirectoryEntry | null {
+  queued(fs: Filesystem, handle: Uint8Array): DirectoryEntry | null {
     this.ahead.readAll();
     const clue = this.ahead.clues.empty ? null : this.ahead.clues.first(fs, handle, this.place);
     return clue === null ? null : oldEnd(clue);
@@ -163,7 +122,8 @@ export class Learner {
   entryAt(fs: Filesystem, handle: Uint8Array): DirectoryEntry | null {
     let step = this.step(fs, handle);
     // What was queued until then knows better.
-    if (step !== null && "asked" in step && step.asked && this.ahead.readAll()) step = this.step(fs, handle);
+    const byDisk = step === null || ("asked" in step && step.asked);
+    if (byDisk && this.ahead.readAll()) step = this.step(fs, handle);
     return step === null || "mountPoint" in step ? null : step;
   }
 
@@ -285,9 +245,11 @@ export class Learner {
     for (const { handle, name, madeAt } of way.steps.reverse()) {
       // Above a managed path, or below one that isn't recursive.
       if (!fs.followsChildren(fs.placesOf(node))) return NOT_FOUND;
+      if (madeAt < 0) this.comparison.makeRoom(fs, node, name, 0, name.length);
       node = fs.tree.put(handle, 0, node, name);
       fs.verified?.add(node);
       if (madeAt < 0) this.tellLearned(fs, node, handle);
+      if (madeAt < 0) this.comparison.placed(fs);
       if (madeAt < 0) fs.unread.add(node);
       else this.early(fs, node, madeAt);
     }
@@ -297,7 +259,7 @@ export class Learner {
   /** It came while events were lost, unless it came with the directory that it is in. */
   private tellLearned(fs: Filesystem, node: number, handle: Uint8Array): void {
     const times = fs.verified === null ? null : this.disk.timesOf(fs, handle);
-    if (times !== null && this.out !== null) tellLearned(fs, node, times, this.out);
+    if (times !== null) tellLearned(fs, node, times, this.out);
   }
 
   /** The removal of what the disk has no more is queued within microseconds, or was told before. */

@@ -83,6 +83,7 @@ export class RenameResolver {
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
     const inScope = oldNode !== NOT_FOUND || newNode !== NOT_FOUND;
     if (directory && fs.verified !== null) this.compare(fs, batch, i);
+    if (newNode !== NOT_FOUND) this.learner.comparison.vacate(fs, newNode, bytes, newNameAt, newNameBytes);
     const half = inScope ? this.exchanges.halfOf(fs, batch, i) : null;
     const exchange = half !== null;
     const oldPlaces =
@@ -133,7 +134,7 @@ export class RenameResolver {
   private compare(fs: Filesystem, batch: Batch, i: number): void {
     const at = batch.get(i, fan.OBJECT_AT);
     const known = fs.tree.find(batch.bytes, at);
-    if (known !== NOT_FOUND) this.learner.verify(fs, known);
+    if (known !== NOT_FOUND) this.learner.comparison.verify(fs, known);
     else
       this.learner.learn(fs, Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES))));
   }

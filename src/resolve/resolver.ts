@@ -164,6 +164,7 @@ export class Resolver {
         return;
       }
     } else {
+      if ((mask & MADE) !== 0) this.learner.comparison.vacate(fs, node, batch.bytes, nameAt, nameBytes);
       places = fs.placesOf(node);
       if ((mask & abi.FAN_CREATE) !== 0) this.endings.freeName(fs, batch, i, node, fan.NAME_AT, out);
       if (isDirectory) mask = this.followDirectory(fs, batch, i, node, places, out);
@@ -211,7 +212,7 @@ export class Resolver {
     const created = (mask & MADE) !== 0;
     let child = fs.tree.find(bytes, batch.get(i, fan.OBJECT_AT));
     if (created && child !== NOT_FOUND) this.early.inItsTurn(fs, child);
-    else this.learner.verify(fs, child);
+    else this.learner.comparison.verify(fs, child);
     // Known from its removal at the latest, if something of it waits to be told.
     if ((created || this.limbo.has(key)) && (expected || fs.followsChildren(places))) {
       const name = bytes.subarray(nameAt, nameAt + nameBytes);
@@ -307,7 +308,7 @@ export class Resolver {
     const at = batch.get(i, column);
     const node = fs.tree.find(batch.bytes, at);
     if (node !== NOT_FOUND) {
-      this.learner.verify(fs, node);
+      this.learner.comparison.verify(fs, node);
       if (fs.isIncomplete && fs.placesOf(node).length === 0) this.learner.reattach(fs, node);
       if (this.early.untold) this.tellMaking(fs, node);
       return node;
@@ -329,7 +330,7 @@ export class Resolver {
   /** Something happens in a directory whose CREATE stands further back in the batch: that comes first in the log. */
   private tellMaking(fs: Filesystem, node: number): void {
     const row = this.early.takeUntold(fs, node);
-    if (row >= 0) this.entry(fs, this.live!, row, this.learner.out!);
+    if (row >= 0) this.entry(fs, this.live!, row, this.learner.out);
   }
 
   private noteUnknown(batch: Batch, i: number): void {

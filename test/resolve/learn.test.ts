@@ -6,9 +6,9 @@ import * as abi from "../../src/kernel/abi.ts";
 import { type DirectoryEntry, handleOf, placeOfHandle } from "../../src/kernel/handles.ts";
 import { errnoOf } from "../../src/kernel/syscall.ts";
 import { Filesystem } from "../../src/resolve/filesystems/filesystem.ts";
-import { NodeSet } from "../../src/resolve/filesystems/node-set.ts";
 import { Rescan } from "../../src/resolve/filesystems/rescan.ts";
 import { NOT_FOUND, NOWHERE } from "../../src/resolve/filesystems/tree.ts";
+import { Verified } from "../../src/resolve/filesystems/verified.ts";
 import { type Disk, Learner } from "../../src/resolve/learn.ts";
 import { Occurrences } from "../../src/resolve/occurrence.ts";
 import { ReadAhead } from "../../src/resolve/read-ahead.ts";
@@ -292,36 +292,67 @@ describe("verify() after a loss", () => {
   const PATHS = ["/w", "/w/a", "/w/b", "/w/b/moved"];
   const [W, A, B, MOVED] = [inode(3), inode(4), inode(5), inode(6)];
 
+  const entry = (parent: Uint8Array, name: string) => ({ parent, name: Buffer.from(name) });
+
   /** What is told of /w/b/moved, which the disk has under `now` in /w/a, and where it is then. */
-  function compared(now: string, ...queued: Buffer[]) {
+  const compared = (now: string, ...queued: Buffer[]) =>
+    comparedWith(
+      [
+        [A, entry(W, "a")],
+        [MOVED, entry(A, now)],
+      ],
+      queued,
+    );
+
+  /** @param entries that the disk has */
+  function comparedWith(entries: [Uint8Array, DirectoryEntry][], queued: Buffer[] = []) {
     const { fs, node } = filesystemWith(PATHS);
     const all = watch("/w");
     anchor(fs, node("/w"), all);
-    fs.verified = new NodeSet();
+    fs.verified = new Verified(fs.tree);
     fs.rescans.set(all, new Rescan("queue_overflow", 0, 1));
-    const places = new Map([
-      [A, { parent: W, name: Buffer.from("a") }],
-      [MOVED, { parent: A, name: Buffer.from(now) }],
-    ]);
     const disk: Disk = {
       ...silent,
-      placeOf: (_, handle) => [...places].find(([one]) => Buffer.compare(one, handle) === 0)?.[1] ?? null,
+      placeOf: (_, handle) => entries.find(([one]) => Buffer.compare(one, handle) === 0)?.[1] ?? null,
     };
     const ahead = new ReadAhead(new Queue(...queued));
     const learner = new Learner(disk, ahead, () => {});
     learner.out = new Occurrences();
-    learner.verify(fs, node("/w/b/moved"));
-    learner.verify(fs, node("/w/b/moved"));
+    learner.comparison.verify(fs, node("/w/b/moved"));
+    learner.comparison.verify(fs, node("/w/b/moved"));
     const { out } = learner;
     const told = Array.from({ length: out.count }, (_, i) => {
       const { places: seen, bytes, mask } = out.at(i);
-      return `${mask & abi.FAN_MOVED_FROM ? "from" : "to"} ${Buffer.from(seen[0]!.path)}/${Buffer.from(bytes)}`;
+      const what = mask & abi.FAN_DELETE ? "gone" : mask & abi.FAN_MOVED_FROM ? "from" : "to";
+      return `${what} ${Buffer.from(seen[0]!.path)}/${Buffer.from(bytes)}`;
     });
     return { told, path: shown(fs.placesOf(node("/w/b/moved"))) };
   }
 
   test("tells a move that was lost, once", () => {
     expect(compared("now")).toEqual({ told: ["from /w/b/moved", "to /w/a/now"], path: ["/w: /w/a/now 2"] });
+  });
+
+  test("tells of an exchange that both leave before one comes", () => {
+    const { told } = comparedWith([
+      [A, entry(B, "moved")],
+      [B, entry(W, "b")],
+      [MOVED, entry(W, "a")],
+    ]);
+    expect(told).toEqual(["from /w/b/moved", "from /w/a", "to /w/a", "to /w/b/moved"]);
+  });
+
+  test("tells of one that took the place of the one it was in, though that one is in it now", () => {
+    const { told } = comparedWith([
+      [MOVED, entry(W, "b")],
+      [B, entry(MOVED, "below")],
+    ]);
+    expect(told).toEqual(["from /w/b/moved", "from /w/b", "to /w/b", "to /w/b/below"]);
+  });
+
+  test("tells that a directory is gone before another one has its name", () => {
+    const { told } = comparedWith([[MOVED, entry(W, "a")]]);
+    expect(told).toEqual(["from /w/b/moved", "gone /w/a", "to /w/a"]);
   });
 
   test("leaves one that is queued to its event", () => {

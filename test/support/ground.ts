@@ -38,8 +38,9 @@ const KINDS = [
   { letter: "x", directory: false, weight: 4 },
 ] as const;
 const DRAWN = KINDS.flatMap((kind) => Array<(typeof KINDS)[number]>(kind.weight).fill(kind));
-/** Not the exchange of two directories, which shows as two that have come and two that are gone. */
-const TOLD_AFTER_LOSS = DRAWN.filter(({ letter, directory }) => directory && letter !== "x");
+const TOLD_AFTER_LOSS = DRAWN.filter(({ directory }) => directory);
+/** So few that a name is often used again. */
+const NAMES_AFTER_LOSS = 6;
 
 export class Ground {
   private readonly directories = new Set(["m", "o"]);
@@ -77,10 +78,12 @@ export class Ground {
     const moves = letter === "m" || letter === "x";
     const isOpen = (path: string) => path.startsWith("m") || (!this.only && (moves || !this.watched));
     const room = [...this.directories].filter((one) => isOpen(one) && one.split("/").length < DEPTH_MAX);
-    // No name comes twice, so that no two renames are the same for the kernel.
-    const fresh = () => `${dice.of(room)!}/${this.made++}`;
+    // No name comes twice where each line counts, so that no two renames are the same for the kernel.
+    const name = () => (this.only ? dice.below(NAMES_AFTER_LOSS) : this.made++);
+    const fresh = () => `${dice.of(room)!}/${name()}`;
     if (letter === "d" || letter === "f") {
       const path = fresh();
+      if (set.has(path)) return null;
       set.add(path);
       this.tell("CREATE", path);
       return `${letter} ${path}`;
@@ -94,7 +97,7 @@ export class Ground {
       return `${letter} ${from}`;
     }
     const to = letter === "m" ? fresh() : dice.of(all)!;
-    if (isWithin(to, from) || isWithin(from, to)) return null;
+    if (isWithin(to, from) || isWithin(from, to) || (letter === "m" && set.has(to))) return null;
     this.relocate(from, "?");
     this.relocate(to, from);
     this.relocate("?", to);

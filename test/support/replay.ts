@@ -32,6 +32,8 @@ export class TreeModel {
   readonly doubtful = new Set<string>();
   /** Exchanges of which one record of two was applied. */
   private readonly halves = new Set<string>();
+  /** What has left and not come yet. */
+  private readonly underWay = new Map<string, Entry>();
   private history: ExactLine[] = [];
 
   private constructor(
@@ -49,17 +51,13 @@ export class TreeModel {
   /** Applies the lines of one managed path. */
   replay(lines: readonly ExactLine[]): this {
     this.history = this.history.concat(lines);
-    let from: ExactLine | null = null;
-    for (const line of lines) {
-      // A MOVED_FROM without its MOVED_TO right behind: moved out.
-      if (from !== null && !isOther(from, line)) this.move(moveOf(from));
-      from = line.event_type === "MOVED_FROM" ? line : null;
+    for (const [i, line] of lines.entries()) {
       if (line.merged === true) for (const path of pathsOf(line)) this.doubtful.add(path);
       if (line.event_type === "CREATE") this.create(line);
       else if (line.event_type === "DELETE") this.remove(line);
       else if (line.event_type === "MOVED_TO") this.move(moveOf(line));
+      else if (line.event_type === "MOVED_FROM") this.leave(line, lines, i + 1);
     }
-    if (from !== null) this.move(moveOf(from));
     return this;
   }
 
@@ -103,7 +101,32 @@ export class TreeModel {
     parent.children.delete(baseName(path));
   }
 
+  /** A MOVED_FROM: its MOVED_TO moves it, or else it was moved out. After a loss it may have left long before it comes. */
+  private leave(line: ExactLine, lines: readonly ExactLine[], next: number): void {
+    const comes = lines[next];
+    if (comes !== undefined && isOther(line, comes)) return;
+    const move = moveOf(line);
+    if (line.origin !== "scan" || !lines.slice(next).some((later) => isOther(line, later))) {
+      this.move(move);
+      return;
+    }
+    const parent = this.parentOf(move.from, line);
+    const left = parent?.children.get(baseName(move.from));
+    if (left === undefined) this.odd("moved away, but it isn't there:", move.from);
+    else this.underWay.set(`${move.from}\0${move.to}`, left);
+    parent?.children.delete(baseName(move.from));
+  }
+
   private move(move: Move): void {
+    const key = `${move.from}\0${move.to}`;
+    const left = this.underWay.get(key);
+    if (left !== undefined) {
+      this.underWay.delete(key);
+      const parent = this.parentOf(move.to, move.line);
+      if (parent?.children.has(baseName(move.to))) this.odd("overwritten:", move.to);
+      parent?.children.set(baseName(move.to), left);
+      return;
+    }
     if (move.exchange) {
       if (this.halves.delete(`${move.to}\0${move.from}`)) return;
       this.halves.add(`${move.from}\0${move.to}`);

@@ -15,6 +15,7 @@ import type { Rescan } from "./rescan.ts";
 import { isSubvolume } from "./subvolume.ts";
 import { Sweep } from "./sweep.ts";
 import { DirectoryTree, NOT_FOUND, NOWHERE } from "./tree.ts";
+import { Verified } from "./verified.ts";
 
 /** Directories whose places are kept ready, and the bytes of their paths: 4 MB of both in the worst case. */
 const CACHED_PLACES_MAX = 8192;
@@ -39,7 +40,7 @@ export class Filesystem {
   /** Directories (by handle) that were looked for and found to lie outside, as long as nothing moves. */
   readonly outside = new Set<string>();
   /** While directories are compared with the disk after a loss: the nodes found again. */
-  verified: NodeSet | null = null;
+  verified: Verified | null = null;
   /** Every directory in scope was known when the loss happened: one that isn't is new. */
   wasWhole = false;
   /** Managed paths that lost something, until all directories were read again. */
@@ -182,7 +183,7 @@ export class Filesystem {
   /** It was mounted before, and this was known of it: whatever the first scan doesn't find any more has vanished. */
   compareWith(tree: DirectoryTree): void {
     this.tree = tree;
-    this.verified = new NodeSet();
+    this.verified = new Verified(tree);
     this.wasWhole = true;
   }
 

@@ -88,25 +88,32 @@ export class InodeScanner {
     const { bytes, entry } = this;
     const { tree } = fs;
     const marks = fs.inodeMarks!;
+    const { comparison } = this.learner;
     if (entry.mounted) return;
     const { handleAt, nameAt, nameBytes } = entry;
     const name = bytes.subarray(nameAt, nameAt + nameBytes);
     if (newborn) marks.found(node, Buffer.from(name).toString("latin1"), entry.directory);
     if (!entry.directory) {
-      if (telling) tellEntry(fs, node, bytes, entry, "unknown", found);
+      if (!telling) return;
+      comparison.makeRoom(fs, node, bytes, nameAt, nameBytes);
+      tellEntry(fs, node, bytes, entry, "unknown", found);
+      comparison.placed(fs);
       return;
     }
     let child = tree.find(bytes, handleAt);
     let known: Known = "here";
-    if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
+    const isNew = child === NOT_FOUND || tree.parentOf(child) === NOWHERE;
+    if (isNew) {
+      comparison.makeRoom(fs, node, bytes, nameAt, nameBytes);
       if (child !== NOT_FOUND) fs.placesChanged();
       else known = fs.wasWhole ? "unknown, and all others were known" : "unknown";
       child = tree.put(bytes, handleAt, node, name);
       fs.fresh.add(child);
       if (newborn && deeper) marks.born(child);
       fs.verified?.add(child);
-    } else this.learner.verifyMet(fs, child, node, name);
+    } else comparison.verifyMet(fs, child, node, name);
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
+    if (isNew) comparison.placed(fs);
     if (deeper) fs.unscanned.push(child);
   }
 }

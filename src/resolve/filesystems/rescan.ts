@@ -6,7 +6,7 @@ import type { GapReason } from "../../event.ts";
 import * as abi from "../../kernel/abi.ts";
 import type { TimeSpan } from "../../kernel/scan.ts";
 import { wantsEntry } from "../entry.ts";
-import { NO_PLACES, type Occurrences } from "../occurrence.ts";
+import { NO_PLACES, type Occurrence, type Occurrences } from "../occurrence.ts";
 import type { Place, Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NOWHERE } from "./tree.ts";
@@ -148,33 +148,54 @@ export interface FoundTimes {
   sizeBytes: number;
 }
 
-/**
- * A directory has another place than the tree had it at; call it before the tree is changed.
- *
- * @param newParent NOWHERE where it has left every managed path
- */
-export function tellMove(
+/** The half of a move that was told: a directory has left its place. */
+export interface Departure {
+  /** Lines that want to know where it has gone. */
+  told: readonly Occurrence[];
+  /** Where it was; null outside every managed path. */
+  path: Uint8Array | null;
+}
+
+/** A directory has another place than the tree has it at; call it before the tree is changed. */
+export function tellDeparture(fs: Filesystem, node: number, out: Occurrences): Departure {
+  if (fs.rescans.size === 0) return { told: [], path: null };
+  const parent = fs.tree.parentOf(node);
+  const name = Uint8Array.from(fs.tree.nameOf(node));
+  const places = parent === NOWHERE ? NO_PLACES : fs.placesOf(parent);
+  return { told: tellEnd(fs, abi.FAN_MOVED_FROM, places, name, out), path: pathAt(places, name) };
+}
+
+/** @param parent NOWHERE where it has left every managed path */
+export function tellArrival(
   fs: Filesystem,
-  node: number,
-  newParent: number,
-  newName: Uint8Array,
+  { told, path }: Departure,
+  parent: number,
+  name: Uint8Array,
   out: Occurrences,
 ): void {
-  const parent = fs.tree.parentOf(node);
   if (fs.rescans.size === 0) return;
-  const oldName = Uint8Array.from(fs.tree.nameOf(node));
-  const name = Uint8Array.from(newName);
-  const from = parent === NOWHERE ? NO_PLACES : fs.placesOf(parent);
-  const to = newParent === NOWHERE ? NO_PLACES : fs.placesOf(newParent);
-  const end = (mask: number, places: readonly Place[], ownName: Uint8Array, other: Uint8Array | null) => {
-    for (const place of places) {
-      const rescan = fs.rescans.get(place.watch);
-      if (rescan === undefined || !wantsEntry(place, ownName, 0, ownName.length)) continue;
-      add(fs, mask, rescan, place, ownName, true, out).otherEnd = other;
-    }
-  };
-  end(abi.FAN_MOVED_FROM, from, oldName, pathAt(to, name));
-  end(abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, to, name, pathAt(from, oldName));
+  const places = parent === NOWHERE ? NO_PLACES : fs.placesOf(parent);
+  const end = pathAt(places, name);
+  for (const one of told) one.otherEnd = end;
+  const mask = abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF;
+  for (const one of tellEnd(fs, mask, places, Uint8Array.from(name), out)) one.otherEnd = path;
+}
+
+/** One end of a move, to every managed path that sees it. */
+function tellEnd(
+  fs: Filesystem,
+  mask: number,
+  places: readonly Place[],
+  name: Uint8Array,
+  out: Occurrences,
+): Occurrence[] {
+  const told: Occurrence[] = [];
+  for (const place of places) {
+    const rescan = fs.rescans.get(place.watch);
+    if (rescan === undefined || !wantsEntry(place, name, 0, name.length)) continue;
+    told.push(add(fs, mask, rescan, place, name, true, out));
+  }
+  return told;
 }
 
 /**
@@ -198,6 +219,18 @@ export function tellVanished(
     if (!wantsEntry(place, name, 0, name.length)) continue;
     add(fs, abi.FAN_DELETE, rescan, place, name, true, out);
   }
+}
+
+/** What is inside before what it is in, as rm -rf does it. */
+export function fromBelow(fs: Filesystem, nodes: number[]): number[] {
+  const depths = new Map(nodes.map((node) => [node, depthOf(fs, node)]));
+  return nodes.sort((a, b) => depths.get(b)! - depths.get(a)!);
+}
+
+function depthOf(fs: Filesystem, node: number): number {
+  let depth = 0;
+  for (let at = node; at >= 0 && depth <= fs.tree.size; at = fs.tree.parentOf(at)) depth++;
+  return depth;
 }
 
 /** The managed path itself, on that filesystem. */
@@ -225,7 +258,7 @@ function add(
   name: Uint8Array,
   directory: boolean,
   out: Occurrences,
-) {
+): Occurrence {
   const one = out.add(mask, 0, [place], directory);
   one.bytes = name;
   one.nameBytes = name.length;

@@ -7,9 +7,9 @@ import { DirectoryScanner, type TimeSpan } from "../../kernel/scan.ts";
 import type { Learner } from "../learn.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
-import { NodeSet } from "./node-set.ts";
-import { type Known, spanOf, tellEntry, tellVanished } from "./rescan.ts";
+import { fromBelow, type Known, spanOf, tellEntry, tellVanished } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
+import { Verified } from "./verified.ts";
 
 /** The longest handle record. */
 const HANDLE_MAX_BYTES = 136;
@@ -101,15 +101,21 @@ export class TreeScanner {
     const { bytes, entry, fs, node, found } = this;
     const telling = this.telling && entry.changedMs >= this.sinceMs;
     const { tree } = fs;
+    const { comparison } = this.learner;
+    const { handleAt, nameAt, nameBytes } = entry;
     if (entry.mounted) return;
     if (!entry.directory) {
-      if (telling) tellEntry(fs, node, bytes, entry, "unknown", found);
+      if (!telling) return;
+      comparison.makeRoom(fs, node, bytes, nameAt, nameBytes);
+      tellEntry(fs, node, bytes, entry, "unknown", found);
+      comparison.placed(fs);
       return;
     }
-    const { handleAt, nameAt, nameBytes } = entry;
     let child = tree.find(bytes, handleAt);
     let known: Known = "here";
-    if (child === NOT_FOUND || tree.parentOf(child) === NOWHERE) {
+    const isNew = child === NOT_FOUND || tree.parentOf(child) === NOWHERE;
+    if (isNew) {
+      comparison.makeRoom(fs, node, bytes, nameAt, nameBytes);
       // Known without its place: a managed path begins there, seen through another mount.
       if (child !== NOT_FOUND) fs.placesChanged();
       else known = fs.wasWhole ? "unknown, and all others were known" : "unknown";
@@ -117,8 +123,9 @@ export class TreeScanner {
       fs.fresh.add(child);
       fs.verified?.add(child);
     } else if (fs.verified === null) this.compare(child, bytes.subarray(nameAt, nameAt + nameBytes));
-    else this.learner.verifyMet(fs, child, node, bytes.subarray(nameAt, nameAt + nameBytes));
+    else comparison.verifyMet(fs, child, node, bytes.subarray(nameAt, nameAt + nameBytes));
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
+    if (isNew) comparison.placed(fs);
     // Known ones too: another managed path may have known the directory and excluded what lies deeper.
     if (this.deeper) fs.unscanned.push(child);
   };
@@ -141,7 +148,7 @@ export class TreeScanner {
 export function beginVerification(fs: Filesystem, wasWhole: boolean): void {
   fs.wasWhole = wasWhole;
   fs.inodeMarks?.clear();
-  fs.verified = new NodeSet();
+  fs.verified = new Verified(fs.tree);
   fs.partlyScanned.clear();
   fs.unscanned.length = 0;
   for (const node of fs.begins.anchors.keys()) fs.unscanned.push(node);
@@ -166,20 +173,11 @@ export function endVerification(fs: Filesystem, found: Occurrences, tell: () => 
       gone.push(node);
     }
   });
-  // What is inside before what it was in, as rm -rf does it.
-  const depths = new Map(gone.map((node) => [node, depthOf(fs, node)]));
-  gone.sort((a, b) => depths.get(b)! - depths.get(a)!);
-  for (const node of gone) {
+  for (const node of fromBelow(fs, gone)) {
     tellVanished(fs, node, found);
     if (found.count >= TOLD_AT_ONCE) tell();
   }
   if (found.count > 0) tell();
   for (const node of gone) tree.remove(node);
   fs.placesChanged();
-}
-
-function depthOf(fs: Filesystem, node: number): number {
-  let depth = 0;
-  for (let at = node; at >= 0 && depth <= fs.tree.size; at = fs.tree.parentOf(at)) depth++;
-  return depth;
 }
