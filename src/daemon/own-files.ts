@@ -23,6 +23,6 @@ export function logDirNote({ logDir }: Config, managed: ManagedPath): string[] {
     logDir === managed.path || logDir.startsWith(managed.path === "/" ? "/" : `${managed.path}/`);
   if (!inside) return [];
   return [
-    `the logs lie inside this tree (${logDir}): fsmon's own writing there is not recorded, nor is reading them`,
+    `the logs lie inside this tree (${logDir}): fsmon's own writing there is not recorded, nor is reading the logs`,
   ];
 }

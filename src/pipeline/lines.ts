@@ -19,12 +19,12 @@ const CREATE_AND_DELETE = TYPE_BITS.CREATE | TYPE_BITS.DELETE;
 /** What reading a log does to it: reported, it would feed whoever reads the log of the log (tail -f). */
 const READING = TYPE_BITS.OPEN | TYPE_BITS.ACCESS | TYPE_BITS.CLOSE_NOWRITE;
 
-/** What is kept with a place: its text, and whether it lies in fsmon's own log directory. */
+/** What is kept with a place: its text, and whether it is fsmon's own log directory. */
 interface PlaceText {
   text: PathText;
   /** The directory's path, decoded, for the patterns. */
   decoded: string;
-  inLogDir: boolean;
+  isLogDir: boolean;
   /** Tells it from every other place that there ever was. */
   serial: number;
 }
@@ -53,7 +53,7 @@ export class LineMaker {
     private readonly watchOf: (watch: Watch) => WatchedPath | undefined,
     private readonly attribution: Attribution,
     private readonly logDir: string,
-    /** What the daemon itself writes, which reading directories shows as much as anything else. */
+    /** What the daemon itself writes: the logs, and what it keeps beside them. */
     private readonly isOurs: (directory: string, name: string) => boolean,
     withMount: WithMount,
   ) {
@@ -100,7 +100,7 @@ export class LineMaker {
       if (mask === 0 && !learns) continue;
       const place_ = this.placeText(place);
       const wanted = mask !== 0;
-      if (place_.inLogDir) mask &= ~READING;
+      if (place_.isLogDir && (mask & READING) !== 0 && this.readsLogs(one, place_)) mask &= ~READING;
       const excluded = this.isExcluded(one, place, place_, watched);
       if (excluded || !this.wantsCommand(one, watched)) mask = 0;
       if (wanted && mask === 0) this.countFiltered(watched);
@@ -116,14 +116,17 @@ export class LineMaker {
   /** The managed path itself never is. */
   private isExcluded(one: Occurrence, place: Place, text: PlaceText, watched: WatchedPath): boolean {
     if (!watched.hasExcludes || one.nameBytes === 0 || place.onlyName !== null) return false;
-    const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
-    return watched.filter.excludesEntry(text.decoded, name);
+    return watched.filter.excludesEntry(text.decoded, nameOf(one));
+  }
+
+  /** In the log directory: a log, or the directory itself, which is listed to find them. */
+  private readsLogs(one: Occurrence, place: PlaceText): boolean {
+    return one.nameBytes === 0 || this.isOurs(place.decoded, nameOf(one));
   }
 
   /** What a rescan found is bounded, and nothing of our own. */
   private found(one: Occurrence, mask: number, place: PlaceText): number {
-    const name = Buffer.from(one.bytes.buffer, one.bytes.byteOffset + one.nameAt, one.nameBytes).toString();
-    if (this.isOurs(place.decoded, name)) return 0;
+    if (this.isOurs(place.decoded, nameOf(one))) return 0;
     return one.rescan!.take(bitCount(mask)) ? mask : 0;
   }
 
@@ -196,8 +199,8 @@ export class LineMaker {
   private placeText(place: Place): PlaceText {
     if (place.cached !== null) return place.cached as PlaceText;
     const decoded = place.path.length === 0 ? "/" : Buffer.from(place.path).toString();
-    const inLogDir = decoded === this.logDir || decoded.startsWith(`${this.logDir}/`);
-    const made: PlaceText = { text: pathText(place.path), decoded, inLogDir, serial: this.placesMade++ };
+    const isLogDir = decoded === this.logDir;
+    const made: PlaceText = { text: pathText(place.path), decoded, isLogDir, serial: this.placesMade++ };
     place.cached = made;
     return made;
   }
@@ -214,6 +217,10 @@ export class LineMaker {
     this.jobs[at + JOB_MASK] = mask;
     this.jobCount++;
   }
+}
+
+function nameOf({ bytes, nameAt, nameBytes }: Occurrence): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + nameAt, nameBytes).toString();
 }
 
 function bitCount(mask: number): number {

@@ -248,7 +248,7 @@ open('f', 'w').write('12345'); os.rename('f', 'g'); open('g', 'a').write('678')`
     await daemon.add(daemon.home, "-r", "-t", "create,open,access,close_nowrite,modify,delete");
     const other = join(daemon.logDir, "by-others");
     // A new file and one write: the runtime's own writing sets the length as well, which may come as a MODIFY of its own.
-    shell(`echo x > ${other}; cat ${other}`);
+    shell(`echo x > ${other}; cat ${other} ${daemon.logDir}/*_log.jsonl; ls ${daemon.logDir}`);
     await until("the writing is logged", () =>
       daemon.events(daemon.home).some((line) => line.path === other),
     );
@@ -256,7 +256,11 @@ open('f', 'w').write('12345'); os.rename('f', 'g'); open('g', 'a').write('678')`
     const inLogs = daemon.events(daemon.home).filter((line) => line.path.startsWith(`${daemon.logDir}/`));
     expect(inLogs.map((line) => `${line.event_type} ${line.path}`)).toEqual([
       `CREATE ${other}`,
+      `OPEN ${other}`,
       `MODIFY ${other}`,
+      `OPEN ${other}`,
+      `ACCESS ${other}`,
+      `CLOSE_NOWRITE ${other}`,
     ]);
     await daemon.fsmon("remove", daemon.home);
   });

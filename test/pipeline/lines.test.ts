@@ -74,7 +74,7 @@ function make(watches: readonly WatchedPath[], all: Occurrences, logDir = "/var/
     byWatch,
     new Attribution(table, new Executables(false)),
     logDir,
-    () => false,
+    (_directory, name) => name.endsWith("_log.jsonl"),
     (_fs, _work, otherwise) => otherwise,
   );
   const lines = maker.make(all, 0);
@@ -236,10 +236,19 @@ describe("in fsmon's own log directory", () => {
   test("reading is not reported: it would feed whoever follows the log", () => {
     const { watched, log } = managed();
     const all = new Occurrences();
-    add(all, ["OPEN", "ACCESS", "CLOSE_NOWRITE"], [place(watched)]);
-    add(all, ["OPEN", "MODIFY"], [place(watched)]);
+    add(all, ["OPEN", "ACCESS", "CLOSE_NOWRITE"], [place(watched)], "1_log.jsonl");
+    add(all, ["OPEN", "MODIFY"], [place(watched)], "1_log.jsonl");
+    add(all, ["OPEN", "ACCESS"], [place(watched)], "");
     make([watched], all, home);
     expect(linesOf(log).map((line) => line.event_type)).toEqual(["MODIFY"]);
+  });
+
+  test("of whatever else lies there, it is", () => {
+    const { watched, log } = managed();
+    const all = new Occurrences();
+    add(all, ["OPEN", "CLOSE_NOWRITE"], [place(watched)]);
+    make([watched], all, home);
+    expect(linesOf(log).map((line) => line.event_type)).toEqual(["OPEN", "CLOSE_NOWRITE"]);
   });
 
   test("is not what merely begins with its name", () => {
