@@ -15,6 +15,8 @@ const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 export class SnapshotFile extends NamedFile {
   readonly hash: string;
+  /** Null for the live file. */
+  readonly number: number | null;
   readonly packing: Packing | null;
   /** It will never be written to again. */
   readonly sealed: boolean;
@@ -29,6 +31,7 @@ export class SnapshotFile extends NamedFile {
     const otherNames = sealed ? () => [] : () => sealedNames(logDir, hash, who);
     super(join(logDir, name), { who, flags: FLAGS, otherNames, mayGo: sealed });
     this.hash = hash;
+    this.number = number;
     this.packing = packing;
     this.sealed = sealed;
     // Anything but a regular file holds no lines, and must not be waited for.

@@ -21,6 +21,8 @@ export interface Head {
   timeMs: number;
   /** The clock was set back before this segment, so the one before it may hold later times. */
   afterSetBack: boolean;
+  /** The segment's number where the daemon began it at the end of another: its first line is a WATCH `continued`. */
+  continuedAs: number | null;
   /** An event was met, so that nothing of the head can follow. */
   whole: boolean;
 }
@@ -47,13 +49,20 @@ export function runsOfFiles(
     if (file.packing === null) {
       addPlain(runs, order, file, head, options);
     } else {
-      // Every line is before the next segment's first, unless the clock was set back in between.
-      const over = successor !== null && !successor.afterSetBack && successor.timeMs < range.sinceMs;
-      if (!over) addPacked(runs, order, file, head, options);
+      if (!endsBefore(file, successor, range.sinceMs)) addPacked(runs, order, file, head, options);
     }
     file.release();
   }
   return runs;
+}
+
+/**
+ * Every line of a packed segment is before the next one's first, where the daemon went over from the one to the other with the clock
+ * running on. Of lines that anybody else has put there, or with a segment gone in between, only unpacking tells.
+ */
+function endsBefore(file: SnapshotFile, next: Head | null, sinceMs: number): boolean {
+  if (next === null || file.number === null || next.continuedAs !== file.number + 1) return false;
+  return !next.afterSetBack && next.timeMs < sinceMs;
 }
 
 function addPlain(runs: LineRun[], order: number, file: SnapshotFile, head: Head, options: RunOptions): void {
@@ -153,7 +162,7 @@ function lastTimeOf(fd: number, end: number): number {
 /** What the beginning of a log file tells, packed or not. */
 export function headOf(file: SnapshotFile): Head {
   const fd = file.fd();
-  if (fd === null) return { timeMs: Number.NaN, afterSetBack: false, whole: false };
+  if (fd === null) return { timeMs: Number.NaN, afterSetBack: false, continuedAs: null, whole: false };
   if (file.packing !== null) return headIn(packedHead(fd, file.packing));
   let head = headIn(readRange(fd, 0, Math.min(file.end, HEAD_BYTES)));
   if (!head.whole && file.end > HEAD_BYTES)
@@ -167,16 +176,20 @@ export function headOf(file: SnapshotFile): Head {
 export function headIn(bytes: Buffer): Head {
   let timeMs = Number.NaN;
   let afterSetBack = false;
+  let continuedAs: number | null = null;
   for (let start = 0; ; ) {
     const end = bytes.indexOf(10, start);
-    if (end < 0) return { timeMs, afterSetBack, whole: false };
+    if (end < 0) return { timeMs, afterSetBack, continuedAs, whole: false };
     const line = readOddLine(bytes, start, end);
     if (line.kind === "event") {
-      if (Number.isNaN(timeMs)) timeMs = line.timeMs;
-      const { event_type, reason } = line.keys;
+      const { event_type, reason, state, segment } = line.keys;
+      if (Number.isNaN(timeMs)) {
+        timeMs = line.timeMs;
+        if (event_type === "WATCH" && state === "continued") continuedAs = Number(segment);
+      }
       if (event_type === "GAP" && reason === "clock") afterSetBack = true;
       // The head is one WATCH, and one GAP at most.
-      if (event_type !== "WATCH") return { timeMs, afterSetBack, whole: true };
+      if (event_type !== "WATCH") return { timeMs, afterSetBack, continuedAs, whole: true };
     }
     start = end + 1;
   }

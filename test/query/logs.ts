@@ -70,4 +70,5 @@ export const gap = (ms: number, from: number, to: number, more: object = {}) =>
     gap_to: formatTime(T0 + to),
     ...more,
   });
-export const watch = (ms: number, state: string) => event(ms, "/m", { event_type: "WATCH", state });
+export const watch = (ms: number, state: string, more: object = {}) =>
+  event(ms, "/m", { event_type: "WATCH", state, ...more });

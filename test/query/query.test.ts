@@ -207,6 +207,25 @@ test("runQuery() reads segments that somebody packed, and takes the plain one wh
   expect((await logs.ask({ files: [`${first}.zst`, `${second}.gz`] })).lines).toEqual(lines.slice(0, 2000));
 });
 
+test("runQuery() passes a packed segment over only where the next one's head shows that it ends before the range", async () => {
+  using logs = new Logs();
+  // Times went back with no GAP `clock` to say so: somebody else has put the lines there.
+  const late = event(16_000, "/m/late");
+  const first = logs.segment("/m", 1, event(10_000, "/m/a"), late);
+  logs.live("/m", event(12_000, "/m/b"));
+  const ask = async () => (await logs.ask({ sinceMs: T0 + 15_000 })).lines;
+  expect(await ask()).toEqual([late]);
+  spawnSync("gzip", [first]);
+  expect(await ask()).toEqual([late]);
+  // A head that the daemon wrote after another segment proves nothing of this one.
+  logs.live("/m", watch(12_000, "continued", { segment: 3 }), event(12_000, "/m/b"));
+  expect(await ask()).toEqual([late]);
+  // Damaged so that reading it would be a fault: not read, where the daemon went over from it to the next.
+  logs.live("/m", watch(12_000, "continued", { segment: 2 }), event(12_000, "/m/b"));
+  truncateSync(`${first}.gz`, 30);
+  expect(await logs.ask({ sinceMs: T0 + 15_000 })).toMatchObject({ lines: [], exitCode: 0 });
+});
+
 test("runQuery() --file reads zstd that begins with a skippable frame, as pzstd's does", async () => {
   using logs = new Logs();
   const path = logs.file("f", `${event(1, "/m/a")}\n`);
