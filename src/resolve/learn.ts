@@ -92,7 +92,7 @@ export class Learner {
     for (; !met.has(top); top = tree.parentOf(top)) {
       met.add(top);
       const above = tree.parentOf(top);
-      if (above < 0 || !tree.has(above)) break;
+      if (above < 0) break;
     }
     const handle = tree.handleOf(top);
     const key = bytesKey(handle);

@@ -1,7 +1,7 @@
 // What is mounted below a managed path belongs to it, now and later; what is unmounted is told; and no filesystem is
 // ever kept from being unmounted.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, runShell } from "../support/filesystem.ts";
@@ -49,6 +49,27 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     await daemon.settle(inner);
     await daemon.settle(root);
     expect(words().sort()).toEqual(["CREATE a/h", "CREATE a/inner/x/deeper/g", "CREATE a/inner/x/f"]);
+  });
+
+  test("directories that are replaced and go with what they are in, beside one", async () => {
+    mounts.tmpfs(join(root, "inner"));
+    await add(root, "-r", "-t", "delete,delete_self,moved_to");
+    for (let i = 0; i < 2; i++) {
+      daemon.signal("SIGSTOP");
+      try {
+        for (const made of ["a", "c", "c/a", "c/d"]) mkdirSync(join(root, made));
+        // The directory that this replaces has no DELETE.
+        renameSync(join(root, "c/a"), join(root, "c/d"));
+        renameSync(join(root, "a"), join(root, "e"));
+        for (const gone of ["c/d", "c", "e"]) rmdirSync(join(root, gone));
+      } finally {
+        daemon.signal("SIGCONT");
+      }
+      await daemon.settle(root);
+    }
+    const ends = ["DELETE c/d", "DELETE_SELF c/d", "DELETE_SELF c/d", "DELETE c", "DELETE_SELF c"];
+    const once = ["MOVED_TO c/d", "MOVED_TO e", ...ends, "DELETE e", "DELETE_SELF e"];
+    expect(words()).toEqual([...once, ...once]);
   });
 
   test("one that is mounted later, and again after its umount", async () => {

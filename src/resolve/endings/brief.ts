@@ -140,7 +140,7 @@ export class BriefLives {
 
   /** Those below a directory that is about to go, the deepest first. */
   takeBelow(fs: Filesystem, node: number): Brief[] {
-    return this.takeWhere((one) => one.fs === fs && isBelow(fs, one.parent, node));
+    return this.takeWhere((one) => one.fs === fs && fs.tree.isAtOrBelow(one.parent, node));
   }
 
   /**
@@ -148,10 +148,12 @@ export class BriefLives {
    * directories in which, or below which, something happens behind it.
    */
   takeLeaving(fs: Filesystem, node: number, place: number): Brief[] {
-    const below = [...this.byName.values()].filter((one) => one.fs === fs && isBelow(fs, one.parent, node));
+    const below = [...this.byName.values()].filter(
+      (one) => one.fs === fs && fs.tree.isAtOrBelow(one.parent, node),
+    );
     const lasting = below.filter((one) => one.node !== NOT_FOUND && one.due > place);
     const isOver = (one: Held) =>
-      one.node === NOT_FOUND || !lasting.some((other) => isBelow(fs, other.node, one.node));
+      one.node === NOT_FOUND || !lasting.some((other) => fs.tree.isAtOrBelow(other.node, one.node));
     const over = new Set(below.filter(isOver));
     return this.takeWhere((one) => over.has(one));
   }
@@ -192,13 +194,6 @@ export class BriefLives {
     for (const one of taken) this.forget(one);
     return taken;
   }
-}
-
-function isBelow(fs: Filesystem, from: number, node: number): boolean {
-  for (let at = from, steps = fs.tree.size + 1; at >= 0 && steps > 0; at = fs.tree.parentOf(at), steps--) {
-    if (at === node) return true;
-  }
-  return false;
 }
 
 function nodeKey(fs: Filesystem, node: number): string {

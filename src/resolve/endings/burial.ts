@@ -35,14 +35,9 @@ export class Burials {
       if (places.length > 0) {
         this.graves.buryDirectory(handle, handleKey(fs, handle, 0, handle.length), places, pid);
       }
-      this.forget(fs, node);
+      fs.forgetNode(node);
     }
     this.gone.length = 0;
-  }
-
-  /** Without a grave: nothing can be open in it. */
-  forget(fs: Filesystem, node: number): void {
-    fs.forgetNode(node);
   }
 
   /** Hot. Places of a directory that is gone, by the handle in a column of the event; none when it isn't remembered. */

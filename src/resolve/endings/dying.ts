@@ -6,6 +6,7 @@ import type { Filesystem } from "../filesystems/filesystem.ts";
 import { handleKey } from "../keys.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Place } from "../watch.ts";
+import type { Burials } from "./burial.ts";
 
 interface Dying {
   fs: Filesystem;
@@ -20,6 +21,12 @@ interface Dying {
 export class DyingDirectories {
   private readonly dying = new Map<string, Dying>();
 
+  /** @param selfPid whose own work isn't reported */
+  constructor(
+    private readonly burials: Burials,
+    private readonly selfPid: number,
+  ) {}
+
   hold(key: string, fs: Filesystem, node: number, pid: number): void {
     this.dying.set(key, { fs, node, pid, places: ownPlaces(fs.placesOf(node)), waited: 0 });
   }
@@ -33,25 +40,39 @@ export class DyingDirectories {
     return this.dying.delete(key);
   }
 
+  /** A directory is about to go, so those in it ended before. No DELETE of theirs can come any more: renames replaced them. */
+  tellBelow(fs: Filesystem, node: number, out: Occurrences): void {
+    if (this.dying.size === 0 || fs.tree.isLeaf(node)) return;
+    for (const [key, one] of this.dying) {
+      const isBelow = one.fs === fs && fs.tree.isAtOrBelow(fs.tree.parentOf(one.node), node);
+      if (isBelow && isThere(key, one)) this.tell(key, one, out);
+    }
+  }
+
   /**
    * The queue was read to its end. Tells those whose DELETE hasn't come by the second time: they were replaced by a rename over
    * them. Not before: the DELETEs of a large tree come many batches later.
-   *
-   * @param selfPid whose own work isn't reported
-   * @param forget removes the directory from the tree
    */
-  finish(out: Occurrences, selfPid: number, forget: (fs: Filesystem, node: number) => void): void {
-    for (const [key, one] of this.dying) {
-      if (one.waited++ === 0) continue;
-      this.dying.delete(key);
-      // Its DELETE came before it where somebody still stood in the directory: then it has left the tree, and its number
-      // may be another directory's.
-      const { fs, node } = one;
-      const handle = fs.tree.has(node) ? fs.tree.handleOf(node) : null;
-      const isThere = handle !== null && handleKey(fs, handle, 0, handle.length) === key;
-      const places = isThere ? ownPlaces(fs.placesOf(node)) : one.places;
-      if (places.length > 0 && one.pid !== selfPid) out.add(FAN_DELETE_SELF, one.pid, places, true);
-      if (isThere) forget(fs, node);
-    }
+  finish(out: Occurrences): void {
+    for (const [key, one] of this.dying) if (one.waited++ > 0) this.tell(key, one, out);
   }
+
+  private tell(key: string, one: Dying, out: Occurrences): void {
+    const { fs, node, pid } = one;
+    this.dying.delete(key);
+    const there = isThere(key, one);
+    const places = there ? ownPlaces(fs.placesOf(node)) : one.places;
+    if (places.length > 0 && pid !== this.selfPid) out.add(FAN_DELETE_SELF, pid, places, true);
+    if (there) this.burials.later(fs, node, pid);
+  }
+}
+
+/**
+ * False where its DELETE came before its DELETE_SELF, because somebody still stood in it: then it has left the tree, and its number may be
+ * another directory's.
+ */
+function isThere(key: string, { fs, node }: Dying): boolean {
+  if (!fs.tree.has(node)) return false;
+  const handle = fs.tree.handleOf(node);
+  return handleKey(fs, handle, 0, handle.length) === key;
 }

@@ -25,7 +25,7 @@ interface FileEnd {
 
 export class Endings implements HeldNames {
   readonly burials: Burials;
-  readonly dying = new DyingDirectories();
+  readonly dying: DyingDirectories;
   private readonly brief = new BriefLives();
   /** Files whose names are told behind the event at a place. */
   private readonly filesDue = new Map<number, FileEnd>();
@@ -36,6 +36,7 @@ export class Endings implements HeldNames {
     private readonly selfPid: number,
   ) {
     this.burials = new Burials(graves);
+    this.dying = new DyingDirectories(this.burials, selfPid);
   }
 
   /**
@@ -76,10 +77,10 @@ export class Endings implements HeldNames {
     }
   }
 
-  /** A directory is about to go: what was made and removed below it ended before. */
+  /** A directory is about to go: what was made and removed below it, or replaced, ended before. */
   tellBelow(fs: Filesystem, node: number, out: Occurrences): void {
-    if (this.brief.empty) return;
-    for (const one of this.brief.takeBelow(fs, node)) this.tell(one, out);
+    if (!this.brief.empty) for (const one of this.brief.takeBelow(fs, node)) this.tell(one, out);
+    this.dying.tellBelow(fs, node, out);
   }
 
   /** The directory of this rename is about to leave every managed path, at that place in the queue. */
@@ -166,7 +167,7 @@ export class Endings implements HeldNames {
   /** The queue was read to its end: nothing is left to wait for. */
   caughtUp(out: Occurrences): void {
     for (const one of this.brief.takeAll()) this.tell(one, out);
-    this.dying.finish(out, this.selfPid, (fs, node) => this.burials.forget(fs, node));
+    this.dying.finish(out);
     this.burials.bury();
   }
 
@@ -180,7 +181,10 @@ export class Endings implements HeldNames {
     const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
     entryGone(fs, parent, name, 0, name.length, this.listener);
     const directory = node !== NOT_FOUND;
-    if (directory) this.burials.later(fs, node, pid);
+    if (directory) {
+      this.dying.tellBelow(fs, node, out);
+      this.burials.later(fs, node, pid);
+    }
     const all = abi.FAN_DELETE | types | this.takeDying(abi.FAN_DELETE, key);
     if (places.length === 0 || pid === this.selfPid) return;
     const told = out.add(all, pid, places, directory);

@@ -178,6 +178,6 @@ export function endVerification(fs: Filesystem, found: Occurrences, tell: () => 
     if (found.count >= TOLD_AT_ONCE) tell();
   }
   if (found.count > 0) tell();
-  for (const node of gone) tree.remove(node);
+  for (const node of gone) fs.removeNode(node);
   fs.placesChanged();
 }

@@ -129,8 +129,17 @@ export class DirectoryTree {
     return this.children[node] === 0;
   }
 
+  /** Hot. NOWHERE once the parent was removed: what has no record has no handle and no name, and the way up ends there. */
   parentOf(node: number): number {
-    return this.parents[node]!;
+    const parent = this.parents[node]!;
+    return parent !== NOWHERE && this.records[parent] === FREE ? NOWHERE : parent;
+  }
+
+  isAtOrBelow(node: number, top: number): boolean {
+    // A merged rename can leave two directories each below the other: never further than there are directories.
+    for (let at = node, steps = this.size + 1; at >= 0 && steps > 0; at = this.parentOf(at), steps--)
+      if (at === top) return true;
+    return false;
   }
 
   /** A view of the name's bytes, valid until the tree changes. */

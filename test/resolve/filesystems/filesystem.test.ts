@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { bytesKey } from "../../../src/resolve/filesystems/handle-key.ts";
+import type { Mount } from "../../../src/resolve/filesystems/mounts.ts";
 import { NO_PLACES } from "../../../src/resolve/occurrence.ts";
 import { inode } from "../../decode/fan-bytes.ts";
 import { anchor, expectation, filesystemWith, shown, watch } from "../watches.ts";
@@ -133,6 +135,9 @@ describe("placesOf()", () => {
     const { fs, node } = filesystemWith(PATHS);
     anchor(fs, node("/w"), watch("/w"));
     fs.tree.remove(node("/w/a/b"));
+    expect(fs.placesOf(node("/w/a/b/c"))).toBe(NO_PLACES);
+    // Where mounts hide directories, the handles on the way up are compared with theirs.
+    fs.cover(new Map([[bytesKey(fs.tree.handleOf(node("/out/x"))), {} as Mount]]));
     expect(fs.placesOf(node("/w/a/b/c"))).toBe(NO_PLACES);
   });
 

@@ -28,6 +28,18 @@ describe("DirectoryTree", () => {
     expect([tree.size, tree.has(top), tree.has(sub), tree.has(sub + 1)]).toEqual([2, true, true, false]);
   });
 
+  test("says what lies at or below what, and ends for two directories each below the other", () => {
+    const tree = new DirectoryTree();
+    const [a, b, c] = [1, 2, 3].map((n) => tree.put(inode(n), 0, n - 2, name(`${n}`)));
+    expect([tree.isAtOrBelow(c!, a!), tree.isAtOrBelow(a!, a!), tree.isAtOrBelow(a!, c!)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    tree.move(a!, b!, name("1"));
+    expect(tree.isAtOrBelow(b!, c!)).toBe(false);
+  });
+
   test("reads a handle wherever it stands in a buffer", () => {
     const tree = new DirectoryTree();
     const bytes = Buffer.concat([Buffer.alloc(52, 0xee), inode(3), Buffer.alloc(9, 0xee)]);
@@ -80,8 +92,8 @@ describe("DirectoryTree", () => {
     const child = tree.put(inode(2), 0, parent, name("child"));
     tree.remove(parent);
     expect([tree.has(parent), tree.find(inode(1), 0), tree.size]).toEqual([false, NOT_FOUND, 1]);
-    // The walk upwards from the child ends.
-    expect(tree.parentOf(tree.parentOf(child))).toBe(NOWHERE);
+    // The walk upwards from the child ends: what has no record can't be asked for its handle.
+    expect(tree.parentOf(child)).toBe(NOWHERE);
     const others = [3, 4, 5].map((n) => tree.put(inode(n), 0, NOWHERE, name("other")));
     expect(others).not.toContain(parent);
     tree.remove(child);
