@@ -125,6 +125,58 @@ EXPORT int32_t fh_peer(int32_t fd, uint32_t *out, uint32_t capacity)
 	return 0;
 }
 
+/* A Unix socket's address; one that begins with '@' is abstract. Returns its size or -EINVAL. */
+static int unix_address(struct sockaddr_un *to, const char *address, uint32_t size)
+{
+	memset(to, 0, sizeof *to);
+	to->sun_family = AF_UNIX;
+	if (size == 0 || size >= sizeof to->sun_path)
+		return -EINVAL;
+	memcpy(to->sun_path, address, size);
+	if (to->sun_path[0] == '@')
+		to->sun_path[0] = 0;
+	return (int)(offsetof(struct sockaddr_un, sun_path) + size);
+}
+
+/* Clients that wait to be taken; the next one gets EAGAIN. */
+#define LISTEN_BACKLOG 512
+
+/* Listens at a path with a file that only its owner may use. Returns the descriptor. */
+EXPORT int32_t fh_unix_listen(const char *path, uint32_t path_size)
+{
+	struct sockaddr_un at;
+	int fd, rc, size = unix_address(&at, path, path_size);
+
+	if (size < 0)
+		return size;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* bind(2) gives the file the mode of the socket itself: there is no moment in which others could use it. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&at, (socklen_t)size) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* Tries to connect to a path without waiting: 0 when somebody listens, -EAGAIN when its backlog is full. */
+EXPORT int32_t fh_unix_try(const char *path, uint32_t path_size)
+{
+	struct sockaddr_un to;
+	int fd, rc, size = unix_address(&to, path, path_size);
+
+	if (size < 0)
+		return size;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	rc = connect(fd, (struct sockaddr *)&to, (socklen_t)size) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
 /* poll(2) on one descriptor; returns the events that are ready, 0 when the time is over. */
 EXPORT int32_t fh_poll(int32_t fd, int32_t events, int32_t timeout_ms)
 {
@@ -1302,19 +1354,15 @@ EXPORT int32_t fh_name(const char *name)
 /* Sends one datagram to a Unix socket, without waiting; an address that begins with '@' is abstract. */
 EXPORT int32_t fh_datagram(const char *address, uint32_t address_size, const void *message, uint32_t size)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int fd, rc = 0;
+	struct sockaddr_un to;
+	int fd, rc = 0, to_size = unix_address(&to, address, address_size);
 
-	if (address_size == 0 || address_size >= sizeof to.sun_path)
-		return -EINVAL;
-	memcpy(to.sun_path, address, address_size);
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = 0;
+	if (to_size < 0)
+		return to_size;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (sendto(fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + address_size)) < 0)
+	if (sendto(fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)to_size) < 0)
 		rc = -errno;
 	close(fd);
 	return rc;

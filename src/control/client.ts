@@ -3,10 +3,9 @@
 
 import { lstatSync } from "node:fs";
 import { causeOf, errorCode, Failure } from "../failure.ts";
-import { peerCredentials } from "../kernel/socket.ts";
+import { isListening, peerCredentials } from "../kernel/socket.ts";
 import { socketDescriptor } from "./descriptor.ts";
 import { FramingError, MessageReader } from "./framing.ts";
-import { isListening } from "./place.ts";
 import { type Command, REPLY_SIZE_MAX_BYTES, type ReplyByCommand, type Request } from "./protocol.ts";
 import { decodeReply, type Reply } from "./reply.ts";
 import { encodeRequest } from "./request.ts";
@@ -61,7 +60,7 @@ async function converse(
     } catch (error) {
       conversation.cancel();
       const code = errorCode(error);
-      // The runtime reports a full backlog as ECONNREFUSED; the kernel's table knows better.
+      // The runtime reports a full backlog as ECONNREFUSED as well.
       if (code === "ENOENT" || (code === "ECONNREFUSED" && !isListening(socketPath))) return null;
       // ECONNRESET: too many at once, and we were the one that made room.
       if ((code === "ECONNREFUSED" || code === "ECONNRESET") && performance.now() < until) {

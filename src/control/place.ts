@@ -1,9 +1,10 @@
 // What lies at the socket's place, and may it be replaced? Everything here looks at /tmp, where anybody can put anything.
 // Only a socket of the owner or root whose daemon is dead is ever removed, and only with the owner's identity.
 
-import { lstatSync, readFileSync, type Stats, unlinkSync } from "node:fs";
+import { lstatSync, type Stats, unlinkSync } from "node:fs";
 import { causeOf, errorCode } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
+import { isListening } from "../kernel/socket.ts";
 
 /** Which file it is: compared before anything is removed, since the name may have come to mean another. */
 export interface Inode {
@@ -22,7 +23,7 @@ export type Place =
  * @param path absolute path of the socket
  * @param owner whose socket it would be
  */
-export async function inspectPlace(path: string, owner: Identity): Promise<Place> {
+export function inspectPlace(path: string, owner: Identity): Place {
   let stat: Stats;
   try {
     stat = asOwner(owner, () => lstatSync(path));
@@ -35,7 +36,9 @@ export async function inspectPlace(path: string, owner: Identity): Promise<Place
   if (stat.uid !== owner.uid && stat.uid !== 0) {
     return { kind: "taken", reason: `"${path}" is a socket of another user (uid ${stat.uid})` };
   }
-  if (await answers(path, owner)) return { kind: "taken", reason: `Another program answers at "${path}"` };
+  // Root without CAP_DAC_OVERRIDE may not connect to the owner's socket (EACCES), dead or alive.
+  if (asOwner(owner, () => isListening(path)))
+    return { kind: "taken", reason: `Another program answers at "${path}"` };
   return { kind: "stale", inode: stat };
 }
 
@@ -62,38 +65,6 @@ export function inodeAt(path: string, owner: Identity, inode: Inode): boolean {
   } catch {
     return false;
   }
-}
-
-/**
- * True when a program listens there, even one that is too busy to take the connection.
- *
- * @param owner whose socket it would be: root without CAP_DAC_OVERRIDE may not connect to it (EACCES), dead or alive
- */
-export async function answers(path: string, owner: Identity): Promise<boolean> {
-  try {
-    // The system call is made before this returns, so the bracket holds it.
-    const socket = await asOwner(owner, () => Bun.connect({ unix: path, socket: { data() {} } }));
-    socket.terminate();
-    return true;
-  } catch (error) {
-    return errorCode(error) !== "ENOENT" && (errorCode(error) !== "ECONNREFUSED" || isListening(path));
-  }
-}
-
-/**
- * Looks the path up among the kernel's listening sockets. Needed because the runtime reports EAGAIN (a live socket with a
- * full backlog) as ECONNREFUSED (a dead one), and a live daemon's socket must never be taken for a dead one's.
- */
-export function isListening(path: string): boolean {
-  // Columns: Num RefCount Protocol Flags Type St Inode Path; flag 0x10000 is __SO_ACCEPTCON (linux/net.h).
-  const table = readFileSync("/proc/net/unix", "latin1");
-  const name = Buffer.from(path, "utf8").toString("latin1");
-  for (const line of table.split("\n")) {
-    if (!line.endsWith(` ${name}`)) continue;
-    const flags = Number.parseInt(line.split(/\s+/, 4)[3] ?? "", 16);
-    if ((flags & 0x10000) !== 0) return true;
-  }
-  return false;
 }
 
 function fileKind(stat: Stats): string {

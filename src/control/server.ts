@@ -1,19 +1,16 @@
 // The daemon's end of the control socket: who may ask, one request a connection, one reply.
 // Only root and the owner get in, by the kernel's word. Whatever a client does or leaves undone, the event loop goes on.
 
-import { lstatSync } from "node:fs";
-import type { Socket, UnixSocketListener } from "bun";
-import { causeOf, errorCode } from "../failure.ts";
+import { closeSync, lstatSync } from "node:fs";
+import type { Socket, SocketListener } from "bun";
+import { causeOf } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { peerCredentials } from "../kernel/socket.ts";
+import { listenAt, peerCredentials } from "../kernel/socket.ts";
 import { type Answerer, answerer, failureText } from "./answer.ts";
-import { socketDescriptor } from "./descriptor.ts";
+import { listenOn, socketDescriptor } from "./descriptor.ts";
 import { type Inode, inodeAt, inspectPlace, removeSocketFile } from "./place.ts";
 import type { ControlHandler } from "./protocol.ts";
 import { Session } from "./session.ts";
-
-/** Listeners left behind because their place was taken from them; each holds one descriptor until the process ends. */
-const ABANDONED_MAX = 16;
 
 /** Served at the same time. 64 × 64 KiB of request and 8 MiB of replies keep hostile clients below 16 MiB. */
 export const CLIENTS_MAX = 64;
@@ -41,12 +38,10 @@ export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #answer: Answerer;
   readonly #sessions = new Set<Session>();
-  #listener: UnixSocketListener<Session> | null = null;
+  #listener: SocketListener<Session> | null = null;
   #inode: Inode | null = null;
   #state: ControlState = { controllable: false, reason: "The control socket has not been opened yet" };
-  #opening: Promise<ControlState> | null = null;
   #closed = false;
-  #abandoned = 0;
 
   constructor(options: ControlServerOptions) {
     this.#options = options;
@@ -66,12 +61,8 @@ export class ControlServer {
    * Listens if that isn't so already, and says whether clients can reach the daemon. Call it at the start and every few
    * seconds: the place may become free, and a listening socket's file may be removed by others. Never throws.
    */
-  ensure(): Promise<ControlState> {
-    if (this.#closed || this.#isReachable()) return Promise.resolve(this.#state);
-    this.#opening ??= this.#open().finally(() => {
-      this.#opening = null;
-    });
-    return this.#opening;
+  ensure(): ControlState {
+    return this.#closed || this.#isReachable() ? this.#state : this.#open();
   }
 
   /** Drops every client and takes the socket file away, if it is still this server's. */
@@ -87,18 +78,15 @@ export class ControlServer {
     return this.#inode !== null && inodeAt(this.#options.socketPath, this.#options.owner, this.#inode);
   }
 
-  async #open(): Promise<ControlState> {
+  #open(): ControlState {
     const { socketPath, owner } = this.#options;
     this.#unlisten();
-    if (this.#abandoned > ABANDONED_MAX) {
-      return this.#uncontrollable(`"${socketPath}" was replaced by others again and again`);
-    }
     try {
-      const place = await inspectPlace(socketPath, owner);
+      const place = inspectPlace(socketPath, owner);
       if (place.kind === "taken") return this.#uncontrollable(place.reason);
       const obstacle = place.kind === "stale" ? removeSocketFile(socketPath, owner, place.inode) : null;
       if (obstacle !== null) return this.#uncontrollable(obstacle);
-      if (!this.#closed) this.#listen();
+      this.#listen();
       return this.#state;
     } catch (error) {
       return this.#uncontrollable(`Cannot listen at "${socketPath}": ${causeOf(error)}`);
@@ -112,36 +100,27 @@ export class ControlServer {
 
   #listen(): void {
     const { socketPath, owner } = this.#options;
-    // bind(2) creates the file at once, on this thread: it gets the owner's uid by the fsuid, and 0600 by the umask.
-    const umask = process.umask(0o177);
+    const fd = asOwner(owner, () => listenAt(socketPath));
     try {
-      this.#listener = asOwner(owner, () =>
-        Bun.listen<Session>({ unix: socketPath, allowHalfOpen: true, socket: this.#callbacks() }),
-      );
-      this.#inode = asOwner(owner, () => lstatSync(socketPath));
-      this.#state = { controllable: true };
-    } finally {
-      process.umask(umask);
+      const inode = asOwner(owner, () => lstatSync(socketPath));
+      this.#listener = listenOn({ fd, allowHalfOpen: true, socket: this.#callbacks() });
+      this.#inode = inode;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
     }
+    this.#state = { controllable: true };
   }
 
-  /**
-   * Stops listening. The runtime's stop() unlinks the path whatever lies there by now, so it runs with the owner's identity,
-   * and not at all when the place holds somebody else's file: that listener is left to itself, out of reach.
-   */
+  /** Stops listening and takes the file away if it is still ours. Who is being answered gets the rest of the answer. */
   #unlisten(): void {
     const { socketPath, owner } = this.#options;
     const listener = this.#listener;
     const inode = this.#inode;
     this.#listener = null;
     this.#inode = null;
-    if (listener === null) return;
-    if (inode !== null && (inodeAt(socketPath, owner, inode) || isMissing(socketPath, owner))) {
-      asOwner(owner, () => listener.stop(true));
-    } else {
-      listener.unref();
-      this.#abandoned++;
-    }
+    listener?.stop();
+    if (inode !== null) removeSocketFile(socketPath, owner, inode);
   }
 
   #callbacks() {
@@ -233,15 +212,6 @@ export class ControlServer {
     if (session === undefined) return;
     session.closed();
     this.#sessions.delete(session);
-  }
-}
-
-function isMissing(path: string, owner: Identity): boolean {
-  try {
-    asOwner(owner, () => lstatSync(path));
-    return false;
-  } catch (error) {
-    return errorCode(error) === "ENOENT";
   }
 }
 

@@ -108,7 +108,7 @@ export class Daemon {
         this.reporter.sample();
         this.pipeline.tick();
         this.memory.tick(this.pipeline.eventsRead);
-        void this.openControl();
+        this.openControl();
       },
     );
     this.control = new ControlServer({
@@ -132,7 +132,7 @@ export class Daemon {
     process.on("uncaughtException", (error) => this.fail(error));
     process.on("unhandledRejection", (reason) => this.fail(reason));
     this.pipeline.start();
-    await this.openControl();
+    this.openControl();
     if (await this.unwatched.watchAll(() => this.ending)) this.tellReady();
     const code = this.stop(await ended);
     // A faulty daemon may have timers left: it must not go on half alive.
@@ -250,8 +250,8 @@ export class Daemon {
     }
   }
 
-  private async openControl(): Promise<void> {
-    const state = await this.control.ensure();
+  private openControl(): void {
+    const state = this.control.ensure();
     const problem = state.controllable ? null : state.reason;
     if (problem !== this.controlProblem && problem !== null) {
       this.notes.add(`recording, but can't be controlled: ${problem}`);

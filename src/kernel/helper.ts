@@ -25,6 +25,8 @@ const SYMBOLS = {
   fh_groups: { args: ["ptr" /* groups */, "u32" /* capacity */], returns: "i32" },
   fh_flock: { args: ["i32" /* fd */, "i32" /* operation */], returns: "i32" },
   fh_peer: { args: ["i32" /* fd */, "ptr" /* out */, "u32" /* capacity */], returns: "i32" },
+  fh_unix_listen: { args: ["ptr" /* path */, "u32" /* path_size */], returns: "i32" },
+  fh_unix_try: { args: ["ptr" /* path */, "u32" /* path_size */], returns: "i32" },
   fh_poll: { args: ["i32" /* fd */, "i32" /* events */, "i32" /* timeout_ms */], returns: "i32" },
   fh_columns: { args: ["i32" /* fd */], returns: "i32" },
   fh_read: { args: ["i32" /* fd */, "ptr" /* buffer */, "u32" /* size */], returns: "f64" },

@@ -129,7 +129,7 @@ export async function fakeDaemon(options: FakeOptions = {}): Promise<FakeDaemon>
     handler,
     onInternalError: (error) => faults.push(error),
   });
-  await server.ensure();
+  server.ensure();
   return {
     socketPath,
     dir,

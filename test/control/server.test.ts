@@ -4,13 +4,16 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { askDaemon } from "../../src/control/client.ts";
 import { encodeRequest } from "../../src/control/request.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import { asOwner } from "../../src/kernel/identity.ts";
@@ -124,7 +127,7 @@ describe("the control server's place", () => {
       chmodSync(daemon.dir, 0o777);
       const socketPath = join(daemon.dir, "o.sock");
       const server = new ControlServer({ socketPath, owner: NOBODY, handler: new FakeHandler() });
-      expect(await server.ensure()).toEqual({ controllable: true });
+      expect(server.ensure()).toEqual({ controllable: true });
       expect(statSync(socketPath).uid).toBe(NOBODY.uid);
       server.close();
       expect(existsSync(socketPath)).toBe(false);
@@ -142,7 +145,7 @@ describe("the control server's place", () => {
     const socketPath = join(daemon.dir, "dead.sock");
     leaveDeadSocket(socketPath);
     const server = new ControlServer({ socketPath, owner: ME, handler: new FakeHandler() });
-    expect(await server.ensure()).toEqual({ controllable: true });
+    expect(server.ensure()).toEqual({ controllable: true });
     expect(await ask(socketPath, STATUS_REQUEST)).toContain("ok = true");
     server.close();
   });
@@ -154,7 +157,7 @@ describe("the control server's place", () => {
       owner: ME,
       handler: new FakeHandler(),
     });
-    const state = await second.ensure();
+    const state = second.ensure();
     expect(state).toMatchObject({ controllable: false, reason: expect.stringContaining("answers") });
     second.close();
     expect(await ask(daemon.socketPath, STATUS_REQUEST)).toContain("ok = true");
@@ -174,7 +177,7 @@ describe("the control server's place", () => {
     await busy.stdout.getReader().read();
     const filling = await RawClient.connect(socketPath);
     const server = new ControlServer({ socketPath, owner: ME, handler: new FakeHandler() });
-    expect(await server.ensure()).toMatchObject({ controllable: false });
+    expect(server.ensure()).toMatchObject({ controllable: false });
     expect(existsSync(socketPath)).toBe(true);
     filling.leave();
     busy.kill();
@@ -193,11 +196,11 @@ describe("the control server's place", () => {
       make(socketPath);
       const inode = lstatSync(socketPath).ino;
       const server = new ControlServer({ socketPath, owner: ME, handler: new FakeHandler() });
-      const state = await server.ensure();
+      const state = server.ensure();
       expect(state.controllable).toBe(false);
       expect(lstatSync(socketPath).ino).toBe(inode);
       renameSync(socketPath, `${socketPath}.away`);
-      expect(await server.ensure()).toEqual({ controllable: true });
+      expect(server.ensure()).toEqual({ controllable: true });
       server.close();
       expect(existsSync(`${socketPath}.away`) || what === "a symlink to nowhere").toBe(true);
     });
@@ -209,7 +212,7 @@ describe("the control server's place", () => {
     const socketPath = join(daemon.dir, "theirs.sock");
     asOwner({ uid: 65533, gid: 65533, groups: [] }, () => leaveDeadSocketHere(socketPath));
     const server = new ControlServer({ socketPath, owner: NOBODY, handler: new FakeHandler() });
-    expect(await server.ensure()).toMatchObject({
+    expect(server.ensure()).toMatchObject({
       controllable: false,
       reason: expect.stringContaining("uid 65533"),
     });
@@ -222,7 +225,7 @@ describe("the control server's place", () => {
       owner: ME,
       handler: new FakeHandler(),
     });
-    expect(await server.ensure()).toMatchObject({
+    expect(server.ensure()).toMatchObject({
       controllable: false,
       reason: expect.stringContaining("ENOENT"),
     });
@@ -231,8 +234,60 @@ describe("the control server's place", () => {
   test("is taken anew when its socket file was removed", async () => {
     await using daemon = await fakeDaemon();
     unlinkSync(daemon.socketPath);
-    expect(await daemon.server.ensure()).toEqual({ controllable: true });
+    expect(daemon.server.ensure()).toEqual({ controllable: true });
     expect(await ask(daemon.socketPath, STATUS_REQUEST)).toContain("ok = true");
+  });
+
+  for (const [what, occupy] of [
+    ["a file", (path: string) => writeFileSync(path, "precious")],
+    ["a directory", (path: string) => mkdirSync(path)],
+    ["a FIFO", (path: string) => void Bun.spawnSync(["mkfifo", path])],
+  ] as const) {
+    test(`that was taken by ${what} costs no descriptor, stays, and is not called a busy daemon's`, async () => {
+      await using daemon = await fakeDaemon();
+      const before = openDescriptors();
+      for (let round = 0; round < 3; round++) {
+        unlinkSync(daemon.socketPath);
+        occupy(daemon.socketPath);
+        const { ino } = lstatSync(daemon.socketPath);
+        expect(daemon.server.ensure()).toMatchObject({ controllable: false });
+        expect(lstatSync(daemon.socketPath).ino).toBe(ino);
+        expect(await askDaemon(daemon.socketPath, { command: "status" })).toMatchObject({
+          running: false,
+          obstacle: expect.stringContaining("no socket"),
+        });
+        rmSync(daemon.socketPath, { recursive: true });
+        expect(daemon.server.ensure()).toEqual({ controllable: true });
+      }
+      expect(await ask(daemon.socketPath, STATUS_REQUEST)).toContain("ok = true");
+      // Clients' descriptors go with the next turn of the event loop.
+      while (openDescriptors() > before) await Bun.sleep(5);
+    });
+  }
+
+  test("is taken back by the running daemon from a dead program's socket", async () => {
+    await using daemon = await fakeDaemon();
+    unlinkSync(daemon.socketPath);
+    leaveDeadSocket(daemon.socketPath);
+    expect(daemon.server.ensure()).toEqual({ controllable: true });
+    expect(await ask(daemon.socketPath, STATUS_REQUEST)).toContain("ok = true");
+  });
+
+  test("may be taken while a client is being answered: the answer still arrives", async () => {
+    await using daemon = await fakeDaemon();
+    const { promise: inside, resolve: begun } = Promise.withResolvers<void>();
+    const { promise: done, resolve: goOn } = Promise.withResolvers<void>();
+    daemon.handler.before = () => {
+      begun();
+      return done;
+    };
+    const reply = ask(daemon.socketPath, 'version = 1\ncommand = "add"\npath = "/a"\n\n');
+    await inside;
+    unlinkSync(daemon.socketPath);
+    writeFileSync(daemon.socketPath, "precious");
+    expect(daemon.server.ensure()).toMatchObject({ controllable: false });
+    goOn();
+    expect(await reply).toContain("ok = true");
   });
 
   test("is left alone at close() when somebody else's file lies there by now", async () => {
@@ -243,6 +298,10 @@ describe("the control server's place", () => {
     expect(existsSync(daemon.socketPath)).toBe(true);
   });
 });
+
+function openDescriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
 
 /** Makes what a killed daemon leaves: a socket file that nobody listens at. */
 function leaveDeadSocket(path: string): void {

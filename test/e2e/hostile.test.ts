@@ -115,6 +115,18 @@ describe.skipIf(captureObstacle !== null)("the control socket in bad company (ne
       });
       expect(status.stdout).toContain(`${root} | `);
       expect(await daemon.fsmon("health")).toMatchObject({ code: 0 });
+      // The same while it runs: nobody takes the daemon for a busy one, and commands work on the store.
+      rmSync(daemon.socketPath);
+      occupy();
+      const taken = look();
+      await until("the daemon says so", async () =>
+        (await daemon.fsmon("health")).stdout.includes("cannot be controlled or asked"),
+      );
+      expect(await daemon.fsmon("add", join(root, "late"))).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/A daemon is recording, but .* it reads the store again on SIGHUP/),
+      });
+      expect(look()).toBe(taken);
     });
   }
 
