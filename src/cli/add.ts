@@ -30,7 +30,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     details: args.has("details"),
     args: args.has("args"),
   });
-  const { path, changedBy } = resolveManagedPath(typed, workingDirectory(typed));
+  const { path, changedBy } = resolveManagedPath(typed, workingDirectory(typed), "manage");
   const entry: ManagedPath = { path, ...filters };
   const context = loadContext(args);
   if (changedBy === "symlink")

@@ -44,7 +44,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 
 /** A file's directory is where its events come from. */
 function directoryAt(typed: string): string {
-  const { path } = resolveManagedPath(typed, workingDirectory(typed));
+  const { path } = resolveManagedPath(typed, workingDirectory(typed), "look at");
   try {
     return lstatSync(path).isDirectory() ? path : dirname(path);
   } catch (error) {

@@ -12,7 +12,7 @@ import { resolveManagedPath } from "../managed/path.ts";
  * @throws {Failure} naming the nearest managed path
  */
 export function whichManaged(typed: string, cwd: string, managed: readonly string[]): string {
-  const resolved = resolveManagedPath(typed, cwd).path;
+  const resolved = resolveManagedPath(typed, cwd, "remove").path;
   // The path may have become a symbolic link since it was added: then the plain words are what is meant.
   const plain = resolve(cwd, typed);
   const found = managed.find((path) => path === resolved) ?? managed.find((path) => path === plain);

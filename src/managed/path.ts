@@ -20,11 +20,12 @@ const MAX_LINKS = 40;
 
 /**
  * @param cwd absolute; what a relative path starts from
+ * @param action what is tried with the path, for the failure: "remove"
  * @throws {UsageFailure} for what can't be a path: empty, a NUL, not UTF-8, too long
  * @throws {Failure} for links that lead in a circle
  */
-export function resolveManagedPath(typed: string, cwd: string): ResolvedPath {
-  checkPath(typed, typed);
+export function resolveManagedPath(typed: string, cwd: string, action: string): ResolvedPath {
+  checkPath(typed, typed, action);
   const done: string[] = [];
   const waiting = componentsOf(typed.startsWith("/") ? typed : `${cwd}/${typed}`);
   let links = 0;
@@ -39,7 +40,7 @@ export function resolveManagedPath(typed: string, cwd: string): ResolvedPath {
     links++;
     if (links > MAX_LINKS) {
       throw new Failure(
-        `Cannot manage "${typed}": its symbolic links lead in a circle`,
+        `Cannot ${action} "${typed}": its symbolic links lead in a circle`,
         "name the directory or file itself",
       );
     }
@@ -48,7 +49,7 @@ export function resolveManagedPath(typed: string, cwd: string): ResolvedPath {
     waiting.push(...componentsOf(target));
   }
   const path = `/${done.join("/")}`;
-  checkPath(path, typed);
+  checkPath(path, typed, action);
   return { path, changedBy: links > 0 ? "symlink" : null };
 }
 
@@ -87,12 +88,12 @@ function pathProblem(path: string): string | null {
   return null;
 }
 
-function checkPath(path: string, typed: string): void {
+function checkPath(path: string, typed: string, action: string): void {
   const problem = pathProblem(path);
   if (problem === null) return;
   const shown = typed.length > 200 ? `${typed.slice(0, 200)}…` : typed;
   throw new UsageFailure(
-    `Cannot manage "${shown}": ${problem}`,
+    `Cannot ${action} "${shown}": ${problem}`,
     "name a directory or file, such as /var/www",
   );
 }

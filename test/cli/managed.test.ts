@@ -113,6 +113,18 @@ describe("without a daemon, remove", () => {
     }
   });
 
+  test("says that it was to be removed when it can't be a path", async () => {
+    using home = temporaryHome();
+    for (const [typed, problem] of [
+      ["", "it is empty"],
+      ["a\ufffd", "it is not valid UTF-8"],
+    ] as const) {
+      const ran = await home.run("remove", typed);
+      expect(ran).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(problem) });
+      expect(ran.stderr).toContain(`Cannot remove "`);
+    }
+  });
+
   test("finds a managed path that has become a symbolic link since", async () => {
     using home = temporaryHome();
     const path = join(home.dir, "data");

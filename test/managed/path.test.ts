@@ -25,7 +25,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** A path below the test's root, resolved, and shown without the root. */
 function resolved(typed: string): [string, "symlink" | null] {
-  const { path, changedBy } = resolveManagedPath(typed, root);
+  const { path, changedBy } = resolveManagedPath(typed, root, "manage");
   return [path === root ? "ROOT" : path.replace(`${root}/`, ""), changedBy];
 }
 
@@ -82,16 +82,16 @@ describe("resolveManagedPath()", () => {
   ];
   for (const [typed, said] of refused) {
     test(`refuses ${JSON.stringify(typed.slice(0, 10))}: ${said}`, () => {
-      expect(() => resolveManagedPath(typed, "/")).toThrow(UsageFailure);
-      expect(() => resolveManagedPath(typed, "/")).toThrow(said);
+      expect(() => resolveManagedPath(typed, "/", "manage")).toThrow(UsageFailure);
+      expect(() => resolveManagedPath(typed, "/", "manage")).toThrow(said);
     });
   }
 
   test("refuses what only becomes impossible on the way", () => {
     expect(() => resolved("bad-target")).toThrow("not valid UTF-8");
     const names = [...Array(15).fill("x".repeat(255)), "x".repeat(254)];
-    expect(() => resolveManagedPath(names.join("/"), "/y")).toThrow("4095 bytes");
-    expect(resolveManagedPath(`/${names.join("/")}`, "/").path.length).toBe(4095);
+    expect(() => resolveManagedPath(names.join("/"), "/y", "manage")).toThrow("4095 bytes");
+    expect(resolveManagedPath(`/${names.join("/")}`, "/", "manage").path.length).toBe(4095);
   });
 
   test.skipIf(process.getuid?.() !== 0)(
@@ -100,7 +100,7 @@ describe("resolveManagedPath()", () => {
       chmodSync(join(root, "closed"), 0o700);
       const script = `import { resolveManagedPath } from ${JSON.stringify(join(import.meta.dir, "../../src/managed/path.ts"))};
         process.setgroups([]); process.setgid(54321); process.setuid(54321);
-        console.log(JSON.stringify(resolveManagedPath("closed/link/x", ${JSON.stringify(root)})));`;
+        console.log(JSON.stringify(resolveManagedPath("closed/link/x", ${JSON.stringify(root)}, "manage")));`;
       const run = Bun.spawnSync([process.execPath, "-e", script]);
       const expected = { path: join(root, "closed/link/x"), changedBy: null };
       expect(JSON.parse(run.stdout.toString())).toEqual(expected);
