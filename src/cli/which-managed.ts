@@ -26,23 +26,16 @@ function hintFor(path: string, managed: readonly string[]): string {
     .filter((one) => path.startsWith(one === "/" ? one : `${one}/`))
     .sort((a, b) => b.length - a.length)[0];
   if (above !== undefined) return `it lies below the managed path "${above}"`;
-  const close = nearest(path, managed) ?? sharedBeginning(path, managed);
-  return close === null ? "fsmon managed lists what is" : `the nearest managed path is "${close}"`;
+  return `the nearest managed path is "${nearest(path, managed) ?? nearestInTree(path, managed)}"`;
 }
 
-/** The managed path that shares the most leading directories; null when none shares any. */
-function sharedBeginning(path: string, managed: readonly string[]): string | null {
+/** The managed path that shares the most leading directories, however few; the one least deep of several. */
+function nearestInTree(path: string, managed: readonly string[]): string | undefined {
   const components = path.split("/");
-  let best: string | null = null;
-  let most = 1;
-  for (const one of managed) {
+  const ranked = managed.map((one) => {
     const others = one.split("/");
-    const shared = components.findIndex((component, index) => component !== others[index]);
-    const count = shared === -1 ? components.length : shared;
-    if (count > most) {
-      best = one;
-      most = count;
-    }
-  }
-  return best;
+    const differs = components.findIndex((component, index) => component !== others[index]);
+    return { one, shared: differs === -1 ? components.length : differs, depth: others.length };
+  });
+  return ranked.sort((a, b) => b.shared - a.shared || a.depth - b.depth)[0]?.one;
 }

@@ -104,7 +104,8 @@ describe("without a daemon, remove", () => {
       ["/var/www/myap", 'the nearest managed path is "/var/www/myapp"'],
       ["/var/www/other/deep", 'the nearest managed path is "/var/www/myapp"'],
       ["/var/www/myapp/sub", 'it lies below the managed path "/var/www/myapp"'],
-      ["/opt", "fsmon managed lists"],
+      ["/usr/zzz", 'the nearest managed path is "/home"'],
+      ["/", 'the nearest managed path is "/home"'],
     ] as const) {
       const ran = await home.run("remove", typed);
       expect(ran.exitCode).toBe(1);
@@ -120,8 +121,8 @@ describe("without a daemon, remove", () => {
       ["a\ufffd", "it is not valid UTF-8"],
     ] as const) {
       const ran = await home.run("remove", typed);
-      expect(ran).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(problem) });
-      expect(ran.stderr).toContain(`Cannot remove "`);
+      expect(ran.exitCode).toBe(2);
+      expect(ran.stderr).toMatch(new RegExp(`Cannot remove ".*": ${problem}`));
     }
   });
 
