@@ -92,8 +92,22 @@ function decoded(bytes: Buffer, file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Failure(`Cannot use the config file "${file}": it is not UTF-8`, "save it as UTF-8");
+    const { line, column } = placeOfBrokenText(bytes);
+    throw new Failure(`Cannot use the config file ${file}:${line}:${column}: not UTF-8`, "save it as UTF-8");
   }
+}
+
+/** Where the first bytes stand that are no UTF-8, in a text that holds some. */
+function placeOfBrokenText(bytes: Buffer): { line: number; column: number } {
+  let offset = 0;
+  // Lossy decoding puts U+FFFD for what is broken: the first character whose bytes aren't those of the file.
+  for (const character of new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)) {
+    const intact = Buffer.from(character);
+    if (!bytes.subarray(offset, offset + intact.length).equals(intact)) break;
+    offset += intact.length;
+  }
+  const lines = new TextDecoder().decode(bytes.subarray(0, offset)).split("\n");
+  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
 }
 
 function parsed(text: string, file: string): Tables {

@@ -146,7 +146,11 @@ path = "/run/fsmon-<UID>.sock"
   });
 
   test("refuses what is no text of a config's size", () => {
-    expect(failureOf(new Uint8Array([0x61, 0xff, 0x62])).message).toContain("not UTF-8");
+    const broken = (...after: number[]) =>
+      failureOf(Buffer.concat([Buffer.from("[logging]\nkeep_days = 4 # é\ufffd"), Buffer.from(after)]))
+        .message;
+    expect(broken(0xff, 0x0a)).toContain(`${file}:2:19: not UTF-8`);
+    expect(broken(0x0a, 0xef, 0xbf, 0x41)).toContain(`${file}:3:1: not UTF-8`);
     expect(failureOf(`#${"x".repeat(2 ** 20)}`).message).toContain("more than 1048576 bytes");
     rmSync(file);
     mkdirSync(file);
