@@ -21,6 +21,12 @@ const UNSENT_MAX_BYTES = 8 * 1024 * 1024;
 /** Always sent, however much others have not fetched yet: 64 of them are 4 MiB. */
 const SMALL_REPLY_BYTES = 64 * 1024;
 
+/**
+ * The runtime makes a new buffer of whatever arrives, and its collector takes its time: hostile clients would grow the daemon by
+ * tens of megabytes. An honest request has some hundred bytes, so this never happens without them.
+ */
+const COLLECT_AFTER_BYTES = 4 * 1024 * 1024;
+
 export interface ControlServerOptions {
   readonly socketPath: string;
   readonly owner: Identity;
@@ -40,6 +46,8 @@ export class ControlServer {
   readonly #sessions = new Set<Session>();
   #listener: SocketListener<Session> | null = null;
   #inode: Inode | null = null;
+  /** Received since the last collection. */
+  #uncollectedBytes = 0;
   #state: ControlState = { controllable: false, reason: "The control socket has not been opened yet" };
   #closed = false;
 
@@ -126,8 +134,7 @@ export class ControlServer {
   #callbacks() {
     return {
       open: (socket: Socket<Session>) => this.#welcome(socket),
-      data: (socket: Socket<Session>, bytes: Uint8Array) =>
-        this.#receive(socket.data, (session) => session.receive(bytes)),
+      data: (socket: Socket<Session>, bytes: Uint8Array) => this.#take(socket.data, bytes),
       end: (socket: Socket<Session>) => this.#hangUp(socket.data),
       drain: (socket: Socket<Session>) => socket.data?.flush(),
       close: (socket: Socket<Session>) => this.#forget(socket.data),
@@ -190,6 +197,14 @@ export class ControlServer {
     } catch (error) {
       session.reply(failureText("request", error));
     }
+  }
+
+  #take(session: Session | undefined, bytes: Uint8Array): void {
+    this.#receive(session, (one) => one.receive(bytes));
+    this.#uncollectedBytes += bytes.length;
+    if (this.#uncollectedBytes < COLLECT_AFTER_BYTES) return;
+    this.#uncollectedBytes = 0;
+    Bun.gc(true);
   }
 
   #hangUp(session: Session | undefined): void {

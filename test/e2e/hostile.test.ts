@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TestDaemon } from "../support/daemon.ts";
+import { command, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { until } from "../support/wait.ts";
 import { Workload } from "../support/workload.ts";
@@ -70,6 +70,33 @@ describe.skipIf(captureObstacle !== null)("the control socket in bad company (ne
     } finally {
       storm.remove();
     }
+  });
+
+  test("clients that come again and again with requests too long to read leave memory bounded", async () => {
+    await daemon.start();
+    await daemon.add(root, "-r");
+    const before = anonymousKb(daemon.pid);
+    let most = 0;
+    const watcher = setInterval(() => {
+      most = Math.max(most, anonymousKb(daemon.pid));
+    }, 20);
+    const script = `
+import socket,sys,threading
+def come():
+    left = 1000
+    while left > 0:
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(sys.argv[1]); s.sendall(b"x" * 70000); s.recv(999)
+                left -= 1
+        except OSError: left -= 1
+many = [threading.Thread(target=come) for _ in range(20)]
+for one in many: one.start()
+for one in many: one.join()`;
+    await command(["python3", "-c", script, daemon.socketPath]);
+    clearInterval(watcher);
+    expect(most - before).toBeLessThan(MEMORY_MORE_MAX_KB);
+    expect((await daemon.fsmon("managed")).code).toBe(0);
   });
 
   const OCCUPANTS: Readonly<Record<string, () => (() => void) | undefined>> = {
