@@ -97,7 +97,8 @@ export class Rescanning {
   /** True while something is to be finished. */
   get isUnderWay(): boolean {
     for (const fs of this.filesystems.all()) {
-      if (fs.unscanned.length === 0 && (fs.verified !== null || fs.rescans.size > 0)) return true;
+      if (fs.unscanned.length > 0) continue;
+      if (fs.verified !== null || fs.rescans.size > 0 || fs.inodeMarks?.hasLost === true) return true;
     }
     return false;
   }

@@ -53,6 +53,10 @@ export class InodeMarks {
     this.unmarked.set(place.watch, `${path} can't be watched (${code}), nor perhaps others`);
   }
 
+  get hasLost(): boolean {
+    return this.unmarked.size > 0;
+  }
+
   /** What was lost since this was asked last. */
   takeLost(): Map<Watch, string> {
     const lost = new Map(this.unmarked);
