@@ -15,7 +15,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BINARY, command, TestDaemon } from "../support/daemon.ts";
-import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
+import { captureObstacle, runShell, TestFilesystem } from "../support/filesystem.ts";
 import { until } from "../support/wait.ts";
 
 describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => {
@@ -256,15 +256,12 @@ describe.skipIf(captureObstacle !== null)("life (needs root and mounts)", () => 
     Object.assign(daemon, { logDir: join(inside, "logs") });
     await daemon.start();
     await daemon.add(inside, "-r", "--all-events");
-    await command([
-      "sh",
-      "-c",
-      `cat ${inside}/logs/*_log.jsonl; touch ${inside}/logs/foreign; touch ${inside}/end`,
-    ]);
+    runShell("cat logs/*_log.jsonl; touch logs/foreign", inside);
     await daemon.settle(inside);
     const seen = daemon.events(inside).filter((line) => line.path.startsWith(`${inside}/logs`));
     expect(seen.map((line) => [line.cmd, line.event_type])).toEqual([
       ["touch", "CREATE"],
+      ["touch", "OPEN"],
       ["touch", "ATTRIB"],
       ["touch", "CLOSE_WRITE"],
     ]);
