@@ -2,7 +2,7 @@
 // other, and how the two stay together while paths appear, vanish, are mounted over and unmounted.
 import type { ManagedPath } from "../event.ts";
 import type { LogWriter } from "../log/writer.ts";
-import { attach, type ChildAt, stateOf } from "../resolve/filesystems/attach.ts";
+import { attach, type ChildAt, kindOf, SYMLINK_IN_PLACE } from "../resolve/filesystems/attach.ts";
 import type { EventQueues } from "../resolve/filesystems/event-queues.ts";
 import { countDirectories } from "../resolve/filesystems/extent.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
@@ -249,8 +249,13 @@ export class Watching implements StructureListener {
   entryAppeared(watch: Watch): void {
     const watched = this.byWatch(watch);
     if (watched === undefined) return;
-    const { state, reason } = stateOf(watched.path);
-    watched.becomes(state, reason);
+    // What is gone by now was there when this happened, and its end will be told.
+    if (kindOf(watched.path) === "symlink") watched.becomes("pending", SYMLINK_IN_PLACE);
+    else watched.becomes("watched", null);
+  }
+
+  isThere(watch: Watch): boolean {
+    return this.byWatch(watch)?.state === "watched";
   }
 
   needsAttach(watch: Watch): void {

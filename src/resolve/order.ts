@@ -37,3 +37,8 @@ export const LINE_ORDER_REBORN: readonly { bit: number; type: EventType }[] = [
 
 /** All bits that become lines. */
 export const LINE_BITS = Object.values(TYPE_BITS).reduce((mask, bit) => mask | bit, 0);
+
+/** The kernel merged a file's DELETE into an older event of the same process and name, whose place it has. */
+export function isMergedRemoval(mask: number): boolean {
+  return (mask & TYPE_BITS.DELETE) !== 0 && (mask & LINE_BITS) !== TYPE_BITS.DELETE;
+}

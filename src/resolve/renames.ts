@@ -3,6 +3,7 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
+import { type Ride, tellCarriedAway } from "./carried.ts";
 import type { Burials } from "./endings/burial.ts";
 import { sameHandle } from "./endings/orphans.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
@@ -19,8 +20,9 @@ import {
   fileAppeared,
   isExpected,
   type StructureListener,
+  watchesExpecting,
 } from "./structure.ts";
-import { joinPath, type Place } from "./watch.ts";
+import { joinPath, type Place, type Watch } from "./watch.ts";
 
 type Batch = fan.EventBatch;
 
@@ -32,6 +34,8 @@ interface Journey {
   fs: Filesystem;
   directory: boolean;
   handle: Uint8Array;
+  /** Managed paths that it is, or leads to. */
+  led: Set<Watch>;
   /** "parent handle/name" of each place it left. */
   left: Set<string>;
   occurrences: Occurrence[];
@@ -92,10 +96,20 @@ export class RenameResolver {
       newNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
     const from = entryPlaces(oldPlaces, bytes, oldNameAt, oldNameBytes);
     const to = entryPlaces(newPlaces, bytes, newNameAt, newNameBytes);
-    if (!quiet && (from.length > 0 || to.length > 0)) {
+    // A directory on the way to managed paths, which go and come with it.
+    const led = directory
+      ? [
+          ...watchesExpecting(fs, oldNode, bytes, oldNameAt, oldNameBytes),
+          ...watchesExpecting(fs, newNode, bytes, newNameAt, newNameBytes),
+        ]
+      : [];
+    let ride: Ride | null = null;
+    let otherRide: Ride | null = null;
+    if (!quiet && (from.length > 0 || to.length > 0 || led.length > 0)) {
       const fromPath = this.endPath(fs, batch, i, from, fan.DIR_AT, oldNameAt, oldNameBytes);
       const toPath = this.endPath(fs, batch, i, to, fan.NEW_DIR_AT, newNameAt, newNameBytes);
       const journey = this.travel(fs, batch, i, directory);
+      const pid = batch.get(i, fan.PID);
       // MOVE_SELF is the object's own event: under its new name where a managed path sees that, else under
       // the old one.
       const staying = from.filter((place) => to.some((other) => other.watch === place.watch));
@@ -108,7 +122,7 @@ export class RenameResolver {
         other: Uint8Array | null,
       ) => {
         if (places.length === 0) return;
-        const one = out.add(mask, batch.get(i, fan.PID), places, directory);
+        const one = out.add(mask, pid, places, directory);
         one.concerns(fs, batch, i, at, length);
         one.otherEnd = other;
         one.exchange = exchange;
@@ -119,15 +133,26 @@ export class RenameResolver {
       add(abi.FAN_MOVED_FROM | abi.FAN_MOVE_SELF, leaving, oldNameAt, oldNameBytes, toPath);
       add(abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, to, newNameAt, newNameBytes, fromPath);
       if (!directory && to.length > 0) this.tellEarlier(batch, i, out);
+      if (led.length > 0) {
+        for (const watch of led) journey.led.add(watch);
+        const told = journey.occurrences;
+        const away = { types: abi.FAN_MOVED_FROM | abi.FAN_MOVE_SELF, pid, otherEnd: toPath, told };
+        if (oldNode !== NOT_FOUND)
+          tellCarriedAway(fs, oldNode, bytes, oldNameAt, oldNameBytes, away, this.listener, out);
+        ride = { types: abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, pid, otherEnd: fromPath, told };
+        otherRide = { ...ride, otherEnd: toPath };
+      }
     }
     if (oldNode !== NOT_FOUND && !exchange)
       entryGone(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
-    if (directory) this.moveNode(fs, batch, i, newNode, from.length > 0, exchange, newPlaces);
+    if (directory) this.moveNode(fs, batch, i, newNode, from.length > 0, exchange, newPlaces, ride);
     else if (newNode !== NOT_FOUND) fileAppeared(fs, newNode, bytes, newNameAt, newNameBytes, this.listener);
     // Each half gives a name away that the other one takes: managed paths are looked for when both are done.
     if (half !== "second") return;
-    if (oldNode !== NOT_FOUND) entryExchanged(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
-    if (newNode !== NOT_FOUND) entryExchanged(fs, newNode, bytes, newNameAt, newNameBytes, this.listener);
+    if (oldNode !== NOT_FOUND)
+      entryExchanged(fs, oldNode, bytes, oldNameAt, oldNameBytes, otherRide, this.listener);
+    if (newNode !== NOT_FOUND)
+      entryExchanged(fs, newNode, bytes, newNameAt, newNameBytes, ride, this.listener);
   }
 
   /** A directory was lost sight of: first what brought it to where this rename takes it from. */
@@ -147,6 +172,7 @@ export class RenameResolver {
     wasInScope: boolean,
     exchange: boolean,
     newPlaces: readonly Place[],
+    ride: Ride | null,
   ): void {
     const { bytes } = batch;
     const objectAt = batch.get(i, fan.OBJECT_AT);
@@ -174,7 +200,7 @@ export class RenameResolver {
     // Nor does a scan that is on its way to where it was find it here.
     else if (fs.isIncomplete) fs.unread.add(node);
     if (expected && !exchange)
-      directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, this.listener);
+      directoryAppeared(fs, newNode, bytes, nameAt, nameBytes, node, true, ride, this.listener);
   }
 
   /** Absolute path of one end: from its place, else from the disk when it lies outside every managed path. */
@@ -217,7 +243,7 @@ export class RenameResolver {
     if (journey === undefined) {
       const at = batch.get(i, fan.OBJECT_AT);
       const handle = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES)));
-      journey = { fs, directory, handle, left: new Set(), occurrences: [], circular: false };
+      journey = { fs, directory, handle, led: new Set(), left: new Set(), occurrences: [], circular: false };
       this.journeys.set(key, journey);
     }
     if (journey.left.has(placeKey(batch, i, fan.NEW_DIR_AT))) journey.circular = true;
@@ -235,7 +261,8 @@ export class RenameResolver {
     }
   }
 
-  private settle({ fs, handle }: Journey): void {
+  private settle({ fs, handle, led }: Journey): void {
+    for (const watch of led) this.listener.needsAttach(watch, null);
     const node = fs.tree.find(handle, 0);
     const entry = node === NOT_FOUND ? null : this.learner.entryAt(fs, handle);
     if (entry === null) return;

@@ -4,6 +4,7 @@
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
+import { rideOf, tellTaken } from "./carried.ts";
 import { EarlyEvents } from "./early.ts";
 import { Endings } from "./endings/endings.ts";
 import { Graves } from "./endings/graves.ts";
@@ -18,7 +19,7 @@ import { handleKey, isItself, objectKey } from "./keys.ts";
 import { Learner } from "./learn.ts";
 import { Limbo } from "./limbo.ts";
 import type { Occurrences } from "./occurrence.ts";
-import { LINE_BITS } from "./order.ts";
+import { isMergedRemoval, LINE_BITS } from "./order.ts";
 import type { ReadAhead } from "./read-ahead.ts";
 import { RenameResolver } from "./renames.ts";
 import {
@@ -86,6 +87,7 @@ export class Resolver {
     this.nameless.end(batch, (i) => this.filesystemOf(batch, i));
     this.learner.place = batch.endsAt;
     this.renames.finish(out);
+    this.structure.attach(out);
     this.endings.burials.bury();
   }
 
@@ -137,7 +139,7 @@ export class Resolver {
     else this.entry(fs, batch, i, out);
     if (this.structure.isEmpty) return;
     if (batch === this.live) this.learner.place += batch.get(i, fan.EVENT_BYTES);
-    this.structure.attach();
+    this.structure.attach(out);
     this.learner.takeBack(fs);
   }
 
@@ -219,11 +221,13 @@ export class Resolver {
       child = fs.tree.put(bytes, batch.get(i, fan.OBJECT_AT), node, name);
       fs.verified?.add(child);
       const isFull = created && appeared(fs, batch, i, child);
+      const ride = rideOf(fs, batch, i);
       if (created && expected)
-        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, isFull, this.structure);
+        directoryAppeared(fs, node, bytes, nameAt, nameBytes, child, isFull, ride, this.structure);
     }
     if (child !== NOT_FOUND && !created) this.release(key, out);
     if ((mask & abi.FAN_MOVED_FROM) !== 0) {
+      tellTaken(fs, node, batch, i, this.structure, out);
       if (child !== NOT_FOUND) fs.moveAway(child);
       entryGone(fs, node, bytes, nameAt, nameBytes, this.structure);
     }
@@ -236,6 +240,7 @@ export class Resolver {
     }
     if (child !== NOT_FOUND) this.endings.tellBelow(fs, child, out);
     this.endings.burials.laterObject(fs, batch, i);
+    tellTaken(fs, node, batch, i, this.structure, out);
     entryGone(fs, node, bytes, nameAt, nameBytes, this.structure);
     return mask;
   }
@@ -337,11 +342,6 @@ export class Resolver {
     this.nameless.noteOutside(batch, i);
     if (batch === this.live) this.early.noteUnknown(batch, i);
   }
-}
-
-/** The kernel merged a file's DELETE into an older event of the same process and name, whose place it has. */
-function isMergedRemoval(mask: number): boolean {
-  return (mask & abi.FAN_DELETE) !== 0 && (mask & LINE_BITS) !== abi.FAN_DELETE;
 }
 
 /** Only a later event can tell an event's directory: the event waits in limbo. */

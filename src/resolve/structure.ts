@@ -1,7 +1,9 @@
 // Managed paths appear, vanish and are made again: this follows the entries that lead to them. By events
 // alone where a component is created (so the very next operation in it is recorded), from the disk where
 // something that already had contents was moved into place.
+import { type Arrival, pathBytesOf, type Ride, tellCarried } from "./carried.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
+import type { Occurrences } from "./occurrence.ts";
 import { joinPath, sameBytes, type Watch } from "./watch.ts";
 
 export interface StructureListener {
@@ -11,13 +13,19 @@ export interface StructureListener {
   vanished(watch: Watch): void;
   /** Something that is no directory has the managed path's name from now on. */
   entryAppeared(watch: Watch): void;
-  /** Directories above the managed path were moved into place: look at the disk after this batch. */
-  needsAttach(watch: Watch): void;
+  /** Whether the managed path is there, by all that was told up to now. */
+  isThere(watch: Watch): boolean;
+  /**
+   * Directories above the managed path were moved into place: it is to be looked for.
+   *
+   * @param arrival how it came, if it turns out to be there; null where that is not to be told
+   */
+  needsAttach(watch: Watch, arrival: Arrival | null): void;
 }
 
 /** Keeps what is to be looked for until the event that brought it about has been told: tree and place in the queue are right then. */
 export class Deferred implements StructureListener {
-  private readonly waiting = new Set<Watch>();
+  private readonly waiting = new Map<Watch, Arrival | null>();
 
   constructor(private readonly listener: StructureListener) {}
 
@@ -33,8 +41,12 @@ export class Deferred implements StructureListener {
     this.listener.entryAppeared(watch);
   }
 
-  needsAttach(watch: Watch): void {
-    this.waiting.add(watch);
+  isThere(watch: Watch): boolean {
+    return this.listener.isThere(watch);
+  }
+
+  needsAttach(watch: Watch, arrival: Arrival | null): void {
+    this.waiting.set(watch, arrival);
   }
 
   /** Hot. */
@@ -42,8 +54,12 @@ export class Deferred implements StructureListener {
     return this.waiting.size === 0;
   }
 
-  attach(): void {
-    for (const watch of this.waiting) this.listener.needsAttach(watch);
+  attach(out: Occurrences): void {
+    for (const [watch, arrival] of this.waiting) {
+      this.listener.needsAttach(watch, arrival);
+      if (arrival === null || !this.listener.isThere(watch)) continue;
+      tellCarried(arrival.fs, watch, arrival.pathBytes, arrival.ride, out);
+    }
     this.waiting.clear();
   }
 }
@@ -71,6 +87,7 @@ export function entryGone(
  * A directory appeared as an entry of `node`.
  *
  * @param withContents it was moved here, or is a snapshot, so what lies in it is not told by events
+ * @param ride how a managed path came that it brought along; null where that is not to be told
  */
 export function directoryAppeared(
   fs: Filesystem,
@@ -80,6 +97,7 @@ export function directoryAppeared(
   nameBytes: number,
   child: number,
   withContents: boolean,
+  ride: Ride | null,
   listener: StructureListener,
 ): void {
   for (const one of fs.begins.expectations.get(node) ?? []) {
@@ -92,7 +110,7 @@ export function directoryAppeared(
       if (asksDisk) fs.scanFrom(child, one.watch);
       listener.appeared(one.watch);
     } else if (asksDisk) {
-      listener.needsAttach(one.watch);
+      listener.needsAttach(one.watch, ride === null ? null : { fs, pathBytes: path.length, ride });
     } else {
       const components = Buffer.from(one.watch.path).subarray(path.length + 1);
       const slash = components.indexOf(0x2f);
@@ -109,13 +127,15 @@ export function entryExchanged(
   bytes: Uint8Array,
   nameAt: number,
   nameBytes: number,
+  ride: Ride | null,
   listener: StructureListener,
 ): void {
   for (const one of fs.begins.expectations.get(node) ?? []) {
     if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
     // What leaves isn't followed until it comes back.
     fs.forgetScan(one.watch);
-    listener.needsAttach(one.watch);
+    const arrival = one.last || ride === null ? null : { fs, pathBytes: pathBytesOf(one), ride };
+    listener.needsAttach(one.watch, arrival);
   }
 }
 
@@ -140,8 +160,20 @@ export function isExpected(
   nameAt: number,
   nameBytes: number,
 ): boolean {
-  const here = fs.begins.expectations.get(node);
-  if (here === undefined) return false;
-  for (const one of here) if (sameBytes(one.name, bytes, nameAt, nameBytes)) return true;
-  return false;
+  return watchesExpecting(fs, node, bytes, nameAt, nameBytes).length > 0;
 }
+
+/** The managed paths to which an entry of that name leads. */
+export function watchesExpecting(
+  fs: Filesystem,
+  node: number,
+  bytes: Uint8Array,
+  nameAt: number,
+  nameBytes: number,
+): readonly Watch[] {
+  const here = fs.begins.expectations.get(node);
+  if (here === undefined) return NO_WATCHES;
+  return here.filter((one) => sameBytes(one.name, bytes, nameAt, nameBytes)).map(({ watch }) => watch);
+}
+
+const NO_WATCHES: readonly Watch[] = [];

@@ -47,6 +47,13 @@ export interface Expectation {
   readonly last: boolean;
 }
 
+/** The managed path itself, as if it were the one entry of its directory that is managed: no exclude pattern is asked for it. */
+export function ownEntry(watch: Watch): Place & { onlyName: Uint8Array } {
+  const slash = watch.path.lastIndexOf("/");
+  const path = Buffer.from(watch.path.slice(0, slash));
+  return { watch, path, depth: -1, onlyName: Buffer.from(watch.path.slice(slash + 1)), cached: null };
+}
+
 export function sameBytes(a: Uint8Array, b: Uint8Array, bAt: number, bBytes: number): boolean {
   if (a.length !== bBytes) return false;
   for (let i = 0; i < bBytes; i++) if (a[i] !== b[bAt + i]) return false;

@@ -1,11 +1,13 @@
 // What can happen to a managed path: a single file that is replaced, a path that isn't there yet, comes, goes, changes its
 // kind; and managed paths that overlap, each with its own filters.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, realpathSync } from "node:fs";
+import { mkdirSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, runShell, TestFilesystem } from "../support/filesystem.ts";
+import { Hands } from "../support/hands.ts";
 import { until } from "../support/wait.ts";
+import { Workload } from "../support/workload.ts";
 
 describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)", () => {
   let filesystem: TestFilesystem;
@@ -101,7 +103,16 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     await daemon.add(path, "-r", ...NAMES);
     // And used at once, before anybody can have looked.
     stopped("mv prepared a; touch a/b/c/old/f; rm -r a/b/c/old");
-    expect(await words(path)).toEqual(["CREATE a/b/c/old/f", "DELETE a/b/c/old/f", "DELETE a/b/c/old"]);
+    expect(await words(path)).toEqual([
+      "MOVED_TO a/b/c",
+      "CREATE a/b/c/old/f",
+      "DELETE a/b/c/old/f",
+      "DELETE a/b/c/old",
+    ]);
+    expect(daemon.events(path).find((line) => line.event_type === "MOVED_TO")).toMatchObject({
+      from: join(base, "prepared/b/c"),
+      dir: true,
+    });
   });
 
   test("the path itself is moved into place and out of it", async () => {
@@ -128,13 +139,70 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     expect(await state(path)).toBe("pending");
     stopped("mv z a; touch a/b/c/d/f");
     expect(await words(path)).toEqual([
+      "MOVED_FROM a/b/c",
       "CREATE a/b/c",
       "CREATE a/b/c/new",
       "DELETE a/b/c/new",
       "DELETE a/b/c",
+      "MOVED_TO a/b/c",
       "CREATE a/b/c/d/f",
     ]);
+    const [away, back] = daemon.events(path).filter((line) => /^MOVED/.test(line.event_type));
+    expect(away).toMatchObject({ to: join(base, "z/b/c"), dir: true });
+    expect(back).toMatchObject({ from: join(base, "z/b/c"), dir: true });
   });
+
+  test("directories above are exchanged, each with a managed path below", async () => {
+    const [one, two] = [join(base, "x/b/p"), join(base, "y/b/p")];
+    shell("mkdir -p x/b/p y/b/p");
+    for (const path of [one, two]) await daemon.add(path, "-r", ...NAMES);
+    const workload = new Workload("hands");
+    const hands = new Hands(workload.program, base);
+    hands.do(["x x y"]);
+    shell("touch x/b/p/f; mv x/b/p .");
+    hands.do(["x x y"]);
+    await hands.end();
+    workload.remove();
+    expect(await words(one)).toEqual([
+      "MOVED_FROM x/b/p",
+      "MOVED_TO x/b/p",
+      "CREATE x/b/p/f",
+      "MOVED_FROM x/b/p",
+      "MOVED_TO x/b/p",
+    ]);
+    expect(await words(two)).toEqual(["MOVED_FROM y/b/p", "MOVED_TO y/b/p", "MOVED_FROM y/b/p"]);
+  });
+
+  test("a single file goes and comes with the directory above its own", async () => {
+    const file = join(base, "d/e/conf");
+    shell("mkdir -p d/e");
+    await daemon.add(file, ...NAMES);
+    stopped("touch d/e/conf; mv d z");
+    expect(await words(file)).toEqual(["CREATE d/e/conf", "MOVED_FROM d/e/conf"]);
+    shell("mv z d");
+    expect((await words(file)).slice(2)).toEqual(["MOVED_TO d/e/conf"]);
+    shell("rm d/e/conf; mv d z");
+    expect((await words(file)).slice(3)).toEqual(["DELETE d/e/conf"]);
+  });
+
+  for (const moved of ["p", "a"]) {
+    test(`renamed to and fro and away by one process at once: ${moved}`, async () => {
+      const path = join(base, moved === "p" ? "p" : "a/b/c");
+      const [here, away] = [join(base, moved), join(base, "away")];
+      mkdir(path);
+      await daemon.add(path, "-r", ...NAMES);
+      daemon.signal("SIGSTOP");
+      for (const to of [away, here, away]) renameSync(to === away ? here : away, to);
+      daemon.signal("SIGCONT");
+      await settle();
+      // Both renames to `away` are one event: the order isn't known, where it is, is.
+      expect(daemon.events(path).every((line) => line.merged)).toBe(true);
+      const before = (await words(path)).length;
+      expect(await state(path)).toBe("pending");
+      writeFileSync(join(away, "unseen"), "");
+      expect(await words(path)).toHaveLength(before);
+    });
+  }
 
   test("replaced by a symlink, which isn't followed; by a file; by a directory again", async () => {
     const path = join(base, "p");

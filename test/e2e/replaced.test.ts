@@ -56,7 +56,10 @@ describe.skipIf(captureObstacle !== null)("managed paths that are replaced (need
     const work =
       "mv p a; touch a/b/c/one; mv a old; touch old/b/c/no q/b/c/no; mv q a; touch a/b/c/two; rm a/b/c/no";
     expect(await behind("mkdir -p p/b/c q/b/c", "a/b/c", work)).toEqual([
+      "MOVED_TO a/b/c",
       "CREATE a/b/c/one",
+      "MOVED_FROM a/b/c",
+      "MOVED_TO a/b/c",
       "CREATE a/b/c/two",
       "DELETE a/b/c/no",
       "watched",
@@ -68,7 +71,10 @@ describe.skipIf(captureObstacle !== null)("managed paths that are replaced (need
       "touch a/b/c/zero; mv a old; touch old/b/c/no q/b/c/no; mv q a; touch a/b/c/two; mv a away; touch away/b/c/no2; mkdir -p a/b/c; touch a/b/c/three";
     expect(await behind("mkdir -p a/b/c q/b/c", "a/b/c", work)).toEqual([
       "CREATE a/b/c/zero",
+      "MOVED_FROM a/b/c",
+      "MOVED_TO a/b/c",
       "CREATE a/b/c/two",
+      "MOVED_FROM a/b/c",
       "CREATE a/b/c",
       "CREATE a/b/c/three",
       "watched",
@@ -78,6 +84,7 @@ describe.skipIf(captureObstacle !== null)("managed paths that are replaced (need
   test("moved into place above, used, and gone by the time that it is looked at", async () => {
     const work = "mv p a; touch a/b/c/one; rm a/b/c/one; rm -r a; mkdir -p a/b; touch a/b/c";
     expect(await behind("mkdir -p p/b/c/d; touch p/b/c/d/f", "a/b/c", work)).toEqual([
+      "MOVED_TO a/b/c",
       "CREATE a/b/c/one",
       "DELETE a/b/c/one",
       "DELETE a/b/c/d/f",
@@ -213,7 +220,8 @@ type Tree = Map<string, Tree>;
 class RandomWork {
   readonly done: string[] = [];
   private readonly top: Tree = new Map();
-  private readonly events: { path: string; words: string }[] = [];
+  /** With the one managed path that they concern, where they don't concern all that the path lies in. */
+  private readonly events: { path: string; words: string; only?: string }[] = [];
   private names = 0;
 
   constructor(
@@ -230,8 +238,9 @@ class RandomWork {
   }
 
   expected(managed: string): string[] {
-    const isIn = ({ path }: { path: string }) => path === managed || path.startsWith(`${managed}/`);
-    return this.events.filter(isIn).map((event) => event.words);
+    return this.events
+      .filter(({ path, only = managed }) => `${path}/`.startsWith(`${managed}/`) && only === managed)
+      .map((event) => event.words);
   }
 
   step(): void {
@@ -266,10 +275,28 @@ class RandomWork {
     if (`${toPath}/`.startsWith(`${from}/`) || to.has(given)) return;
     const parent = this.directory(from.slice(0, from.lastIndexOf("/") + 1));
     this.run("mv", "-T", from, toPath + given);
-    to.set(given, parent.get(old)!);
-    parent.delete(old);
     this.tell("MOVED_FROM", from, ` to ${toPath}${given}`);
     this.tell("MOVED_TO", toPath + given, ` from ${from}`);
+    this.tellCarried("MOVED_FROM", from, "to", toPath + given);
+    to.set(given, parent.get(old)!);
+    parent.delete(old);
+    this.tellCarried("MOVED_TO", toPath + given, "from", from);
+  }
+
+  /** Managed paths that are there below a directory that goes, or has come, by a renaming. */
+  private tellCarried(type: string, above: string, key: string, otherEnd: string): void {
+    for (const only of this.managed) {
+      if (!only.startsWith(`${above}/`) || !this.has(only)) continue;
+      this.events.push({
+        path: only,
+        words: `${type} ${only} ${key} ${otherEnd}${only.slice(above.length)}`,
+        only,
+      });
+    }
+  }
+
+  private has(path: string): boolean {
+    return this.directories("", this.top).some(([one]) => one === `${path}/`);
   }
 
   private run(program: string, ...args: string[]): void {

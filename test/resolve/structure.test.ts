@@ -36,12 +36,12 @@ describe("directoryAppeared()", () => {
   test("follows components that are made one by one, without a look at the disk", () => {
     const { fs, node, told } = waiting();
     const b = fs.tree.put(inode(50), 0, node("/a"), Buffer.from("b"));
-    directoryAppeared(fs, node("/a"), ...named("b"), b, false, told);
+    directoryAppeared(fs, node("/a"), ...named("b"), b, false, null, told);
     expect(told.words).toEqual([]);
     expect(isExpected(fs, b, ...named("c"))).toBe(true);
     expect(shown(fs.placesOf(b))).toEqual(["/a/b/c: /a/b -1 only c"]);
     const c = fs.tree.put(inode(51), 0, b, Buffer.from("c"));
-    directoryAppeared(fs, b, ...named("c"), c, false, told);
+    directoryAppeared(fs, b, ...named("c"), c, false, null, told);
     expect(told.words).toEqual(["appeared /a/b/c"]);
     expect(shown(fs.placesOf(c))).toEqual(["/a/b/c: /a/b/c 0"]);
     expect(fs.unscanned).toEqual([]);
@@ -50,7 +50,7 @@ describe("directoryAppeared()", () => {
   test("asks for a look at the disk when a directory above was moved into place", () => {
     const { fs, node, told } = waiting();
     const b = fs.tree.put(inode(50), 0, node("/a"), Buffer.from("b"));
-    directoryAppeared(fs, node("/a"), ...named("b"), b, true, told);
+    directoryAppeared(fs, node("/a"), ...named("b"), b, true, null, told);
     expect(told.words).toEqual(["attach /a/b/c"]);
   });
 
@@ -60,7 +60,7 @@ describe("directoryAppeared()", () => {
     const told = new Told();
     expectation(fs, node("/a"), managed, "/a", "b");
     const b = fs.tree.put(inode(50), 0, node("/a"), Buffer.from("b"));
-    directoryAppeared(fs, node("/a"), ...named("b"), b, true, told);
+    directoryAppeared(fs, node("/a"), ...named("b"), b, true, null, told);
     expect(told.words).toEqual(["appeared /a/b"]);
     expect(fs.unscanned).toEqual([b]);
   });
@@ -70,7 +70,7 @@ describe("directoryAppeared()", () => {
     const managed = watch("/日本/é");
     expectation(fs, node(""), managed, "", "日本");
     const first = fs.tree.put(inode(50), 0, node(""), Buffer.from("日本"));
-    directoryAppeared(fs, node(""), ...named("日本"), first, false, new Told());
+    directoryAppeared(fs, node(""), ...named("日本"), first, false, null, new Told());
     expect(shown(fs.placesOf(first))).toEqual(["/日本/é: /日本 -1 only é"]);
   });
 
@@ -79,7 +79,7 @@ describe("directoryAppeared()", () => {
     expectation(fs, node("/a"), watch("/a/b"), "/a", "b");
     expectation(fs, node("/a"), watch("/a/other"), "/a", "other");
     const b = fs.tree.put(inode(50), 0, node("/a"), Buffer.from("b"));
-    directoryAppeared(fs, node("/a"), ...named("b"), b, false, told);
+    directoryAppeared(fs, node("/a"), ...named("b"), b, false, null, told);
     expect(told.words).toEqual(["appeared /a/b"]);
     expect(shown(fs.placesOf(b)).sort()).toEqual(["/a/b/c: /a/b -1 only c", "/a/b: /a/b 0"]);
   });
@@ -136,9 +136,9 @@ describe("entryExchanged()", () => {
     const { fs, node, managed, told } = waiting();
     fs.scanFrom(node("/a"), managed);
     fs.unscanned.length = 0;
-    entryExchanged(fs, node("/a"), ...named("bb"), told);
+    entryExchanged(fs, node("/a"), ...named("bb"), null, told);
     expect(told.words).toEqual([]);
-    entryExchanged(fs, node("/a"), ...named("b"), told);
+    entryExchanged(fs, node("/a"), ...named("b"), null, told);
     expect(told.words).toEqual(["attach /a/b/c"]);
     fs.scanFrom(node("/a"), managed);
     expect(fs.unscanned).toEqual([node("/a")]);

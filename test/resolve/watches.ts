@@ -79,6 +79,9 @@ export class Told implements StructureListener {
   entryAppeared(one: Watch): void {
     this.words.push(`entry ${one.path}`);
   }
+  isThere(): boolean {
+    return false;
+  }
   needsAttach(one: Watch): void {
     this.words.push(`attach ${one.path}`);
   }

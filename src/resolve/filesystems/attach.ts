@@ -17,6 +17,8 @@ export type Attachment =
 /** The handle of the directory that an entry of another one was, at the place in the queue up to which events are told (learn.ts). */
 export type ChildAt = (fs: Filesystem, parent: Uint8Array, name: Uint8Array) => Uint8Array | null;
 
+/** Why a managed path isn't watched. */
+export const SYMLINK_IN_PLACE = "a symlink stands in its place";
 /** How often a path that changes under our eyes is looked at again before it is taken as it is. */
 const LOOKS_MAX = 5;
 
@@ -59,10 +61,10 @@ export function attach(filesystems: Filesystems, watch: Watch, childAt: ChildAt)
 }
 
 /** Of a managed path that is no directory, and why it is so. */
-export function stateOf(path: string): { state: "watched" | "pending"; reason: string | null } {
+function stateOf(path: string): { state: "watched" | "pending"; reason: string | null } {
   const kind = kindOf(path);
   if (kind === "file") return { state: "watched", reason: null };
-  const reason = kind === "symlink" ? "a symlink stands in its place" : "it doesn't exist yet";
+  const reason = kind === "symlink" ? SYMLINK_IN_PLACE : "it doesn't exist yet";
   return { state: "pending", reason };
 }
 
@@ -197,7 +199,8 @@ function deepestDirectory(path: string): string {
   return deepest;
 }
 
-function kindOf(path: string): "directory" | "symlink" | "file" | "nothing" {
+/** What the disk has under a path. */
+export function kindOf(path: string): "directory" | "symlink" | "file" | "nothing" {
   try {
     const stat = lstatSync(path);
     return stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symlink" : "file";

@@ -7,7 +7,7 @@ import * as abi from "../../kernel/abi.ts";
 import type { TimeSpan } from "../../kernel/scan.ts";
 import { wantsEntry } from "../entry.ts";
 import { NO_PLACES, type Occurrence, type Occurrences } from "../occurrence.ts";
-import type { Place, Watch } from "../watch.ts";
+import { ownEntry, type Place, type Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NOWHERE } from "./tree.ts";
 
@@ -243,11 +243,8 @@ export function tellItself(
   out: Occurrences,
 ): void {
   if (mask === 0) return;
-  const slash = watch.path.lastIndexOf("/");
-  const path = Buffer.from(watch.path.slice(0, slash));
-  const name = Buffer.from(watch.path.slice(slash + 1));
-  // The name alone, as if its directory's one entry were managed: no exclude pattern is asked for the path itself.
-  add(fs, mask, rescan, { watch, path, depth: -1, onlyName: name, cached: null }, name, directory, out);
+  const place = ownEntry(watch);
+  add(fs, mask, rescan, place, place.onlyName, directory, out);
 }
 
 function add(
