@@ -1,7 +1,7 @@
 // Lines that stand in a file which has lost its name, on their way into the file that has it now.
 // Descriptors with ranges go in, whole lines come out in order; a descriptor is closed when its lines are written.
 import { closeQuietly } from "./open.ts";
-import { linesBackward, readRange } from "./tail.ts";
+import { lastTimeBefore, readRange } from "./tail.ts";
 import { lineTimeBytes } from "./time.ts";
 
 interface Leftover {
@@ -76,14 +76,8 @@ function nextBlock(from: Leftover): { lines: Uint8Array; beginMs: number; timeMs
     const lines = block.subarray(0, block.lastIndexOf(10) + 1);
     if (lines.length === 0) return null;
     const beginMs = lineTimeBytes(lines, 0);
-    let timeMs = beginMs;
-    for (const line of linesBackward(from.fd, from.from + lines.length, lines.length)) {
-      const lineMs = lineTimeBytes(line.bytes, 0);
-      if (Number.isNaN(lineMs)) continue;
-      timeMs = lineMs;
-      break;
-    }
-    return { lines, beginMs, timeMs };
+    const lastMs = lastTimeBefore(from.fd, from.from + lines.length, lines.length);
+    return { lines, beginMs, timeMs: Number.isFinite(lastMs) ? lastMs : beginMs };
   } catch {
     return null;
   }

@@ -13,8 +13,8 @@ import { liveName } from "./names.ts";
 import { closeQuietly, isSameFile, lookAt, makeLogDir, openForAppend } from "./open.ts";
 import { PutFailed, passingOn } from "./put-failed.ts";
 import { Replacement } from "./replacement.ts";
-import { sealAs } from "./seal.ts";
-import { linesBackward, repairTail, wholeLinesEnd } from "./tail.ts";
+import { sealOpen } from "./seal.ts";
+import { lastTimeBefore, repairTail, wholeLinesEnd } from "./tail.ts";
 import { lineTimeBytes } from "./time.ts";
 import { WriteStopped, writeWhole } from "./write.ts";
 
@@ -32,9 +32,6 @@ export interface LiveFileOptions {
    */
   onUnreadable: (fromMs: number) => void;
 }
-
-/** Where the last time in a file that others wrote to is looked for. */
-const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 
 export class LiveFile {
   readonly path: string;
@@ -127,9 +124,10 @@ export class LiveFile {
    * @returns false when there was nothing to seal
    */
   seal(timeMs: number, clockBack: { fromMs: number } | null): boolean {
-    this.settle(true, null);
-    if (this.#size <= this.#headBytes) return false;
-    this.#startSegment(timeMs, clockBack);
+    do {
+      this.settle(true, null);
+      if (this.#size <= this.#headBytes) return false;
+    } while (!this.#startSegment(timeMs, clockBack));
     return true;
   }
 
@@ -153,11 +151,15 @@ export class LiveFile {
     const back = beginMs < this.#lastTimeMs;
     const full = this.#size + lines.length > this.segmentSizeBytes && this.#size > this.#headBytes;
     if (back || full) {
-      // The name must be ours before it is changed.
       passingOn(0, () => {
         if (this.#replacement !== null) this.settle(true, beginMs);
-        if (back) this.#startSegment(beginMs, { fromMs: this.#lastTimeMs });
-        else this.#startSegment(this.#lastTimeMs, null);
+        const fromMs = this.#lastTimeMs;
+        // Where the name is a copy's by now, the old file takes what it has no room for, and all is carried over from there.
+        if (!back) this.#startSegment(fromMs, null);
+        // Times must not go back within it; while lines are being carried over, another settle() would carry them twice.
+        else
+          while (!this.#startSegment(beginMs, { fromMs }) && !this.#carryOver.pending)
+            this.settle(true, beginMs);
       });
     }
     this.#put(lines, timeMs);
@@ -268,7 +270,7 @@ export class LiveFile {
   /** The same file, but cut or written to by others. */
   #takeAsItIs(shrunk: boolean): void {
     this.#size = repairTail(this.#fd);
-    this.#lastTimeMs = lastTimeIn(this.#fd, this.#size);
+    this.#lastTimeMs = lastTimeBefore(this.#fd, this.#size);
     this.#owedFrom = this.#size;
     this.#torn = false;
     this.#headBytes = 0;
@@ -320,31 +322,27 @@ export class LiveFile {
 
   #putHead(timeMs: number): void {
     const lines = this.#options.head(timeMs, this.#clockBack);
+    // Behind the lines of a copy it says nothing about what the file holds.
+    const first = this.#size === 0;
     this.#put(lines, timeMs);
-    this.#headBytes = this.#size;
+    if (first) this.#headBytes = this.#size;
     this.#needsHead = false;
     this.#clockBack = null;
   }
 
-  #startSegment(timeMs: number, clockBack: { fromMs: number } | null): void {
+  /** @returns false when the log's name is another file's by now: nothing has changed then, and settle() is to see to it */
+  #startSegment(timeMs: number, clockBack: { fromMs: number } | null): boolean {
     const { logDir, hash, owner } = this.#options;
-    this.segment = sealAs(logDir, hash, owner, this.segment) + 1;
-    // Replaced in the moment since settle() looked: then a copy was sealed, and what it may lack is still owed.
-    if (fstatSync(this.#fd).nlink === 0) this.#carryOver.add(this.#fd, this.#owedFrom, this.#size);
-    else closeQuietly(this.#fd);
+    const number = sealOpen(this.#fd, logDir, hash, owner, this.segment);
+    if (number === null) return false;
+    this.segment = number + 1;
+    closeQuietly(this.#fd);
     this.#fd = -1;
     // From here on a failure leaves these two to be made up for, when the file can be made.
     this.#needsHead = true;
     this.#clockBack = clockBack;
     this.#openNamed();
     this.#putHead(timeMs);
+    return true;
   }
-}
-
-function lastTimeIn(fd: number, end: number): number {
-  for (const line of linesBackward(fd, end, LAST_TIME_SEARCH_BYTES)) {
-    const timeMs = lineTimeBytes(line.bytes, 0);
-    if (!Number.isNaN(timeMs)) return timeMs;
-  }
-  return Number.NEGATIVE_INFINITY;
 }

@@ -1,6 +1,7 @@
 // Looks at the end of a log file: where its last whole line ends, what that line is, and whether a torn one follows.
 // A descriptor goes in, offsets and lines come out; only repairTail() changes the file. Memory is bounded by LINE_MAX_BYTES.
 import { fstatSync, ftruncateSync, readSync } from "node:fs";
+import { lineTimeBytes } from "./time.ts";
 import { writeWhole } from "./write.ts";
 
 const NEWLINE = 10;
@@ -9,6 +10,8 @@ const BLOCK_BYTES = 64 * 1024;
 const FIRST_BLOCK_BYTES = 2 * 1024;
 /** Our longest line has a path, from and to of 4096 bytes, each escaped sixfold and repeated in base64; 1 MiB is beyond it. */
 const LINE_MAX_BYTES = 1024 * 1024;
+/** Where the last time in a file that others wrote to is looked for. */
+const LAST_TIME_SEARCH_BYTES = 1024 * 1024;
 
 /** Reads exactly [from, to), or less where the file ends. */
 export function readRange(fd: number, from: number, to: number): Buffer {
@@ -71,6 +74,15 @@ export function* linesBackward(fd: number, end: number, withinBytes: number): Ge
     if (tail.length > LINE_MAX_BYTES) return;
   }
   if (floor === 0 && tail.length > 1) yield { at: 0, bytes: tail.subarray(0, tail.length - 1) };
+}
+
+/** Time of the last line before `end` that is one of ours; -Infinity when there is none. */
+export function lastTimeBefore(fd: number, end: number, withinBytes = LAST_TIME_SEARCH_BYTES): number {
+  for (const line of linesBackward(fd, end, withinBytes)) {
+    const timeMs = lineTimeBytes(line.bytes, 0);
+    if (!Number.isNaN(timeMs)) return timeMs;
+  }
+  return Number.NEGATIVE_INFINITY;
 }
 
 /**
