@@ -6,7 +6,9 @@ export function roff(text: string): string {
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replaceAll("~", "\\(ti")
-    .replaceAll("^", "\\(ha");
+    .replaceAll("^", "\\(ha")
+    // groff has no substitute for it where the locale is C.
+    .replaceAll("…", "...");
   // A quote or dot at the beginning of a line is a request; an apostrophe anywhere would become a typographic one.
   return escaped
     .replaceAll("'", "\\(aq")
