@@ -34,6 +34,8 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   watch: ["kernel", "filter", "log", "managed", "query", "show"],
   cli: [
     ...["kernel", "filter", "show", "log", "config", "managed", "control"],
+    // The words that --identify takes.
+    "process/way",
     ...["query", "clean", "who", "watch", "stats", "health", "doctor", "daemon"],
   ],
   pipeline: ["kernel", "decode", "resolve", "process", "filter", "log", "managed"],

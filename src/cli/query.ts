@@ -10,6 +10,7 @@ import { moveOut, StdoutClosed, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
+import { FORMATS } from "./viewing.ts";
 import { absolutePath } from "./working-directory.ts";
 
 export async function run(args: ParsedArguments): Promise<ExitCode> {
@@ -42,8 +43,6 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     progress.clear();
   }
 }
-
-const FORMATS = ["jsonl", "text"] as const;
 
 function formatOption(args: ParsedArguments): (typeof FORMATS)[number] {
   const hasFormat = args.last("format") !== undefined;

@@ -3,6 +3,7 @@
 
 import { DEFAULT_TYPES } from "../event.ts";
 import { SIZE_FORMS } from "../filter/units.ts";
+import { SOURCES } from "../process/way.ts";
 import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { CONFIG, FILTERS, LOG_DIR, MANAGED_FILE, SOCKET, TYPES, USER } from "./options.ts";
 import { QUERY, WATCH, WHO } from "./viewing.ts";
@@ -37,7 +38,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
         value: "WAY,…",
         summary: "ways to identify processes that may be used, for machines where one of them does harm",
         default: "all that the machine allows",
-        accepted: "perf, connector, taskstats, proc",
+        accepted: SOURCES.join(", "),
+        complete: SOURCES,
       },
       { name: "debug", summary: "print each raw event on stderr before anything is done with it" },
     ],

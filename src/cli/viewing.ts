@@ -4,6 +4,9 @@ import { TIME_FORMS } from "../filter/units.ts";
 import type { CommandDefinition } from "./definition.ts";
 import { CONFIG, FILTERS, LOG_DIR, TYPES } from "./options.ts";
 
+/** What --format takes. */
+export const FORMATS = ["jsonl", "text"] as const;
+
 export const QUERY: CommandDefinition = {
   name: "query",
   summary: "print recorded events as JSON lines, in time order",
@@ -42,7 +45,8 @@ export const QUERY: CommandDefinition = {
       value: "FORMAT",
       summary: "JSON lines for programs, or aligned rows in local time for people",
       default: "jsonl",
-      accepted: "jsonl, text",
+      accepted: FORMATS.join(", "),
+      complete: FORMATS,
     },
     { name: "stats", summary: "who, what, where and when in numbers instead of the events" },
     { name: "json", summary: "with --stats: one JSON object, exact, for programs" },

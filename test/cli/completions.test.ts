@@ -91,6 +91,9 @@ describe("bash", () => {
       ["fsmon who /srv/", "who|/srv/data one"],
       ["fsmon who so", "who|some folder/"],
       ["fsmon completions z", "completions|zsh"],
+      ["fsmon query --format t", "query|--format|text"],
+      ["fsmon daemon --identify per", "daemon|--identify|perf"],
+      ["fsmon daemon --identify perf,con", "daemon|--identify|perf,connector"],
       ["fsmon help gen", "help|generate"],
     ];
     const got = complete(home, "bash", ...typed.map(([line]) => line));
@@ -109,6 +112,8 @@ describe.skipIf(Bun.which("zsh") === null)("zsh (needs zsh)", () => {
       ["fsmon add -r so", "add|-r|some folder"],
       ["fsmon who /srv/", "who|/srv/data one"],
       ["fsmon who so", "who|some folder"],
+      ["fsmon query --format t", "query|--format|text"],
+      ["fsmon daemon --identify perf,con", "daemon|--identify|perf,connector"],
       ["fsmon completions fi", "completions|fish"],
     ];
     const got = complete(home, "zsh", ...typed.map(([line]) => line));
@@ -132,6 +137,8 @@ describe.skipIf(Bun.which("fish") === null)("fish (needs fish)", () => {
     expect(offers("fsmon add --rec")).toContain("--recursive");
     expect(offers("fsmon remove /srv/")).toContain("/srv/data one");
     expect(offers("fsmon add --types CREATE,DEL")).toContain("CREATE,DELETE");
+    expect(offers("fsmon query --format ")).toEqual(expect.arrayContaining(["jsonl", "text"]));
+    expect(offers("fsmon daemon --identify perf,con")).toContain("perf,connector");
     expect(offers("fsmon completions ")).toContain("zsh");
   });
 });
