@@ -23,7 +23,7 @@ const SMALL_REPLY_BYTES = 64 * 1024;
 
 /**
  * The runtime makes a new buffer of whatever arrives, and its collector takes its time: hostile clients would grow the daemon by
- * tens of megabytes. An honest request has some hundred bytes, so this never happens without them.
+ * tens of megabytes. An honest request has some hundred bytes, so without them this is rare.
  */
 const COLLECT_AFTER_BYTES = 4 * 1024 * 1024;
 

@@ -48,7 +48,7 @@ export const PASSED_ON: readonly string[] = [
 /**
  * What the runtime is told, the same for everybody: a person's environment has no say in it. At rest two thirds of the wake-ups
  * were its own (`bench memory`): a collection a second, with a helper thread, and a thread that gives freed pages back a
- * moment later. Collected is when memory is asked for, and in quiet moments (memory.ts); switched off altogether the timer left 5 MB more in a storm.
+ * moment later. Collected is when memory is asked for, and in quiet moments (memory.ts).
  */
 export const RUNTIME_SETTINGS: readonly string[] = ["BUN_GC_TIMER_INTERVAL=30000", "MIMALLOC_PURGE_DELAY=0"];
 

@@ -99,7 +99,9 @@ describe.skipIf(!canMount)("btrfs (needs root and mounts)", () => {
       await daemon.settle(path);
       shell("btrfs -q subvolume delete a", root);
     }
-    expect(words(path)).toEqual(["CREATE d/one", "CREATE d/two"]);
+    // The path itself comes and goes with the snapshot; its last going may not be written yet.
+    const expected = ["CREATE ", "CREATE d/one", "DELETE ", "CREATE ", "CREATE d/two"];
+    expect(words(path).slice(0, expected.length)).toEqual(expected);
   });
 
   test("a mounted subvolume is watched as a managed path, lets itself be unmounted, and its device is free then", async () => {
