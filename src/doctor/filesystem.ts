@@ -5,6 +5,7 @@ import { TYPE_BITS } from "../event.ts";
 import { FAN_EVENT_ON_CHILD, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
 import { FanotifyGroup, type MarkKind } from "../kernel/fanotify.ts";
 import { errnoName, errnoOf } from "../kernel/syscall.ts";
+import { UNWATCHABLE } from "../kernel/unwatchable.ts";
 import { type Mount, mountOf, readMounts } from "../resolve/filesystems/mounts.ts";
 import { type Finding, Findings } from "./finding.ts";
 import { mayWatch } from "./machine.ts";
@@ -18,7 +19,6 @@ const MASKS: Readonly<Record<MarkKind, number>> = {
 
 /** Changed by others than this machine's programs, who send no events here. */
 const NETWORK = /^(nfs4?|cifs|smb3|9p|ceph|afs|fuse\.(sshfs|glusterfs|rclone|s3fs)|virtiofs|vboxsf)$/;
-const NO_FILES = /^(proc|sysfs|devpts|debugfs|tracefs|securityfs|bpf|mqueue|pstore|binfmt_misc|fusectl)$/;
 /** Marked directory by directory. */
 const BY_DIRECTORY = /^(overlay|fuse(\..*)?|fuseblk)$/;
 
@@ -31,8 +31,7 @@ export function filesystemFindings(path: string): Finding[] {
     return findings.list;
   }
   const where = `${mount.type} at "${mount.mountPoint}"`;
-  // The kernel takes single marks there, and sends nothing for them.
-  if (NO_FILES.test(mount.type)) {
+  if (UNWATCHABLE.has(mount.type)) {
     findings.broken(`${where} has no files that can be watched`, "name another path");
     return findings.list;
   }

@@ -5,20 +5,12 @@ import * as abi from "../../kernel/abi.ts";
 import { type FilesystemIdentity, identityOfDescriptor } from "../../kernel/handles.ts";
 import { openBtrfsTop } from "../../kernel/mount.ts";
 import { errnoName, errnoOf } from "../../kernel/syscall.ts";
+import { UNWATCHABLE } from "../../kernel/unwatchable.ts";
 import type { EventQueues } from "./event-queues.ts";
 import { Filesystem } from "./filesystem.ts";
 import { InodeMarks } from "./inode-marks.ts";
 import type { MountAccess } from "./mount-access.ts";
 import type { Mount } from "./mounts.ts";
-
-/**
- * What is no store of files, and what the kernel makes up while it is read: directories there could be marked one by
- * one, but most of what happens in them sends no event.
- */
-const NOT_FILES = new Set([
-  ...["proc", "sysfs", "devpts", "debugfs", "tracefs", "securityfs", "configfs", "efivarfs", "bpf", "mqueue"],
-  ...["pstore", "binfmt_misc", "fusectl", "autofs", "rpc_pipefs", "nsfs", "selinuxfs"],
-]);
 
 /**
  * Marks the filesystem of a mount.
@@ -35,7 +27,7 @@ export function markNew(
   mask: number,
 ): Filesystem | string {
   const { type, device } = mount;
-  if (NOT_FILES.has(type)) return refusal(type, errnoOf("EOPNOTSUPP"));
+  if (UNWATCHABLE.has(type)) return refusal(type, errnoOf("EOPNOTSUPP"));
   const opened = access.open(mount);
   if (typeof opened === "number") return refusal(type, -opened);
   const whole = (fd: number): Filesystem | number => {
