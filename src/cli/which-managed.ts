@@ -2,6 +2,7 @@
 // Never guesses: a path that isn't managed is a Failure that names the nearest one.
 
 import { resolve } from "node:path";
+import { isAtOrBelow } from "../containment.ts";
 import { Failure } from "../failure.ts";
 import { nearest } from "../filter/nearest.ts";
 import { resolveManagedPath } from "../managed/path.ts";
@@ -22,9 +23,7 @@ export function whichManaged(typed: string, cwd: string, managed: readonly strin
 
 function hintFor(path: string, managed: readonly string[]): string {
   if (managed.length === 0) return "no path is managed (fsmon add PATH begins it)";
-  const above = managed
-    .filter((one) => path.startsWith(one === "/" ? one : `${one}/`))
-    .sort((a, b) => b.length - a.length)[0];
+  const above = managed.filter((one) => isAtOrBelow(path, one)).sort((a, b) => b.length - a.length)[0];
   if (above !== undefined) return `it lies below the managed path "${above}"`;
   return `the nearest managed path is "${nearest(path, managed) ?? nearestInTree(path, managed)}"`;
 }

@@ -2,12 +2,12 @@
 
 import { lstatSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { isAtOrBelow } from "../containment.ts";
 import { DEFAULT_TYPES, type ManagedPath } from "../event.ts";
 import { EXIT, type ExitCode, Failure, UsageFailure } from "../failure.ts";
 import { compileFilter } from "../filter/filter.ts";
 import { formatFilters, parseTypes } from "../filter/flags.ts";
 import { parseTime } from "../filter/units.ts";
-import { isAtOrBelow } from "../query/containment.ts";
 import { coloursFor } from "../show/colour.ts";
 import { formatMoment } from "../show/time.ts";
 import { ChangeRows, lastingText } from "../who/rows.ts";

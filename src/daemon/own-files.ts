@@ -1,6 +1,7 @@
 // Which files the daemon itself writes. Events of them are told from others' by their pid; reading directories after a loss
 // shows them like any others, and they must not be told.
 import type { Config } from "../config/config.ts";
+import { isAtOrBelow } from "../containment.ts";
 import type { ManagedPath } from "../event.ts";
 import { LOCK_NAME } from "../log/lifetime.ts";
 import { parseLogName } from "../log/names.ts";
@@ -19,9 +20,7 @@ export function isOwnFile(
 
 /** Says so when the logs lie inside the tree: harmless, but worth knowing. */
 export function logDirNote({ logDir }: Config, managed: ManagedPath): string[] {
-  const inside =
-    logDir === managed.path || logDir.startsWith(managed.path === "/" ? "/" : `${managed.path}/`);
-  if (!inside) return [];
+  if (!isAtOrBelow(logDir, managed.path)) return [];
   return [
     `the logs lie inside this tree (${logDir}): fsmon's own writing there is not recorded, nor is reading the logs`,
   ];

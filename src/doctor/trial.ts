@@ -3,13 +3,13 @@
 
 import { closeSync, fstatSync } from "node:fs";
 import type { Owner } from "../config/owner.ts";
+import { isAtOrBelow } from "../containment.ts";
 import { decodeFanEvents, EventBatch, MASK, PID } from "../decode/fan.ts";
 import { EVENT_TYPES, type EventType, type PathStatus, TYPE_BITS } from "../event.ts";
 import { causeOf } from "../failure.ts";
 import type { DaemonState } from "../health/report.ts";
 import { openForReading } from "../log/open.ts";
 import { readRange } from "../log/tail.ts";
-import { isAtOrBelow } from "../resolve/filesystems/mounts.ts";
 import { formatDuration } from "../show/time.ts";
 import {
   type CanaryDirectory,

@@ -2,9 +2,9 @@
 // in, a choice comes out. A path that no log can answer for is a failure, never an empty answer.
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
+import { isAtOrBelow } from "../containment.ts";
 import { Failure } from "../failure.ts";
 import { logHash } from "../log/names.ts";
-import { isAtOrBelow } from "./containment.ts";
 
 /** Hash → the paths that are wanted of this log; null for everything in it. */
 export type Choice = Map<string, string[] | null>;

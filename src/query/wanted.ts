@@ -1,8 +1,8 @@
 // Which lines a query asks for: a time range, and maybe paths below a managed one. Lines go in as bytes, yes or no comes out.
 // Parses a line only where its bytes can't decide. Hot.
 
+import { isAtOrBelow } from "../containment.ts";
 import { parseTime } from "../log/time.ts";
-import { isAtOrBelow } from "./containment.ts";
 import { AFTER_TIME } from "./line-table.ts";
 import { parseKeys } from "./odd-line.ts";
 

@@ -2,9 +2,9 @@
 // no comes out. State lines always pass: whoever watches must know when something may be missing.
 
 import { dirname } from "node:path";
+import { isAtOrBelow } from "../containment.ts";
 import { EVENT_TYPES, type FilterSpec } from "../event.ts";
 import { type CaptureFilter, compileFilter } from "../filter/filter.ts";
-import { isAtOrBelow } from "../query/containment.ts";
 import { type LineKeys, sizeBytesOf, textKey } from "../show/event.ts";
 
 /** Answers about directories that are kept. */

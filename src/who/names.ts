@@ -4,8 +4,8 @@
 // The name that was asked for is followed for ever: what was deleted and made again under it belongs to the answer. A name
 // that only a rename led to is followed back to where it was made: before that it was another file's.
 
+import { isAtOrBelow } from "../containment.ts";
 import { parseTime } from "../log/time.ts";
-import { isAtOrBelow } from "../query/containment.ts";
 import { type LineKeys, textKey } from "../show/event.ts";
 
 /** Each save by rename adds one and its CREATE takes it away; where CREATE isn't recorded, the oldest are given up. */

@@ -2,11 +2,11 @@
 // they are found, read backwards out of the logs that may know of it. Needs no daemon, and never writes to a log.
 
 import { dirname } from "node:path";
+import { isAtOrBelow } from "../containment.ts";
 import { causeOf } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { recordedUntil } from "../log/lifetime.ts";
 import { listLogs, logHash } from "../log/names.ts";
-import { isAtOrBelow } from "../query/containment.ts";
 import { forgottenPaths } from "../query/recorded-paths.ts";
 import { type Snapshot, type SnapshotFile, takeSnapshot } from "../query/snapshot.ts";
 import { headOf } from "../query/sorted-files.ts";

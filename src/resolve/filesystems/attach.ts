@@ -2,12 +2,13 @@
 // directory above it that would lead to it. As it was at the place of the queue up to which events are told, where the queue can
 // say that; else as it is on the disk now.
 import { lstatSync } from "node:fs";
+import { isAtOrBelow } from "../../containment.ts";
 import { handleOf } from "../../kernel/handles.ts";
 import { errnoName } from "../../kernel/syscall.ts";
 import type { Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
-import { isAtOrBelow, type Mount, mountOf } from "./mounts.ts";
+import { type Mount, mountOf } from "./mounts.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 export type Attachment =
@@ -132,7 +133,7 @@ function limitsOf(fs: Filesystem): string[] {
 /**
  * Filesystems mounted below a recursive path belong to it. Returns what can't be watched of them, in words.
  */
-export function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
+function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
   const notes: string[] = [];
   for (const mount of filesystems.mounts) {
     if (mount.mountPoint === watch.path || !isAtOrBelow(mount.mountPoint, watch.path)) continue;

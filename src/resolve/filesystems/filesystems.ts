@@ -1,6 +1,7 @@
 // The filesystems that are being watched, found by the id that every event carries, and their kernel marks: one a filesystem,
 // whose mask is the union of what its managed paths want; or one a directory where a filesystem refuses the other.
 import { closeSync } from "node:fs";
+import { isAtOrBelow } from "../../containment.ts";
 import * as abi from "../../kernel/abi.ts";
 import * as handles from "../../kernel/handles.ts";
 import { openDirectory } from "../../kernel/mount.ts";
@@ -11,15 +12,7 @@ import type { EventQueues } from "./event-queues.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { markNew, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
-import {
-  changedMounts,
-  isAtOrBelow,
-  type Mount,
-  type MountWatch,
-  mountKey,
-  mountOf,
-  readMounts,
-} from "./mounts.ts";
+import { changedMounts, type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
 import { ParkedTrees } from "./parked-trees.ts";
 import { Servers } from "./servers.ts";
 

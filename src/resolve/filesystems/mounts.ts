@@ -1,5 +1,6 @@
 // /proc/self/mountinfo → which filesystems are mounted where. proc_pid_mountinfo(5).
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { isAtOrBelow } from "../../containment.ts";
 import { pollsPriority } from "../../kernel/poll.ts";
 
 export interface Mount {
@@ -119,11 +120,6 @@ export function changedMounts(before: readonly Mount[], now: readonly Mount[]): 
     ...before.filter((mount) => !there.has(mountKey(mount))),
     ...now.filter((mount) => !old.has(mountKey(mount))),
   ];
-}
-
-/** Component-wise: /tmp/ab is not below /tmp/a. */
-export function isAtOrBelow(path: string, above: string): boolean {
-  return above === "/" || path === above || (path.startsWith(above) && path[above.length] === "/");
 }
 
 /** Space, tab, newline and backslash stand as octal escapes. */

@@ -1,7 +1,8 @@
 // Filesystems behind which a server stands: FUSE and network filesystems. Before anything is asked of one, it is found out
 // whether the server answers: a call that it doesn't answer would hold up the daemon, all other filesystems with it.
+import { isAtOrBelow } from "../../containment.ts";
 import { Probe } from "../../kernel/probe.ts";
-import { isAtOrBelow, type Mount, mountOf } from "./mounts.ts";
+import { type Mount, mountOf } from "./mounts.ts";
 
 const WITH_SERVER = /^(fuse|nfs|cifs|smb|9p|ceph|afs|lustre|gfs2|ocfs2|virtiofs|beegfs|orangefs|coda|autofs)/;
 

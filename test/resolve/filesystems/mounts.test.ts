@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { pollsPriority } from "../../../src/kernel/poll.ts";
 import {
   changedMounts,
-  isAtOrBelow,
   MountWatch,
   mountOf,
   parseMountinfo,
@@ -71,22 +70,6 @@ describe("readMounts()", () => {
       expect(mount.device).toMatch(/^\d+:\d+$/);
     }
     expect(mounts.find((mount) => mount.mountPoint === "/proc")?.type).toBe("proc");
-  });
-});
-
-describe("isAtOrBelow()", () => {
-  test("compares components, not prefixes", () => {
-    expect(isAtOrBelow("/tmp/a", "/tmp/a")).toBe(true);
-    expect(isAtOrBelow("/tmp/a/b", "/tmp/a")).toBe(true);
-    expect(isAtOrBelow("/tmp/ab", "/tmp/a")).toBe(false);
-    expect(isAtOrBelow("/tmp", "/tmp/a")).toBe(false);
-    expect(isAtOrBelow("/tmp/A", "/tmp/a")).toBe(false);
-  });
-
-  test("has everything below the root", () => {
-    expect(isAtOrBelow("/", "/")).toBe(true);
-    expect(isAtOrBelow("/a", "/")).toBe(true);
-    expect(isAtOrBelow("/", "/a")).toBe(false);
   });
 });
 
