@@ -7,7 +7,7 @@ import type { Finding, Level } from "../doctor/finding.ts";
 import type { ManagedPath } from "../event.ts";
 import { causeOf, EXIT, type ExitCode, errorCode, Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";
-import { stringifySafely } from "../log/state.ts";
+import { stringifySafely } from "../log/json-text.ts";
 import { resolveManagedPath } from "../managed/path.ts";
 import { loadStore } from "../managed/store.ts";
 import { type Colours, coloursFor } from "../show/colour.ts";

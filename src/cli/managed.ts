@@ -7,7 +7,7 @@ import type { ManagedPath, PathStatus } from "../event.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
 import { checkPatterns } from "../filter/filter.ts";
 import { formatFilters } from "../filter/flags.ts";
-import { stringifySafely } from "../log/state.ts";
+import { stringifySafely } from "../log/json-text.ts";
 import { encodeEntry } from "../managed/entry.ts";
 import { loadStore } from "../managed/store.ts";
 import { type Colours, coloursFor, paintState } from "../show/colour.ts";

@@ -2,7 +2,7 @@
 import type { LogForecast } from "../clean/forecast.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import { formatFilters } from "../filter/flags.ts";
-import { stringifySafely } from "../log/state.ts";
+import { stringifySafely } from "../log/json-text.ts";
 import { formatTime } from "../log/time.ts";
 import { statusJson } from "../show/path-status.ts";
 import type { DaemonState, HealthReport, PathHealth } from "./report.ts";

@@ -1,8 +1,18 @@
-// Bytes and text as JSON text for a line. Bytes that aren't UTF-8 become U+FFFD; isUtf8() tells whether that lost any.
-import { stringifySafely } from "./state.ts";
+// Values, text and bytes as JSON text for a line. Bytes that aren't UTF-8 become U+FFFD; isUtf8() tells whether that lost any.
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * A value as JSON on one line, with every control character escaped: JSON.stringify leaves U+007F to U+009F as they are,
+ * and a terminal obeys some of them.
+ */
+export function stringifySafely(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\x7f-\x9f]/g,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
 
 export function jsonOrNull(text: string | null): string {
   return text === null ? "null" : stringifySafely(text);

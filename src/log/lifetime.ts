@@ -16,8 +16,8 @@ import { causeOf, errorCode, Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 import { lockFile } from "../kernel/lock.ts";
 import { SyscallError } from "../kernel/syscall.ts";
+import { stringifySafely } from "./json-text.ts";
 import { closeQuietly, isSameFile, makeLogDir, openForUpdate } from "./open.ts";
-import { stringifySafely } from "./state.ts";
 import { readRange } from "./tail.ts";
 import { formatTime, parseTime } from "./time.ts";
 

@@ -2,9 +2,8 @@
 // managed path) is kept as ready-made JSON text and only copied; names that need no escape are copied byte by
 // byte. docs/events.md specifies the keys.
 import type { EventType } from "../event.ts";
-import { isUtf8, jsonBody, jsonBytes } from "./json-text.ts";
+import { isUtf8, jsonBody, jsonBytes, stringifySafely } from "./json-text.ts";
 import type { ProcessText } from "./process-text.ts";
-import { stringifySafely } from "./state.ts";
 import { formatTime } from "./time.ts";
 
 const encoder = new TextEncoder();

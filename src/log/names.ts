@@ -1,6 +1,6 @@
 // How the files of a log are called, and which of a directory's names belong to which log.
 // A managed path or a file name goes in, names come out; nothing is opened here.
-// Must agree with product.md: `<hash>_log.jsonl` is written to, `<hash>.<six digits>_log.jsonl` never again.
+// Whoever works on the logs relies on it: `<hash>_log.jsonl` is written to, `<hash>.<six digits>_log.jsonl` never again.
 import { readdirSync } from "node:fs";
 import { asOwner, type Identity } from "../kernel/identity.ts";
 

@@ -1,7 +1,6 @@
 // What a line says about its process, as JSON text made once and copied into each of its lines. docs/events.md
 // specifies the keys.
-import { isUtf8, jsonBytes, jsonOrNull } from "./json-text.ts";
-import { stringifySafely } from "./state.ts";
+import { isUtf8, jsonBytes, jsonOrNull, stringifySafely } from "./json-text.ts";
 
 const encoder = new TextEncoder();
 

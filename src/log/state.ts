@@ -1,6 +1,7 @@
 // The two lines by which a log describes itself: WATCH (what is recorded from here on) and GAP (something may be missing).
-// Plain values go in, one whole line as bytes comes out, in the key order of product.md section 3. No I/O, no clock.
+// Plain values go in, one whole line as bytes comes out, in the key order of docs/events.md. No I/O, no clock.
 import type { GapReason } from "../event.ts";
+import { stringifySafely } from "./json-text.ts";
 import { formatTime } from "./time.ts";
 
 export type WatchState = "started" | "changed" | "stopped" | "continued";
@@ -51,17 +52,6 @@ export function encodeGap(managedPath: string, gap: Gap, timeMs: number): Uint8A
     lost: gap.lost,
     ...(gap.untold === undefined ? {} : { untold: gap.untold }),
   });
-}
-
-/**
- * A value as JSON on one line, with every control character escaped: JSON.stringify leaves U+007F to U+009F as they are,
- * and a terminal obeys some of them.
- */
-export function stringifySafely(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\x9f]/g,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }
 
 function firstKeys(managedPath: string, type: "WATCH" | "GAP", timeMs: number) {

@@ -5,6 +5,7 @@ import { EVENT_TYPES, type EventType, type ManagedPath } from "../event.ts";
 import { Failure } from "../failure.ts";
 import { compileFilter } from "../filter/filter.ts";
 import { parseTypes } from "../filter/flags.ts";
+import { stringifySafely } from "../log/json-text.ts";
 import { isManagedPath } from "./path.ts";
 
 /** Why a line can't be used. */
@@ -14,7 +15,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Without the newline. */
 export function encodeEntry(entry: ManagedPath): string {
-  const text = JSON.stringify({
+  return stringifySafely({
     path: entry.path,
     recursive: entry.recursive,
     types: entry.types,
@@ -26,8 +27,6 @@ export function encodeEntry(entry: ManagedPath): string {
     details: entry.details,
     args: entry.args,
   });
-  // JSON.stringify leaves DEL and C1 as they are, and a terminal obeys some of them.
-  return text.replace(/[\x7f-\x9f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /**

@@ -1,8 +1,8 @@
 // The byte strings that a line of one log must hold to be about a file: its names as JSON spells them, the directories above it
 // (which may be renamed), and the log's own state lines. Names go in, needles come out; a hit is no proof, only a reason to parse.
 
-import { stringifySafely } from "../log/state.ts";
-import { isAtOrBelow } from "../query/containment.ts";
+import { isAtOrBelow } from "../containment.ts";
+import { stringifySafely } from "../log/json-text.ts";
 
 export interface NeedleOptions {
   /** Of the log. */

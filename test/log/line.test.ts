@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { isUtf8 } from "node:buffer";
 import { EVENT_TYPES, type EventType } from "../../src/event.ts";
+import { stringifySafely } from "../../src/log/json-text.ts";
 import { extraText, LineBuffer, monitoredText, pathText } from "../../src/log/line.ts";
 import { NOBODY, type ProcessFacts, processText } from "../../src/log/process-text.ts";
-import { stringifySafely } from "../../src/log/state.ts";
 import { Random } from "../query/random-logs.ts";
 
 const TIME_MS = Date.UTC(2026, 4, 7, 10, 0, 1, 482);

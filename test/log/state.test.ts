@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { encodeGap, encodeWatch, stringifySafely } from "../../src/log/state.ts";
+import { stringifySafely } from "../../src/log/json-text.ts";
+import { encodeGap, encodeWatch } from "../../src/log/state.ts";
 
 const TIME = Date.UTC(2026, 4, 7, 10, 0, 1, 482);
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -1,8 +1,8 @@
 // Logs as a daemon would have written them, for tests of what is read out of them: events are given in order, times by themselves.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stringifySafely } from "../../src/log/json-text.ts";
 import { logHash } from "../../src/log/names.ts";
-import { stringifySafely } from "../../src/log/state.ts";
 import { formatTime } from "../../src/log/time.ts";
 
 export const T0 = Date.UTC(2026, 4, 7, 10, 0, 0);
