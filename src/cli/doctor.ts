@@ -15,7 +15,7 @@ import { escapeForTerminal } from "../show/escape.ts";
 import { padRight } from "../show/width.ts";
 import { type Context, loadContext } from "./context.ts";
 import { tellDifferences } from "./differences.ts";
-import { findDaemon } from "./health.ts";
+import { findDaemon } from "./find-daemon.ts";
 import { writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { workingDirectory } from "./working-directory.ts";

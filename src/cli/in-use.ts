@@ -4,10 +4,10 @@
 import { existsSync } from "node:fs";
 import { Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";
-import { runningDaemon } from "../log/lifetime.ts";
 import type { Context } from "./context.ts";
 import { type PlacesInUse, tellDifferences } from "./differences.ts";
 import type { ParsedArguments } from "./parse.ts";
+import { recordingDaemon } from "./recording.ts";
 
 /**
  * The context with the places of the running daemon. It is asked only where the lock of the config's directory doesn't tell: a query
@@ -31,14 +31,10 @@ export async function contextInUse(context: Context, args: ParsedArguments): Pro
   return { ...context, config: { ...config, ...used } };
 }
 
-function placesByLock({ config, owner }: Context): PlacesInUse | null {
-  try {
-    const running = runningDaemon(config.logDir, owner);
-    return running && { logDir: config.logDir, managedFile: running.managedFile ?? config.managedFile };
-  } catch {
-    // A lock that can't be looked at tells nothing.
-    return null;
-  }
+function placesByLock(context: Context): PlacesInUse | null {
+  const { logDir, managedFile } = context.config;
+  const running = recordingDaemon(context);
+  return running && { logDir, managedFile: running.managedFile ?? managedFile };
 }
 
 async function askPlaces(socketPath: string): Promise<PlacesInUse | null> {

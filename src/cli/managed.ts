@@ -31,7 +31,10 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const context = loadContext(args);
   const answer = await askDaemon(context.config.socketPath, { command: "status" });
   const status = answer.running ? answer.reply : null;
-  if (!answer.running) remark(unanswered(context, answer.obstacle, "nothing is being watched now"));
+  if (!answer.running)
+    remark(
+      unanswered(context, answer.obstacle, "nothing is being watched now (sudo fsmon daemon begins it)"),
+    );
   else tellDifferences(answer.reply, context);
 
   const { rows, exitCode } = collect(status, context);

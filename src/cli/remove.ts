@@ -35,9 +35,8 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     await askDaemon(config.socketPath, { command: "remove", path });
   }
   tellRemoved(path, join(config.logDir, liveName(logHash(path))), owner);
-  if (!late.running) {
-    remark(unanswered(context, late.obstacle, "nothing is being watched now"));
-  }
+  if (!late.running)
+    remark(unanswered(context, late.obstacle, "nothing is being watched now (sudo fsmon daemon begins it)"));
   return EXIT.fine;
 }
 
@@ -45,9 +44,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 async function removeFromDaemon(typed: string, cwd: string, context: Context): Promise<boolean> {
   const { config, owner } = context;
   const answer = await askDaemon(config.socketPath, { command: "status" });
-  if (!answer.running) {
-    return false;
-  }
+  if (!answer.running) return false;
   const path = whichManaged(
     typed,
     cwd,

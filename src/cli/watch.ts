@@ -1,12 +1,12 @@
 // `fsmon watch`: the running daemon's logs as they grow, as rows or as the log's lines, until Ctrl-C or until nobody reads them.
 
 import { setPriority } from "node:os";
+import { isAtOrBelow } from "../containment.ts";
 import { EVENT_TYPES } from "../event.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
 import { parseFilterFlags } from "../filter/flags.ts";
 import { parseTime } from "../filter/units.ts";
 import { runningDaemon } from "../log/lifetime.ts";
-import { isAtOrBelow } from "../query/containment.ts";
 import { coloursFor } from "../show/colour.ts";
 import { EventRows } from "../show/rows.ts";
 import { type Outlet, RawViewer, RowViewer } from "../watch/viewers.ts";
@@ -27,11 +27,11 @@ const NICENESS = 10;
 export async function run(args: ParsedArguments): Promise<ExitCode> {
   const since = args.last("since");
   const sinceMs = since === undefined ? null : parseTime(since, Date.now());
-  const wanted = wantedLines(args);
+  const paths = args.positionals.map((typed) => resolvedPath(absolutePath(typed)));
+  const wanted = wantedLines(args, paths);
   const context = await contextInUse(loadContext(args), args);
   const { owner } = context;
   const { logDir } = context.config;
-  const paths = args.positionals.map((typed) => resolvedPath(absolutePath(typed)));
   tellWhatToExpect(context, paths);
   lowerPriority();
 
@@ -67,7 +67,7 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   return EXIT.fine;
 }
 
-function wantedLines(args: ParsedArguments): WantedLines {
+function wantedLines(args: ParsedArguments, paths: readonly string[]): WantedLines {
   const types = args.all("types");
   const spec = parseFilterFlags({
     recursive: true,
@@ -77,7 +77,6 @@ function wantedLines(args: ParsedArguments): WantedLines {
     excludeCmd: args.all("exclude-cmd"),
     onlyCmd: args.all("only-cmd"),
   });
-  const paths = args.positionals.map((typed) => resolvedPath(absolutePath(typed)));
   return new WantedLines(paths, types.length === 0 ? { ...spec, types: EVENT_TYPES } : spec);
 }
 

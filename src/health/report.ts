@@ -67,7 +67,8 @@ export function healthReport(daemon: DaemonState, config: Config, owner: Owner, 
 
 function problemsOf(daemon: DaemonState): readonly string[] {
   if (daemon.kind === "answers") return judgeHealth(daemon.status).problems;
-  if (daemon.kind === "none") return [daemon.reason ?? "No daemon is running: nothing is being recorded"];
+  if (daemon.kind === "none")
+    return [daemon.reason ?? "No daemon is running: nothing is being recorded (sudo fsmon daemon begins it)"];
   return [
     `A daemon is recording (pid ${daemon.running.pid}), but it cannot be controlled or asked: ${daemon.reason}`,
   ];

@@ -40,7 +40,9 @@ describe("query", () => {
 
   test("finds nothing with exit code 0, and a path without a log with 1", async () => {
     using home = temporaryHome();
-    expect(await home.run("query")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+    const unrecorded = await home.run("query");
+    expect(unrecorded).toMatchObject({ stdout: "", exitCode: 0 });
+    expect(unrecorded.stderr).toMatch(/^fsmon: There are no logs in ".*": nothing was recorded yet\n$/);
     log(home, 5);
     expect(await home.run("query", "--since", "1h")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
     const none = await home.run("query", "-p", "/nope");
