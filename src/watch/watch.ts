@@ -126,7 +126,7 @@ export class Watch {
     const snapshot = takeSnapshot(logDir, new Set(wanted.keys()), owner);
     for (const problem of snapshot.problems) this.#viewer.note(problem);
     this.#past = [...wanted.values()];
-    const open = sinceMs === null || (await this.#showPast(snapshot, sinceMs));
+    const open = sinceMs === null || (await this.#showPast(snapshot, wanted.size, sinceMs));
     this.#past = null;
     const live = new Map<string, SnapshotFile>();
     const highest = new Map<string, number>();
@@ -148,9 +148,9 @@ export class Watch {
     return open;
   }
 
-  async #showPast(snapshot: Snapshot, sinceMs: number): Promise<boolean> {
+  async #showPast(snapshot: Snapshot, logs: number, sinceMs: number): Promise<boolean> {
     const pool = new BlockPool();
-    pool.expect(this.#followers.size + 1);
+    pool.expect(logs);
     const options = {
       range: { sinceMs, untilMs: Number.POSITIVE_INFINITY },
       paths: null,
@@ -170,7 +170,7 @@ export class Watch {
       },
     };
     const output = new LineOutput(sink);
-    const runs = runsOfFiles(snapshot.files, () => ({ ...options }));
+    const runs = runsOfFiles(snapshot.files, () => options);
     const flush = async () => {
       open = await this.#viewer.show(lines.splice(0));
     };
