@@ -5,7 +5,7 @@ import type { Identity } from "../kernel/identity.ts";
 import { openForReading } from "../log/open.ts";
 import { wholeLinesEnd } from "../log/tail.ts";
 import { firstLineAt, LineProbe } from "../query/bisect.ts";
-import type { SurveyedFile, SurveyedLog } from "./survey.ts";
+import { newestMs, type SurveyedFile, type SurveyedLog } from "./survey.ts";
 
 export interface Limits {
   /** Lines before this moment go; null keeps all ages. */
@@ -34,9 +34,7 @@ function isEmptyLeftover(file: SurveyedFile, keepFromMs: number | null): boolean
 
 function cutByAge(file: SurveyedFile, keepFromMs: number | null, owner: Identity): number {
   if (keepFromMs === null) return 0;
-  // Without a time in it, a file is as old as its last change. (A packed one keeps the mtime of what was packed.)
-  const lastMs = file.lastMs ?? (file.packing === null ? file.mtimeMs : Number.POSITIVE_INFINITY);
-  if (lastMs < keepFromMs) return file.sizeBytes;
+  if (newestMs(file) < keepFromMs) return file.sizeBytes;
   // What is packed can't be cut; it goes once all of it is old.
   if (file.packing !== null || file.firstMs === null || file.firstMs >= keepFromMs) return 0;
   return reading(file, owner, 0, (fd) => {

@@ -1,6 +1,6 @@
 // When a log's limits will begin to delete, judged by how fast it grew lately. A survey of its files and the limits go in, times come out.
 // Pure: reads no file and no clock.
-import type { SurveyedLog } from "./survey.ts";
+import { type SurveyedLog, totalBytes } from "./survey.ts";
 
 export interface LogForecast {
   sizeBytes: number;
@@ -28,7 +28,7 @@ const LATELY_MS = DAY_MS;
 const SPAN_MIN_MS = 10 * 60_000;
 
 export function forecast(log: SurveyedLog, limits: ForecastLimits, nowMs: number): LogForecast {
-  const sizeBytes = log.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  const sizeBytes = totalBytes(log.files);
   const firstMs = log.files.find((file) => file.firstMs !== null)?.firstMs ?? null;
   const bytesPerDay = growthOf(log, nowMs);
   const room = Math.max(0, limits.maxSizeBytes - sizeBytes);

@@ -8,7 +8,7 @@ import { asOwner, type Identity } from "../kernel/identity.ts";
 import { type LogFiles, listLog, listLogs } from "../log/names.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { decide, type Limits } from "./decide.ts";
-import { type SurveyedFile, type SurveyedLog, surveyLog } from "./survey.ts";
+import { newestMs, type SurveyedFile, type SurveyedLog, surveyLog, totalBytes } from "./survey.ts";
 import { dropFile, isFreeing, removeLeftovers, trimFile } from "./trim.ts";
 
 export interface RetentionLimits {
@@ -168,24 +168,24 @@ export class Retention {
     }
     // What was dropped a moment ago must not cost further files.
     while (isFreeing()) yield;
-    let totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    let leftBytes = totalBytes(files);
     const oldestFirst = files
       .filter((file) => file.number !== null)
       .sort((a, b) => (a.lastMs ?? a.mtimeMs) - (b.lastMs ?? b.mtimeMs));
     for (const file of oldestFirst) {
-      if (!this.#breaksTotal(totalBytes) && !this.#spaceIsShort()) break;
-      if (dropFile(file, owner)) totalBytes -= file.sizeBytes;
+      if (!this.#breaksTotal(leftBytes) && !this.#spaceIsShort()) break;
+      if (dropFile(file, owner)) leftBytes -= file.sizeBytes;
       do yield;
       while (isFreeing());
     }
-    this.#hold = this.#breaksTotal(totalBytes) || this.#spaceIsShort();
+    this.#hold = this.#breaksTotal(leftBytes) || this.#spaceIsShort();
     if (this.#hold) this.#tell(`No space may be used for the logs in "${logDir}" any more: recording stops`);
     else this.#lastTrouble = "";
   }
 
-  #breaksTotal(totalBytes: number): boolean {
+  #breaksTotal(leftBytes: number): boolean {
     const { maxTotalBytes } = this.#options.limits;
-    return maxTotalBytes !== null && totalBytes > maxTotalBytes;
+    return maxTotalBytes !== null && leftBytes > maxTotalBytes;
   }
 
   #changeMs(): number {
@@ -219,14 +219,11 @@ export class Retention {
 /** Sealed files, oldest first, that can go as a whole. */
 function wholeOnesToGo(log: SurveyedLog, limits: RetentionLimits, nowMs: number): SurveyedFile[] {
   const keepFromMs = limits.keepDays === null ? Number.NEGATIVE_INFINITY : nowMs - limits.keepDays * DAY_MS;
-  const excessBytes =
-    log.files.reduce((sum, file) => sum + file.sizeBytes, 0) - (limits.maxSizeBytes ?? Infinity);
-  let excess = excessBytes + roomToGrow(log, limits);
+  let excess = totalBytes(log.files) - (limits.maxSizeBytes ?? Infinity) + roomToGrow(log, limits);
   const going: SurveyedFile[] = [];
   for (const file of log.files) {
     if (file.number === null) continue;
-    const lastMs = file.lastMs ?? (file.packing === null ? file.mtimeMs : Number.POSITIVE_INFINITY);
-    if (lastMs >= keepFromMs && !(excess > 0 && isSmallBeside(file, limits))) continue;
+    if (newestMs(file) >= keepFromMs && !(excess > 0 && isSmallBeside(file, limits))) continue;
     going.push(file);
     excess -= file.sizeBytes;
   }
@@ -248,8 +245,7 @@ function isSmallBeside(file: SurveyedFile, limits: RetentionLimits): boolean {
 /** The limits that are still broken and call for cutting a file; null when none are. */
 function limitsBrokenBy(log: SurveyedLog, limits: RetentionLimits, nowMs: number): Limits | null {
   const { keepDays, maxSizeBytes } = limits;
-  const totalBytes = log.files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const tooLarge = maxSizeBytes !== null && totalBytes > maxSizeBytes;
+  const tooLarge = maxSizeBytes !== null && totalBytes(log.files) > maxSizeBytes;
   const keepFromMs = keepDays === null ? null : nowMs - keepDays * DAY_MS;
   const slackMs = keepDays === null ? 0 : Math.min(AGE_SLACK_MS, (keepDays * DAY_MS) / 10);
   const tooOld =

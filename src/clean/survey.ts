@@ -40,6 +40,19 @@ export interface SurveyedLog {
   problems: string[];
 }
 
+/** All files of a log, or some of them. */
+export function totalBytes(files: readonly SurveyedFile[]): number {
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0);
+}
+
+/**
+ * When the newest line was written, as far as is known: without a time in it, a file is as old as its last change. (A packed one keeps
+ * the mtime of what was packed.)
+ */
+export function newestMs({ lastMs, packing, mtimeMs }: SurveyedFile): number {
+  return lastMs ?? (packing === null ? mtimeMs : Number.POSITIVE_INFINITY);
+}
+
 const HEAD_BYTES = 64 * 1024;
 /** Lines without a time at a file's beginning are passed over up to here: a file of nothing else must not hold the daemon up. */
 const FIRST_LINE_SEARCH_BYTES = 256 * 1024;
