@@ -27,7 +27,7 @@ const LINES_A_ROUND = PROCESSES * FILES * 5;
 /** How often the daemon is left in peace and looked at. */
 const LOOKS = 20;
 /**
- * Before this share of the looks the engine still compiles and bounded tables fill (ARCHITECTURE.md, "Bounds"): removed directories,
+ * Before this share of the looks the engine still compiles and bounded tables fill (docs/bounds.md): removed directories,
  * sizes, places. With 10 million events all are full by then; a shorter soak tells less.
  */
 const WARM_UP = 0.4;
