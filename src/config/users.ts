@@ -34,7 +34,7 @@ const SYSTEM_FILES: UserFiles = {
 // A directory server that doesn't answer must not keep a command waiting for ever.
 const GETENT_TIMEOUT_MS = 5000;
 /** uid_t is 32 bits and its highest value means "nobody at all" to setfsuid(2) and chown(2). */
-export const MAX_ID = 0xffff_fffe;
+const MAX_ID = 0xffff_fffe;
 
 export function userDatabase(files: UserFiles = SYSTEM_FILES): UserDatabase {
   function find(key: string, isMeant: (entry: UserEntry) => boolean): UserEntry | null {

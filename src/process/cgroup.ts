@@ -22,7 +22,7 @@ export function readControlGroup(pid: number): ControlGroup | undefined {
  * Of several hierarchies the unified one and systemd's own name the unit; whichever names a container does so
  * for all.
  */
-export function parseControlGroup(text: string): ControlGroup {
+function parseControlGroup(text: string): ControlGroup {
   let unit: string | null = null;
   let container: string | null = null;
   for (const line of text.split("\n")) {

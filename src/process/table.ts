@@ -36,9 +36,9 @@ export class ProcessTable {
   private batchSinceNs = Number.POSITIVE_INFINITY;
   /** Whose user was read from /proc for this batch: no stream would tell of a change. */
   private borrowed: Process[] = [];
-  /** Numbers of the dead that were looked for in /proc for this batch. */
   /** Ends of processes whose fork is still to be told: streams.ts holds the youngest records back for a drain. */
   private unclaimed: EndRecord[] = [];
+  /** Numbers that were looked for in /proc for this batch. */
   private readonly lookedFor = new Set<number>();
 
   /**

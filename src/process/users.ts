@@ -63,7 +63,7 @@ export class UserNames {
   nameOf(uid: number): UserName {
     const name = this.names.get(uid);
     if (name !== undefined) return { name, reason: null };
-    this.isFresh(uid);
+    this.askUnlessFresh(uid);
     const answer = this.elsewhere.get(uid);
     if (answer === undefined) return { name: String(uid), reason: "lookup_slow" };
     return { name: answer.name ?? String(uid), reason: answer.failed ? "lookup_failed" : null };
@@ -71,7 +71,7 @@ export class UserNames {
 
   /** Asks for a name that a line may need soon. */
   expect(uid: number): void {
-    if (!this.names.has(uid)) this.isFresh(uid);
+    if (!this.names.has(uid)) this.askUnlessFresh(uid);
   }
 
   /** Hot. True while answers are on their way that are worth waiting for. */
@@ -106,15 +106,13 @@ export class UserNames {
   }
 
   /** Asks again where the answer is missing or old. */
-  private isFresh(uid: number): boolean {
+  private askUnlessFresh(uid: number): void {
     const answer = this.elsewhere.get(uid);
-    if (answer !== undefined && this.nowMs() - answer.atMs < FRESH_MS) return true;
-    if (!this.asked.has(uid)) {
-      this.asked.set(uid, this.nowMs());
-      this.queue.push(uid);
-      void this.work();
-    }
-    return false;
+    const fresh = answer !== undefined && this.nowMs() - answer.atMs < FRESH_MS;
+    if (fresh || this.asked.has(uid)) return;
+    this.asked.set(uid, this.nowMs());
+    this.queue.push(uid);
+    void this.work();
   }
 
   /** One child at a time: whatever is asked for meanwhile goes into the next one together. */

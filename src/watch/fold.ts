@@ -11,7 +11,7 @@ const BURST_ROWS = 24;
 /** … and so many a second can still be followed by eye. */
 const ROWS_PER_SECOND = 20;
 /** How often what was folded is shown: slower than this feels stuck. */
-export const FOLD_MS = 500;
+const FOLD_MS = 500;
 /** Rows of one showing. */
 const FOLDED_ROWS = 10;
 /** Kinds of events that are told apart meanwhile; the rest is counted together. */

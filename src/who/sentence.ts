@@ -2,7 +2,7 @@
 // escaped and in the order in which things happened.
 
 import { escapeForTerminal } from "../show/escape.ts";
-import { sizeBytesOf, textKey } from "../show/event.ts";
+import { numberKey, sizeBytesOf, textKey } from "../show/event.ts";
 import { formatCount, formatSize } from "../show/size.ts";
 import type { Change, ChangeEvent } from "./changes.ts";
 
@@ -82,15 +82,11 @@ function withCounts(words: readonly string[], writes: number): readonly string[]
 function sizeOf(change: Change): number | null {
   for (const { keys } of change.events) {
     const type = textKey(keys, "event_type") ?? "";
-    if (type === "DELETE" || type === "MOVED_FROM") return numberOrNull(keys.last_size);
+    if (type === "DELETE" || type === "MOVED_FROM") return numberKey(keys, "last_size");
     if (type === "CLOSE_WRITE" || type === "MOVED_TO" || type === "MODIFY" || type === "CREATE")
       return sizeBytesOf(keys);
   }
   return null;
-}
-
-function numberOrNull(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
 }
 
 /** Relative where it lies below the directory, absolute elsewhere. */
