@@ -16,7 +16,7 @@ const NEEDLE = Buffer.from('"GAP"');
 const NEWLINE = 10;
 const NEWLINE_BYTES = Buffer.of(NEWLINE);
 const BLOCK_BYTES = 1024 * 1024;
-/** A GAP line is short: key names, four times, and the managed path twice, at most 4096 bytes escaped sixfold each. */
+/** A GAP line is short: key names, four times, and the managed path twice, at most 4096 bytes escaped sixfold each. Zeros may precede it. */
 const GAP_LINE_MAX_BYTES = 64 * 1024;
 
 /** Adds the GAP lines in [from, to) of a file that touch the range. */
@@ -35,7 +35,7 @@ export function findGaps(
     let foundAt = -1;
     const whole = block.lastIndexOf(NEWLINE) + 1;
     for (let hit = block.indexOf(NEEDLE); hit >= 0 && hit < whole; hit = block.indexOf(NEEDLE, hit + 1)) {
-      const start = hit > 0 ? block.lastIndexOf(NEWLINE, hit - 1) + 1 : 0;
+      const start = behindZeros(block, hit > 0 ? block.lastIndexOf(NEWLINE, hit - 1) + 1 : 0);
       const end = block.indexOf(NEWLINE, hit);
       if (end - start > GAP_LINE_MAX_BYTES || start === foundAt) continue;
       const line = readOddLine(block, start, end);
@@ -46,8 +46,20 @@ export function findGaps(
       }
     }
     if (block.length === 0) return;
-    const read = whole > 0 ? whole : block.length;
+    const read = whole > 0 ? whole : longLineRead(block);
     progress.read(read);
     at += read;
   }
+}
+
+function behindZeros(block: Buffer, from: number): number {
+  let at = from;
+  while (block[at] === 0) at++;
+  return at;
+}
+
+/** How much of a block without a newline is done with: a GAP may begin behind the zeros of a punched hole. */
+function longLineRead(block: Buffer): number {
+  const begin = block.lastIndexOf(0) + 1;
+  return begin > 0 && block.length - begin <= GAP_LINE_MAX_BYTES ? begin : block.length;
 }

@@ -243,6 +243,21 @@ test("runQuery() finds a GAP behind its range however the line is spelled", asyn
   expect((await logs.ask(during)).lines).toEqual([written, spelled]);
 });
 
+test("runQuery() finds a GAP behind its range however many zeros a punched hole has left before it", async () => {
+  for (const zeros of [70_000, 1024 * 1024 - 100, 1024 * 1024, 3_000_000]) {
+    using logs = new Logs();
+    const late = gap(90_000, 1000, 80_000);
+    logs.live(
+      "/m",
+      event(0, "/m/a"),
+      event(60_000, "/m/b"),
+      "\0".repeat(zeros) + late,
+      event(95_000, "/m/c"),
+    );
+    expect((await logs.ask({ sinceMs: T0 + 500, untilMs: T0 + 50_000 })).lines).toEqual([late]);
+  }
+});
+
 test("runQuery() says which packed file is damaged, prints what it can, and exits with 1", async () => {
   using logs = new Logs();
   const lines = Array.from({ length: 20_000 }, (_, i) => event(i, `/m/${i * 7919}`));

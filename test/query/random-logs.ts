@@ -85,7 +85,10 @@ function oddLine(random: Random, timeMs: number, root: string): string {
     case 1:
       return line.slice(0, 1 + random.below(line.length - 1));
     case 2:
-      return "\0".repeat(1 + random.below(9000)) + line;
+      return (
+        "\0".repeat(1 + random.below(random.chance(0.2) ? 200_000 : 9000)) +
+        (random.chance(0.3) ? gapLine(random, timeMs, root) : line)
+      );
     case 3:
       return "\0".repeat(random.below(300_000));
     case 4: {
