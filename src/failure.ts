@@ -27,6 +27,11 @@ export class UsageFailure extends Failure {
   }
 }
 
+/** What an error that was passed on goes back to. */
+export function rootCause(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootCause(error.cause) : error;
+}
+
 /** "ENOSPC" …; "" for what is no system error. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
@@ -36,7 +41,8 @@ export function errorCode(error: unknown): string {
 const QUOTA = "disk quota exceeded";
 
 /** Why something failed, for a person: a Failure's sentence, or the system's words: "no space left on device (ENOSPC)". */
-export function causeOf(error: unknown): string {
+export function causeOf(passedOn: unknown): string {
+  const error = rootCause(passedOn);
   const code = errorCode(error);
   if (error instanceof Failure || code === "") return error instanceof Error ? error.message : String(error);
   const [, known] = [...getSystemErrorMap().values()].find(([name]) => name === code) ?? [];

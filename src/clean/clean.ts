@@ -47,7 +47,8 @@ export interface CleanCallbacks {
   /**
    * Asks the running daemon to seal the live file of a log.
    *
-   * @returns false when it can't be asked, or had nothing to seal
+   * @returns false when there was nothing to seal
+   * @throws {Failure} when it can't be asked, or can't do it
    */
   sealLive: (hash: string) => boolean | Promise<boolean>;
 }
@@ -114,17 +115,28 @@ async function cleanLog(
   const problems: string[] = [];
   const log = surveyLog(logDir, files, owner);
   const decisions = decide(log, limitsOf(request), owner);
-  const live = decisions.find((decision) => decision.file.number === null);
-  const sealed = decisions.filter((decision) => decision !== live);
   // Oldest first, so that being stopped in between leaves no hole.
   const lastMs = new Map(decisions.map((decision) => [decision, lastCutMs(decision, owner)]));
-  const done = sealed.filter((decision) => carryOut(decision, owner, problems));
-  const cut = live === undefined ? true : await cutLive(request, live, callbacks);
-  if (live !== undefined && cut === true) done.push(live);
+  const done: Decision[] = [];
+  let isSealed = false;
+  for (const decision of decisions) {
+    const { file, cutBytes } = decision;
+    const isLive = file.number === null;
+    try {
+      // A copy may need the room that was made.
+      if (cutBytes < file.sizeBytes) await freed();
+      const isCut = isLive ? cutUnwritten(request, decision) : cutSealed(decision, owner);
+      if (isCut) done.push(decision);
+      else if (isLive) isSealed = await callbacks.sealLive(log.hash);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") continue;
+      problems.push(`Cannot trim "${file.path}": ${causeOf(error)}; left as it is`);
+    }
+  }
   const last = done.at(-1);
   const toMs = last === undefined ? null : (lastMs.get(last) ?? null);
   const { problems: found, ...rest } = summary(log, done);
-  return { cleaning: { ...rest, toMs, problems: [...found, ...problems] }, isSealed: cut === "sealed" };
+  return { cleaning: { ...rest, toMs, problems: [...found, ...problems] }, isSealed };
 }
 
 function together(before: LogCleaning | null, now: LogCleaning): LogCleaning {
@@ -140,36 +152,22 @@ function together(before: LogCleaning | null, now: LogCleaning): LogCleaning {
   };
 }
 
-/** @returns true when it was cut here, "sealed" when the daemon made a segment of it, false when it has to stay */
-async function cutLive(
-  request: CleanRequest,
-  decision: Decision,
-  callbacks: CleanCallbacks,
-): Promise<boolean | "sealed"> {
-  const { logDir, owner } = request;
-  const { file, cutBytes } = decision;
-  // Without a daemon nobody writes to it, and it can be cut in its place. The lock is held for the moment of the change only.
+/**
+ * A live file that no daemon writes to can be cut in its place. The lock is held for the moment of the change only.
+ *
+ * @returns false when a daemon is there
+ */
+function cutUnwritten({ logDir, owner }: CleanRequest, { file, cutBytes }: Decision): boolean {
   const undisturbed = (change: () => boolean) => withoutDaemon(logDir, owner, change) ?? false;
-  if (withoutDaemon(logDir, owner, () => true) === true) {
-    const done =
-      cutBytes >= file.sizeBytes
-        ? undisturbed(() => dropFile(file, owner))
-        : runThrough(trimFile(file, cutBytes, owner, undisturbed));
-    if (done) return true;
-  }
-  return (await callbacks.sealLive(file.name.slice(0, 16))) ? "sealed" : false;
+  if (!undisturbed(() => true)) return false;
+  return cutBytes >= file.sizeBytes
+    ? undisturbed(() => dropFile(file, owner))
+    : runThrough(trimFile(file, cutBytes, owner, undisturbed));
 }
 
-/** @returns false when the file had to stay as it is */
-function carryOut(decision: Decision, owner: Identity, problems: string[]): boolean {
-  const { file, cutBytes } = decision;
-  try {
-    return cutBytes >= file.sizeBytes ? dropFile(file, owner) : runThrough(trimFile(file, cutBytes, owner));
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    problems.push(`Cannot trim "${file.path}": ${causeOf(error)}; left as it is`);
-    return false;
-  }
+/** @returns false when it is another file by now */
+function cutSealed({ file, cutBytes }: Decision, owner: Identity): boolean {
+  return cutBytes >= file.sizeBytes ? dropFile(file, owner) : runThrough(trimFile(file, cutBytes, owner));
 }
 
 function runThrough<T>(steps: Generator<void, T>): T {

@@ -40,14 +40,9 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
 }
 
 async function sealLive(socketPath: string, hash: string): Promise<boolean> {
-  try {
-    const answer = await askDaemon(socketPath, { command: "seal", hash });
-    return answer.running && answer.reply.sealed;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    remark(error.message);
-    return false;
-  }
+  const answer = await askDaemon(socketPath, { command: "seal", hash });
+  if (!answer.running) throw new Failure(`it is being written to, and no daemon answers at "${socketPath}"`);
+  return answer.reply.sealed;
 }
 
 function tell(cleanings: readonly LogCleaning[], dryRun: boolean): ExitCode {

@@ -9,8 +9,8 @@ import { detailsToMask, type ManagedPath } from "../event.ts";
 import { causeOf, EXIT, type ExitCode, Failure } from "../failure.ts";
 import { checkPatterns } from "../filter/filter.ts";
 import { FanotifyGroup } from "../kernel/fanotify.ts";
-import { Lifetime, type PreviousRun } from "../log/lifetime.ts";
-import { type LogFiles, listLogs, liveName, logHash } from "../log/names.ts";
+import { Lifetime } from "../log/lifetime.ts";
+import { liveName, logHash } from "../log/names.ts";
 import type { Gap } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { loadStore } from "../managed/store.ts";
@@ -18,7 +18,7 @@ import { Pipeline } from "../pipeline/pipeline.ts";
 import type { WatchedPath } from "../pipeline/watched-path.ts";
 import { parseSources } from "../process/way.ts";
 import { Handler } from "./handler.ts";
-import { openLog, segmentSizeOf } from "./logs.ts";
+import { Logs, segmentSizeOf } from "./logs.ts";
 import { MemoryCare } from "./memory.ts";
 import { Notes } from "./notes.ts";
 import type { DaemonOptions } from "./options.ts";
@@ -35,7 +35,6 @@ export class Daemon {
   /** In force; replaced by reload(). */
   config: Config;
   private readonly lifetime: Lifetime;
-  private readonly previousRun: PreviousRun;
   private readonly control: ControlServer;
   readonly notes: Notes;
   private controlProblem: string | null = null;
@@ -49,8 +48,7 @@ export class Daemon {
   private madeConfig: string | null = null;
   private ended: (code: ExitCode) => void = () => {};
   readonly unwatched: UnwatchedPaths;
-  /** The files of the logs as they were before the start: with thousands, none of them must look for its own. */
-  private logsBefore: ReadonlyMap<string, LogFiles> | null;
+  private readonly logs: Logs;
 
   /**
    * Takes the lock, opens the kernel's sources and the logs. @throws {Failure} when any of that can't be had
@@ -67,7 +65,7 @@ export class Daemon {
     FanotifyGroup.probe();
     const startedMs = Date.now();
     this.lifetime = new Lifetime(config.logDir, owner, startedMs, config.managedFile);
-    this.previousRun = this.lifetime.previousLife();
+    const previousRun = this.lifetime.previousLife();
     try {
       if (!config.configFound && createMissingConfig(places, owner)) {
         this.madeConfig = config.configFile;
@@ -88,7 +86,7 @@ export class Daemon {
       this.reporter = new StatusReporter(this.pipeline, options.version, startedMs);
       this.pipeline.processes.attribution.commonDetails = detailsToMask(config.details, config.args);
       for (const note of this.pipeline.processes.streams.notes) this.notes.add(note);
-      this.logsBefore = listLogs(config.logDir, owner);
+      this.logs = new Logs(options, previousRun, (reason, timeMs) => this.pipeline.countGap(reason, timeMs));
       this.unwatched = new UnwatchedPaths(
         stored.paths,
         (managed, atStart) => this.watch(managed, atStart),
@@ -102,11 +100,12 @@ export class Daemon {
       owner,
       config,
       this.lifetime,
-      () => this.logs(),
+      () => this.openLogs(),
       (message) => this.notes.add(message),
       () => {
         this.reporter.sample();
         this.pipeline.tick();
+        this.logs.tick();
         this.memory.tick(this.pipeline.eventsRead);
         this.openControl();
       },
@@ -141,10 +140,9 @@ export class Daemon {
   }
 
   private tellReady(): void {
-    this.logsBefore = null;
+    this.logs.started();
     // Not earlier: a heartbeat says that every path was being recorded, and a cleaning could seal a log that is about to be opened.
     this.upkeep.start();
-    this.lifetime.beat(Date.now());
     this.options.say(
       `${this.watchingText()} for ${this.options.owner.name}; ` +
         `processes by ${this.pipeline.processes.streams.way}; logs in ${this.config.logDir}`,
@@ -165,17 +163,7 @@ export class Daemon {
     let gap: Gap | null = null;
     const openItsLog = () => {
       const current = () => this.pipeline.watching.paths.get(path)?.managed ?? managed;
-      const opened = openLog(
-        this.options,
-        this.config,
-        managed,
-        this.previousRun,
-        atStart,
-        this.pipeline.now(),
-        current,
-        (reason, timeMs) => this.pipeline.countGap(reason, timeMs),
-        this.logsBefore,
-      );
+      const opened = this.logs.open(this.config, managed, atStart, this.pipeline.now(), current);
       gap = opened.gap;
       return opened.log;
     };
@@ -184,9 +172,10 @@ export class Daemon {
       accept?.(watched);
     } catch (error) {
       this.pipeline.takeBack(watched);
-      watched.log.discard();
+      this.logs.takeBack(path, watched.log);
       throw error;
     }
+    this.logs.use(path);
     this.unwatched.delete(path);
     const timeMs = this.pipeline.now();
     if (gap !== null) this.pipeline.gap(watched, gap, timeMs);
@@ -202,7 +191,7 @@ export class Daemon {
     const watched = this.whole(() => this.pipeline.remove(path));
     if (watched === null) return join(logDir, liveName(logHash(path)));
     watched.log.watch("stopped", this.pipeline.now());
-    watched.log.close();
+    this.logs.end(path, watched.log);
     return watched.log.path;
   }
 
@@ -229,7 +218,7 @@ export class Daemon {
     this.config = config;
     this.pipeline.processes.attribution.commonDetails = detailsToMask(config.details, config.args);
     this.upkeep.configure(config);
-    for (const log of this.logs()) log.resize(segmentSizeOf(config));
+    for (const log of this.openLogs()) log.resize(segmentSizeOf(config));
   }
 
   /** Makes the live file of a log a segment, for whoever wants to clean it. */
@@ -237,8 +226,9 @@ export class Daemon {
     return this.upkeep.seal(hash);
   }
 
-  private *logs(): Iterable<LogWriter> {
+  private *openLogs(): Iterable<LogWriter> {
     for (const watched of this.pipeline.watching.paths.values()) yield watched.log;
+    yield* this.logs.unfinished();
   }
 
   private reloadBySignal(): void {
@@ -323,16 +313,12 @@ export class Daemon {
       }
     }
     const timeMs = this.faulty ? Date.now() : this.pipeline.now();
-    // Ended while it started: of some paths nothing was recorded since the last life.
-    let recordedUntilMs = this.unwatched.size === 0 ? timeMs : (this.previousRun.endedMs ?? timeMs);
-    for (const watched of this.pipeline.watching.paths.values()) {
-      const close = () => {
-        watched.log.watch("stopped", timeMs);
-        watched.log.close();
-        recordedUntilMs = Math.min(recordedUntilMs, watched.log.incompleteSinceMs ?? timeMs);
-      };
-      if (this.faulty) attempt(close);
-      else close();
+    const surely = this.faulty ? attempt : (work: () => void) => work();
+    for (const { log } of this.pipeline.watching.paths.values()) surely(() => log.watch("stopped", timeMs));
+    let recordedUntilMs = timeMs;
+    for (const log of this.openLogs()) {
+      surely(() => log.close());
+      recordedUntilMs = Math.min(recordedUntilMs, log.incompleteSinceMs ?? timeMs);
     }
     this.lifetime.stop(recordedUntilMs);
     return this.faulty ? EXIT.failed : code;

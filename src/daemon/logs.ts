@@ -1,10 +1,11 @@
-// Opens the log of a managed path and writes down what it missed: from when to when nothing was watched, and
-// whether the daemon had been stopped or had crashed.
+// The logs of managed paths: each is opened with a word on what it missed, and ended. One that can't be finished because its disk is
+// full outlives its path, until everything that it has to tell is written.
 import { segmentSizeWithin } from "../clean/retention.ts";
 import type { Config } from "../config/config.ts";
 import type { GapReason, ManagedPath } from "../event.ts";
 import type { PreviousRun } from "../log/lifetime.ts";
-import type { LogFiles } from "../log/names.ts";
+import { type LogFiles, listLogs } from "../log/names.ts";
+import type { PreviousLife } from "../log/previous.ts";
 import type { Gap } from "../log/state.ts";
 import { LogWriter } from "../log/writer.ts";
 import { watchInfo } from "../pipeline/watched-path.ts";
@@ -24,42 +25,103 @@ export function segmentSizeOf({ segmentSizeBytes, maxSizeBytes, maxTotalBytes }:
   return segmentSizeWithin(segmentSizeWithin(segmentSizeBytes, maxSizeBytes), maxTotalBytes);
 }
 
-/**
- * @param managedAtStart true when the store had the path as the daemon started: then its last `stopped` was
- *   the daemon's, not a removal
- * @param logs the files of all logs where they were listed before; else those of this one are looked for
- * @param current gives the managed path as it is by now, for the WATCH line at the head of a further segment
- */
-export function openLog(
-  options: DaemonOptions,
-  config: Config,
-  managed: ManagedPath,
-  previousRun: PreviousRun,
+export class Logs {
+  /** The files as they were before the start: with thousands, none of the logs must look for its own. Null later. */
+  #before: ReadonlyMap<string, LogFiles> | null;
+  /** Logs of removed paths, by path. */
+  readonly #unfinished = new Map<string, LogWriter>();
+
+  /** @param onGap told the reason of every GAP line */
+  constructor(
+    private readonly options: DaemonOptions,
+    private readonly previousRun: PreviousRun,
+    private readonly onGap: (reason: GapReason, timeMs: number) => void,
+  ) {
+    this.#before = listLogs(options.config.logDir, options.owner);
+  }
+
+  /** Each path of the store has had its turn. */
+  started(): void {
+    this.#before = null;
+  }
+
+  /**
+   * @param managedAtStart true when the store had the path as the daemon started: then its last `stopped` was
+   *   the daemon's, not a removal
+   * @param current gives the managed path as it is by now, for the WATCH line at the head of a further segment
+   * @throws {Failure} when it can't be opened
+   */
+  open(
+    config: Config,
+    managed: ManagedPath,
+    managedAtStart: boolean,
+    nowMs: number,
+    current: () => ManagedPath,
+  ): OpenedLog {
+    const unfinished = this.#unfinished.get(managed.path);
+    // What it lacks it will say itself.
+    if (unfinished !== undefined) return { log: unfinished, gap: null };
+    const { owner, say, version, commit } = this.options;
+    const log = new LogWriter({
+      logDir: config.logDir,
+      managedPath: managed.path,
+      owner,
+      segmentSizeBytes: segmentSizeOf(config),
+      describe: () => watchInfo(current(), `${version} (${commit})`),
+      onTrouble: say,
+      onGap: this.onGap,
+    });
+    return { log, gap: gapBefore(log.open(this.#before), this.previousRun, managedAtStart, nowMs) };
+  }
+
+  /** The path of an opened log is under watch. */
+  use(path: string): void {
+    this.#unfinished.delete(path);
+  }
+
+  /** It could not be put under watch after all. */
+  takeBack(path: string, log: LogWriter): void {
+    if (!this.#unfinished.has(path)) log.discard();
+  }
+
+  /** Its path isn't managed any more. */
+  end(path: string, log: LogWriter): void {
+    if (log.finish()) log.close();
+    else this.#unfinished.set(path, log);
+  }
+
+  unfinished(): Iterable<LogWriter> {
+    return this.#unfinished.values();
+  }
+
+  /** Once a second. */
+  tick(): void {
+    for (const [path, log] of this.#unfinished) {
+      if (!log.complete) continue;
+      log.close();
+      this.#unfinished.delete(path);
+    }
+  }
+}
+
+/** What a log missed until now, by its own lines and by what is known of the daemon's previous run. */
+function gapBefore(
+  { lastTimeMs, lastState, lastStateTimeMs }: PreviousLife,
+  { kind, startedMs, endedMs }: PreviousRun,
   managedAtStart: boolean,
   nowMs: number,
-  current: () => ManagedPath,
-  onGap: (reason: GapReason, timeMs: number) => void,
-  logs: ReadonlyMap<string, LogFiles> | null,
-): OpenedLog {
-  const log = new LogWriter({
-    logDir: config.logDir,
-    managedPath: managed.path,
-    owner: options.owner,
-    segmentSizeBytes: segmentSizeOf(config),
-    describe: () => watchInfo(current(), `${options.version} (${options.commit})`),
-    onTrouble: options.say,
-    onGap,
-  });
-  const before = log.open(logs);
-  if (before.lastTimeMs === null) return { log, gap: null };
-  const reason = previousRun.kind === "crashed" ? "daemon_crashed" : "daemon_stopped";
-  if (before.lastState === "stopped") {
-    if (!managedAtStart) return { log, gap: null };
-    const fromMs = before.lastStateTimeMs ?? before.lastTimeMs;
-    return { log, gap: { reason: "daemon_stopped", fromMs, toMs: Math.max(nowMs, fromMs), lost: null } };
+): Gap | null {
+  if (lastTimeMs === null) return null;
+  if (lastState === "stopped") {
+    if (!managedAtStart) return null;
+    const fromMs = lastStateTimeMs ?? lastTimeMs;
+    return { reason: "daemon_stopped", fromMs, toMs: Math.max(nowMs, fromMs), lost: null };
   }
-  // The heartbeat says until when everything was written; lines that are there after it say so too. A clean stop is believed only
-  // by its own line: where that is missing the machine went down before it was on the disk, or somebody has cut the log.
-  const fromMs = Math.max(before.lastTimeMs, previousRun.endedMs ?? before.lastTimeMs);
-  return { log, gap: { reason, fromMs: Math.min(fromMs, nowMs), toMs: nowMs, lost: null } };
+  // The heartbeat says until when everything was written; lines that are there after it say so too. It does not speak of a log that has
+  // no line of that run: its path was not watched, or its lines waited for a full disk until they were lost. A clean stop is believed
+  // only by its own line: where that is missing the machine went down before it was on the disk, or somebody has cut the log.
+  const isOfThatRun = startedMs === null || lastTimeMs >= startedMs;
+  const fromMs = isOfThatRun ? Math.max(lastTimeMs, endedMs ?? lastTimeMs) : lastTimeMs;
+  const reason = kind === "crashed" ? "daemon_crashed" : "daemon_stopped";
+  return { reason, fromMs: Math.min(fromMs, nowMs), toMs: nowMs, lost: null };
 }

@@ -35,7 +35,7 @@ export function reload(daemon: Daemon): string[] {
   for (const managed of wanted.values()) {
     const known = paths.get(managed.path)?.managed;
     if (known !== undefined && Bun.deepEquals(known, managed)) continue;
-    notes.push(...daemon.unwatched.watchStored(managed, false));
+    notes.push(...daemon.unwatched.watchStored(managed));
   }
   return notes;
 }

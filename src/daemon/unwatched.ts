@@ -65,7 +65,7 @@ export class UnwatchedPaths {
   /** A client asks for something that concerns this path: its turn comes at once, if it is one of these. */
   watchNow(path: string): void {
     const one = this.paths.get(path);
-    if (one !== undefined) for (const note of this.watchStored(one.managed, true)) this.notes.add(note);
+    if (one !== undefined) for (const note of this.watchStored(one.managed)) this.notes.add(note);
   }
 
   /**
@@ -73,10 +73,11 @@ export class UnwatchedPaths {
    *
    * @returns what a person should know of it
    */
-  watchStored(managed: ManagedPath, atStart: boolean): string[] {
+  watchStored(managed: ManagedPath): string[] {
     const { path } = managed;
     try {
-      const { state, reason, notes } = this.watch(managed, atStart);
+      // One whose log could not be opened until now was managed all the time.
+      const { state, reason, notes } = this.watch(managed, this.paths.has(path));
       return state === "watched" ? [...notes] : [`${path} is ${state}: ${reason}`, ...notes];
     } catch (error) {
       const reason = causeOf(error);

@@ -1,9 +1,12 @@
 // What the daemon does once a second beside recording: its heartbeat, a look after the logs, and keeping them within
 // keep_days, max_size, max_total and min_free, in steps that never hold events up.
+import { join } from "node:path";
 import { Retention } from "../clean/retention.ts";
 import type { Config } from "../config/config.ts";
+import { causeOf, errorCode, Failure, rootCause } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import type { Lifetime } from "../log/lifetime.ts";
+import { liveName } from "../log/names.ts";
 import { readPreviousLife } from "../log/previous.ts";
 import { sealAs } from "../log/seal.ts";
 import type { LogWriter } from "../log/writer.ts";
@@ -39,6 +42,7 @@ export class Upkeep {
 
   /** Begins. The ticker also keeps the process alive, which the callback from the waiting thread does not. */
   start(): void {
+    this.beat(Date.now());
     this.ticker = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -59,45 +63,59 @@ export class Upkeep {
       logDir,
       owner: this.owner,
       limits: { keepDays, maxSizeBytes, maxTotalBytes, minFreeBytes },
-      sealLive: (hash) => this.seal(hash),
+      sealLive: (hash) => this.sealIfPossible(hash),
       onTrouble: this.onTrouble,
       stepMs: STEP_MS,
     });
   }
 
-  /** Makes the live file of a log a segment; false when there is nothing to seal. */
+  /** Makes the live file of a log a segment; false when there is nothing to seal. @throws {Failure} when it can't be renamed */
   seal(hash: string): boolean {
-    for (const log of this.logs()) if (log.hash === hash) return log.seal();
-    // Its path isn't managed any more, so nobody writes to it.
     try {
+      for (const log of this.logs()) if (log.hash === hash) return log.seal();
+      // Its path isn't managed any more, so nobody writes to it.
       sealAs(this.logDir, hash, this.owner, readPreviousLife(this.logDir, hash, this.owner, null).segment);
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      const code = errorCode(rootCause(error));
+      if (code === "ENOENT") return false;
+      if (code === "") throw error;
+      throw new Failure(`Cannot seal "${join(this.logDir, liveName(hash))}": ${causeOf(error)}`);
+    }
+  }
+
+  /** Tried again with the next round. */
+  private sealIfPossible(hash: string): boolean {
+    try {
+      return this.seal(hash);
+    } catch (error) {
+      if (error instanceof Failure) return false;
+      throw error;
     }
   }
 
   private tick(): void {
     const nowMs = Date.now();
-    let complete = true;
-    for (const log of this.logs()) {
-      log.tick(nowMs);
-      complete &&= log.complete;
-    }
-    // What waits for a disk dies with the daemon: then the GAP has to begin before it.
-    if (complete) this.lifetime.beat(nowMs);
+    for (const log of this.logs()) log.tick(nowMs);
+    this.beat(nowMs);
     if (this.stepper === null) this.step();
     this.onTick();
+  }
+
+  private beat(nowMs: number): void {
+    // What waits for a disk dies with the daemon: then the GAP has to begin before it.
+    for (const log of this.logs()) if (!log.complete) return;
+    this.lifetime.beat(nowMs);
   }
 
   private step(): void {
     this.stepper = null;
     const nowMs = Date.now();
     const { more, hold } = this.retention.step(nowMs);
-    if (hold !== this.held) {
-      this.held = hold;
-      for (const log of this.logs()) hold ? log.hold(nowMs) : log.release(nowMs);
-    }
+    // Each time: a log may have been opened since.
+    if (hold) for (const log of this.logs()) log.hold(nowMs);
+    else if (this.held) for (const log of this.logs()) log.release(nowMs);
+    this.held = hold;
     if (more) {
       this.stepper = setTimeout(() => this.step(), STEP_PAUSE_MS);
     } else if (this.waiting !== null) {

@@ -28,6 +28,8 @@ export interface PreviousRun {
    * daemon, and WRITEBACK_MS more where the machine went down with it.
    */
   endedMs: number | null;
+  /** When it began; null where that isn't known. */
+  startedMs: number | null;
 }
 
 export const LOCK_NAME = "daemon.lock";
@@ -304,13 +306,15 @@ function locked(fd: number, waitMs: number): boolean {
 }
 
 function readPrevious(content: Buffer, mtimeMs: number): PreviousRun {
-  if (content.length === 0) return { kind: "none", endedMs: null };
-  const { clean_stop, boot } = fieldsOf(content);
+  if (content.length === 0) return { kind: "none", endedMs: null, startedMs: null };
+  const { clean_stop, started, boot } = fieldsOf(content);
+  const sinceMs = parseTime(String(started));
+  const startedMs = Number.isNaN(sinceMs) ? null : sinceMs;
   // Without an id on either side the machine may have gone down: better a GAP that is too long.
   const unwrittenMs = boot === bootId() && boot !== null ? 0 : WRITEBACK_MS;
   const cleanStopMs = parseTime(String(clean_stop));
-  if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs - unwrittenMs };
-  return { kind: "crashed", endedMs: Math.floor(mtimeMs) - unwrittenMs };
+  if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs - unwrittenMs, startedMs };
+  return { kind: "crashed", endedMs: Math.floor(mtimeMs) - unwrittenMs, startedMs };
 }
 
 /** Another one after each start of the machine; null where it can't be read. */

@@ -1,6 +1,7 @@
 // What a log holds in memory while it can't be written: whole batches up to a bound, and a count of those beyond it.
 // Batches go in, batches come out in the same order; what had to be dropped becomes one GAP. No I/O here.
 import type { GapReason } from "../event.ts";
+import { lineTimeBytes } from "./time.ts";
 
 /** Kept for one log while its disk is full or broken: 4 MiB is some 25,000 lines, seconds of a storm and hours of ordinary life. */
 export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
@@ -27,6 +28,8 @@ export class Outage {
   #keptBytes = 0;
   #lost = 0;
   #firstLostMs: number | null = null;
+  /** From when on something is missing should nothing that waits be written. */
+  #keptFromMs = Number.POSITIVE_INFINITY;
 
   constructor(reason: GapReason, sinceMs: number) {
     this.reason = reason;
@@ -46,9 +49,12 @@ export class Outage {
    * Copies whole lines, or counts them as lost. Once events were dropped, all later ones are: the GAP stays one span.
    *
    * @param eventCount 0 for state lines
+   * @param speaksFromMs of a GAP, its beginning: were it lost, the next one has to begin there
    */
-  keep(bytes: Uint8Array, eventCount: number, timeMs: number): void {
+  keep(bytes: Uint8Array, eventCount: number, timeMs: number, speaksFromMs = timeMs): void {
     if (bytes.length === 0) return;
+    const firstMs = lineTimeBytes(bytes, 0);
+    const fromMs = Math.min(speaksFromMs, Number.isNaN(firstMs) ? timeMs : firstMs);
     if (
       eventCount === 0
         ? this.#fits(bytes, STATE_MAX_BYTES)
@@ -57,9 +63,10 @@ export class Outage {
       // Not slice(): a Buffer's makes a view, and the caller uses its buffer again.
       this.#batches.push({ bytes: Uint8Array.from(bytes), eventCount, timeMs });
       this.#count(bytes.length);
+      this.#keptFromMs = Math.min(this.#keptFromMs, fromMs);
       return;
     }
-    this.#firstLostMs ??= timeMs;
+    this.#firstLostMs = Math.min(this.#firstLostMs ?? fromMs, fromMs);
     this.#lost += eventCount;
   }
 
@@ -96,6 +103,8 @@ export class Outage {
 
   /** Everything kept that will never be written: counted as lost. */
   giveUp(): number {
+    if (this.#batches.length > 0)
+      this.#firstLostMs = Math.min(this.gapFromMs, this.sinceMs, this.#keptFromMs);
     for (const batch of this.#batches) this.#lost += batch.eventCount;
     this.#batches.length = 0;
     this.#count(-this.#keptBytes);

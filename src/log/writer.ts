@@ -2,7 +2,7 @@
 // the disk, or they wait in memory up to a bound, or their loss is written down as a GAP. Nothing is lost silently.
 // Never throws for trouble with the disk once it is open: the daemon lives on.
 import type { GapReason } from "../event.ts";
-import { causeOf, errorCode, Failure } from "../failure.ts";
+import { causeOf, errorCode, Failure, rootCause } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { openFilesMax } from "../kernel/open-files.ts";
 import { SyscallError } from "../kernel/syscall.ts";
@@ -12,7 +12,6 @@ import { countLines, gapReasonOf, Outage } from "./outage.ts";
 import { type PreviousLife, readPreviousLife } from "./previous.ts";
 import { PutFailed } from "./put-failed.ts";
 import { encodeGap, encodeWatch, type Gap, type WatchInfo, type WatchState } from "./state.ts";
-import { WriteStopped } from "./write.ts";
 
 export interface LogWriterOptions {
   logDir: string;
@@ -133,7 +132,7 @@ export class LogWriter {
         this.#begin(error, timeMs);
       }
     }
-    this.#accept(this.#gapLine(gap, lineMs), 0, lineMs);
+    this.#accept(this.#gapLine(gap, lineMs), 0, lineMs, gap.fromMs);
   }
 
   /**
@@ -154,18 +153,21 @@ export class LogWriter {
   }
 
   /**
-   * Renames the live file to the next number, for whoever wants to clean it.
+   * Renames the live file to the next number, for whoever wants to clean it. A full disk is no reason against it: cleaning makes room.
    *
-   * @returns false when it has no events, or can't be sealed now
+   * @returns false when it has no events
+   * @throws what keeps it from being renamed
    */
   seal(): boolean {
-    if (this.#outage !== null) return false;
-    const timeMs = this.#file.lastTimeMs;
+    const { segment, lastTimeMs } = this.#file;
+    const timeMs = Number.isFinite(lastTimeMs) ? lastTimeMs : Date.now();
     try {
-      return this.#file.seal(Number.isFinite(timeMs) ? timeMs : Date.now(), null);
+      return this.#file.seal(timeMs, null);
     } catch (error) {
-      this.#begin(error, Number.isFinite(timeMs) ? timeMs : Date.now());
-      return false;
+      this.#begin(error, timeMs);
+      // Sealed all the same: what failed is the new file, or its head.
+      if (this.#file.segment !== segment) return true;
+      throw error;
     }
   }
 
@@ -210,9 +212,8 @@ export class LogWriter {
     }
   }
 
-  /** Writes what can still be written and closes the file. */
-  close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+  /** Writes at once what can be written. @returns whether that is everything, so that close() loses nothing */
+  finish(): boolean {
     this.#retryAtMs = 0;
     const nowMs = Date.now();
     this.#recover(nowMs);
@@ -221,6 +222,13 @@ export class LogWriter {
     } catch (error) {
       this.#begin(error, nowMs);
     }
+    return this.#outage === null;
+  }
+
+  /** Writes what can still be written and closes the file. */
+  close(): void {
+    this.finish();
+    if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#outage !== null) {
       const lost = this.#outage.giveUp();
       this.#options.onTrouble(
@@ -230,7 +238,7 @@ export class LogWriter {
     this.#file.close();
   }
 
-  #accept(lines: Uint8Array, eventCount: number, timeMs: number): void {
+  #accept(lines: Uint8Array, eventCount: number, timeMs: number, speaksFromMs = timeMs): void {
     if (lines.length === 0) return;
     if (this.#outage === null) {
       try {
@@ -243,7 +251,7 @@ export class LogWriter {
         eventCount = Math.min(eventCount, countLines(lines));
       }
     }
-    this.#outage?.keep(lines, eventCount, timeMs);
+    this.#outage?.keep(lines, eventCount, timeMs, speaksFromMs);
     this.#recover(timeMs);
   }
 
@@ -328,10 +336,6 @@ export class LogWriter {
     this.#options.onGap?.(gap.reason, timeMs);
     return encodeGap(this.#options.managedPath, gap, timeMs);
   }
-}
-
-function rootCause(error: unknown): unknown {
-  return error instanceof PutFailed || error instanceof WriteStopped ? rootCause(error.cause) : error;
 }
 
 function writtenBytesOf(error: unknown): number {

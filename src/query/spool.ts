@@ -82,7 +82,7 @@ export class Spool implements Stored {
       writeWhole(this.#fd, bytes);
     } catch (error) {
       throw new Failure(
-        `Cannot keep the input in "${tmpdir()}": ${causeOf((error as Error).cause)}`,
+        `Cannot keep the input in "${tmpdir()}": ${causeOf(error)}`,
         "set TMPDIR to a directory with room",
       );
     }

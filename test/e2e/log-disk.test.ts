@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import {
+  appendFileSync,
   chownSync,
   mkdirSync,
   mkdtempSync,
@@ -55,8 +56,32 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     await settled(daemon, root);
   }
 
+  /** A log of some files on a disk that has become full since: the daemon says so, and most of 50 further files are in its memory. */
+  async function startOnFullDisk(files: number): Promise<void> {
+    run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "fsmon-test", daemon.logDir]);
+    await start("");
+    make(0, files);
+    await settled(daemon, root);
+    fill();
+    // More lines than the file's last page has room for.
+    make(files, files + 50);
+    await until("the daemon says so", () => daemon.stderr.includes("(ENOSPC)"));
+  }
+
+  const filler = () => join(daemon.logDir, "filler");
+  function fill(): void {
+    const page = Buffer.alloc(4096);
+    try {
+      for (;;) appendFileSync(filler(), page);
+    } catch (error) {
+      expect((error as NodeJS.ErrnoException).code).toBe("ENOSPC");
+    }
+  }
+
   const make = (from: number, to: number) => makeFiles(root, from, to);
   const made = () => numbersMade(daemon, root);
+  /** Whether told or found. */
+  const known = () => [...new Set(made())].sort((a, b) => a - b);
 
   test("turns read-only under the open log: the daemon lives on, and every event is there with a GAP when it is back", async () => {
     const image = join(images, "before");
@@ -114,6 +139,118 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       workload.remove();
     }
   }, 60_000);
+
+  for (const [how, signal, reason] of [
+    ["stopped", "SIGTERM", "daemon_stopped"],
+    ["killed", "SIGKILL", "daemon_crashed"],
+  ] as const) {
+    test(`a disk that is still full when the daemon is ${how} and started, again and again: the GAP begins no later than the last line`, async () => {
+      await startOnFullDisk(10);
+      const last = daemon.lines(root).at(-1);
+      for (let life = 1; life <= 3; life++) {
+        daemon.signal(signal);
+        await daemon.ended();
+        await daemon.start();
+        make(life * 100, life * 100 + 30);
+      }
+      const startedMs = Date.now();
+      expect(daemon.lines(root).at(-1)).toEqual(last!);
+      unlinkSync(filler());
+      await until("the daemon writes again", () => daemon.stderr.includes("can be written again"));
+      await settled(daemon, root);
+      // What was lost with a life is found on the disk, because the GAP covers it.
+      const all = [range(0, 60), range(100, 130), range(200, 230), range(300, 330)].flat();
+      expect(known()).toEqual(all);
+      const told = daemon.events(root).filter(({ origin }) => origin === undefined);
+      expect(told.slice(-30).map(({ path }) => basename(path))).toEqual(range(300, 330).map((i) => `f${i}`));
+      const [gap, full, ...more] = daemon.gaps(root);
+      expect(more).toEqual([]);
+      expect(gap).toMatchObject({ reason, lost: null });
+      expect(full).toMatchObject({ reason: "disk_full", lost: 0 });
+      expect(gap!.gap_from! <= last!.time).toBe(true);
+      expect(Date.parse(gap!.gap_to!)).toBeLessThanOrEqual(startedMs);
+      expect(full!.gap_from! >= gap!.gap_to!).toBe(true);
+      expect(await daemon.stop()).toBe(0);
+    }, 30_000);
+  }
+
+  for (const [how, signal] of [
+    ["stopped", "SIGTERM"],
+    ["killed", "SIGKILL"],
+  ] as const) {
+    test(`a log that can't be opened after the daemon was ${how}, and for a whole life: once it can, its GAP begins at its last line`, async () => {
+      await start("");
+      make(0, 10);
+      await settled(daemon, root);
+      daemon.signal(signal);
+      await daemon.ended();
+      const last = daemon.lines(root).at(-1);
+      const log = join(daemon.logDir, liveName(logHash(root)));
+      renameSync(log, `${log}.away`);
+      symlinkSync("/dev/null", log);
+      await daemon.start();
+      expect(await daemon.managedPath(root)).toMatchObject({ state: "impossible" });
+      make(10, 20);
+      daemon.signal("SIGKILL");
+      await daemon.ended();
+      await daemon.start();
+      renameSync(`${log}.away`, log);
+      daemon.signal("SIGHUP");
+      await until("it is watched", async () => (await daemon.managedPath(root))?.state === "watched");
+      await settled(daemon, root);
+      expect(known()).toEqual(range(0, 20));
+      expect(daemon.gaps(root)).toMatchObject([{ gap_from: last!.time }]);
+    }, 30_000);
+  }
+
+  for (const addedAgain of [true, false]) {
+    test(`a path that is removed ${addedAgain ? "and added again " : ""}while the disk is full: its log lacks nothing when there is room`, async () => {
+      await startOnFullDisk(10);
+      expect((await daemon.fsmon("remove", root)).code).toBe(0);
+      make(60, 70);
+      if (addedAgain) {
+        await daemon.add(root, "-r", "--types", "CREATE");
+        make(70, 80);
+      }
+      unlinkSync(filler());
+      await until("the daemon writes again", () => daemon.stderr.includes("can be written again"));
+      if (addedAgain) await settled(daemon, root);
+      expect(made()).toEqual([...range(0, 60), ...(addedAgain ? range(70, 80) : [])]);
+      expect(daemon.gaps(root)).toMatchObject([{ reason: "disk_full", lost: 0 }]);
+      const states = daemon.lines(root).flatMap(({ state }) => state ?? []);
+      expect(states).toEqual(addedAgain ? ["started", "stopped", "started"] : ["started", "stopped"]);
+      const log = join(daemon.logDir, liveName(logHash(root)));
+      const isOpen = () =>
+        spawnSync("ls", ["-l", `/proc/${daemon.pid}/fd`], { encoding: "utf8" }).stdout.includes(`${log}\n`);
+      if (!addedAgain) await until("the log is closed", () => !isOpen());
+      expect(isOpen()).toBe(addedAgain);
+    }, 30_000);
+  }
+
+  for (const [flags, done] of [
+    [["--keep-days", "0"], { code: 0, stdout: "deleted", stderr: "" }],
+    [
+      ["--max-size", "100KB"],
+      { code: 1, stdout: "nothing to delete", stderr: "no space left on device (ENOSPC)" },
+    ],
+  ] as const) {
+    test(`a full disk: fsmon clean ${flags.join(" ")} ${done.code === 0 ? "makes room" : "says what failed"} at its first call`, async () => {
+      await startOnFullDisk(800);
+      const { code, stdout, stderr } = await daemon.fsmon("clean", ...flags);
+      expect({ code, stdout, stderr }).toEqual({
+        code: done.code,
+        stdout: expect.stringContaining(done.stdout),
+        stderr: expect.stringContaining(done.stderr),
+      });
+      if (done.code !== 0) unlinkSync(filler());
+      await until("the daemon writes again", () => daemon.stderr.includes("can be written again"));
+      await settled(daemon, root);
+      const numbers = made();
+      expect(numbers.length).toBeGreaterThan(30);
+      expect(numbers).toEqual(range(done.code === 0 ? numbers[0]! : 0, 850));
+      expect(daemon.gaps(root)).toMatchObject([{ reason: "disk_full", lost: 0 }]);
+    }, 30_000);
+  }
 
   test.skipIf(Bun.which("bindfs") === null)(
     "a filesystem without owners: one warning for all its logs, and everything is recorded (needs bindfs)",

@@ -19,10 +19,10 @@ const T0 = Date.UTC(2026, 4, 7, 10);
 test("Lifetime knows a first start, a clean stop and a crash", () => {
   using dir = new LogDir();
   const first = new Lifetime(dir.path, OWNER, T0);
-  expect(first.previousLife()).toEqual({ kind: "none", endedMs: null });
+  expect(first.previousLife()).toEqual({ kind: "none", endedMs: null, startedMs: null });
   first.stop(T0 + 5000);
   const second = new Lifetime(dir.path, OWNER, T0 + 60_000);
-  expect(second.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000 });
+  expect(second.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000, startedMs: T0 });
 });
 
 test("Lifetime.beat() makes the end of a crashed life true to ten seconds", async () => {
@@ -65,7 +65,7 @@ test("Lifetime counts a minute less where the machine went down: lines reach the
     const path = join(other.path, LOCK_NAME);
     writeFileSync(path, text, { mode: 0o600 });
     utimesSync(path, mtimeMs / 1000, mtimeMs / 1000);
-    expect(new Lifetime(other.path, OWNER, T0 + 400_000).previousLife()).toEqual({
+    expect(new Lifetime(other.path, OWNER, T0 + 400_000).previousLife()).toMatchObject({
       kind: "crashed",
       endedMs,
     });
@@ -78,11 +78,11 @@ test("Lifetime.abandon() leaves the run before as it was told, a clean stop as w
   stopped.stop(T0 + 5000);
   new Lifetime(dir.path, OWNER, T0 + 60_000).abandon();
   const next = new Lifetime(dir.path, OWNER, T0 + 120_000);
-  expect(next.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000 });
+  expect(next.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000, startedMs: T0 });
   next.abandon();
   using fresh = new LogDir();
   new Lifetime(fresh.path, OWNER, T0).abandon();
-  expect(new Lifetime(fresh.path, OWNER, T0).previousLife()).toEqual({ kind: "none", endedMs: null });
+  expect(new Lifetime(fresh.path, OWNER, T0).previousLife().kind).toBe("none");
 });
 
 test("runningDaemon() reads the store, and why a daemon can't be controlled as long as that is so", async () => {
@@ -134,7 +134,10 @@ test("Lifetime.beat() takes a directory again whose lock file, or all of it, was
   }
   rmSync(`${dir.path}.away`, { recursive: true });
   life.stop(nowMs);
-  expect(new Lifetime(dir.path, OWNER, nowMs).previousLife()).toEqual({ kind: "stopped", endedMs: nowMs });
+  expect(new Lifetime(dir.path, OWNER, nowMs).previousLife()).toMatchObject({
+    kind: "stopped",
+    endedMs: nowMs,
+  });
 });
 
 test("Lifetime lets a directory have one daemon", async () => {
