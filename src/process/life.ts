@@ -2,7 +2,7 @@
 import type { ProcessRecord } from "../decode/process.ts";
 import { answer } from "./asking.ts";
 import type { Process } from "./process.ts";
-import type { Threads } from "./threads.ts";
+import { changeThread, executor, usersDiffer } from "./threads.ts";
 import type { Tells } from "./way.ts";
 
 /**
@@ -40,49 +40,54 @@ export function newImage(process: Process, timeNs: number): void {
 }
 
 /** A process or one of its threads took another name, or executed a program. */
-export function rename(process: Process, threads: Threads, record: CommRecord, tells: Tells): void {
+export function rename(process: Process, record: CommRecord, tells: Tells): void {
   const { pid, tid, comm, exec, timeNs } = record;
   if (!exec && tid !== pid) {
-    threads.setName(tid, comm);
+    changeThread(process, tid, { comm });
     return;
   }
-  if (exec) newImage(process, timeNs);
+  if (exec) execute(process, timeNs, tells);
   // What was read of /proc, or told at the end, may be ahead of the records: the same name proves nothing then. Without
   // perf every name once came from there.
   else if (!tells.names || comm !== process.comm || process.nameBy !== null) process.changedNs = timeNs;
   process.comm = comm;
   process.nameBy = null;
   process.cached = null;
-  if (!exec) return;
-  threads.forgetProcess(pid);
-  // Whichever thread it was that executed the program: its users are the process's now.
-  if (!tells.users || process.mixedUsers) process.userBy = "unread";
+  if (exec) answer(process);
+}
+
+function execute(process: Process, timeNs: number, tells: Tells): void {
+  const by = executor(process);
+  newImage(process, timeNs);
+  if (by === null) {
+    if (process.mixedUsers) process.userBy = "unread";
+  } else if (by !== process) {
+    process.uid = by.uid;
+    process.euid = by.euid;
+  }
+  if (!tells.users) process.userBy = "unread";
+  process.threads = null;
   process.mixedUsers = false;
-  answer(process);
 }
 
 /** A process or one of its threads took other users. */
-export function changeUser(process: Process, threads: Threads, record: UserRecord): void {
+export function changeUser(process: Process, record: UserRecord): void {
   const { pid, tid, uid, euid, timeNs } = record;
-  const same = process.uid === uid && process.euid === euid;
-  if (tid !== pid) {
-    // glibc gives every thread the new users, one after the other; the plain system call only its own.
-    if (same) threads.clearUser(tid);
-    else threads.setUser(pid, tid, uid, euid);
-  } else {
-    if (!same || process.userBy !== null) process.changedNs = timeNs;
+  // glibc gives every thread the new users, one after the other; the plain system call only its own.
+  if (tid !== pid) changeThread(process, tid, { uid, euid });
+  else {
+    if (process.uid !== uid || process.euid !== euid || process.userBy !== null) process.changedNs = timeNs;
     process.uid = uid;
     process.euid = euid;
     process.userBy = null;
     process.cached = null;
-    threads.settle(pid, uid, euid);
   }
-  weighUsers(process, threads);
+  weighUsers(process);
 }
 
 /** To be asked whenever a thread took other users, or one that had others ended. */
-export function weighUsers(process: Process, threads: Threads): void {
-  const mixed = threads.differ(process.pid);
+export function weighUsers(process: Process): void {
+  const mixed = usersDiffer(process);
   if (mixed !== process.mixedUsers) process.cached = null;
   process.mixedUsers = mixed;
 }

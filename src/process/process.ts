@@ -1,5 +1,6 @@
 // One process as the table knows it: what goes into a line, and for each part of it how it is known.
 import type { ControlGroup } from "./cgroup.ts";
+import type { Threads } from "./threads.ts";
 
 /**
  * How a name or a user is known. null: exactly, the kernel told every change. proc: read from /proc. exit: told by
@@ -56,6 +57,8 @@ export interface Process {
   login: number | null | undefined;
   /** Unit and container; undefined while they weren't read. */
   group: ControlGroup | undefined;
+  /** Null where it has but one. */
+  threads: Threads | null;
   /** Some of its threads act as other users: an event doesn't tell which thread it was. */
   mixedUsers: boolean;
   /**
@@ -91,6 +94,7 @@ export function unknownProcess(pid: number, why: Provenance): Process {
     image: UNKNOWN_IMAGE,
     login: undefined,
     group: undefined,
+    threads: null,
     mixedUsers: false,
     forkedNs: 0,
     launchedNs: 0,
@@ -122,6 +126,7 @@ export function inherit(pid: number, parent: Process, timeNs: number): Process {
     image: parent.image,
     login: undefined,
     group: undefined,
+    threads: null,
     mixedUsers: false,
     forkedNs: timeNs,
     launchedNs: 0,

@@ -45,6 +45,7 @@ export function repair(
     process.userBy = !tells.users ? "unread" : uid === process.uid && euid === process.euid ? "lost" : "proc";
     if (!usersOnly) {
       process.image = { pid: process.pid, sinceNs: 0, exe: readExe(process.pid) };
+      process.threads = null;
       process.mixedUsers = false;
       process.nameBy = process.comm === comm ? "lost" : "proc";
     }

@@ -12,14 +12,13 @@ import { type ProcStatus, readExe, readPids, readStartNs, readStatus, START_ACCU
 import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
-import { Threads } from "./threads.ts";
+import { forgetThread, forkThread, threadOf } from "./threads.ts";
 import { ALL_TOLD, type Tells } from "./way.ts";
 
 export type { Process } from "./process.ts";
 
 export class ProcessTable {
   private readonly numbers = new ProcessNumbers();
-  private readonly threads = new Threads();
   private readonly graveyard = new Graveyard(
     (process) => {
       keepForChildren(process);
@@ -93,19 +92,20 @@ export class ProcessTable {
       const process = this.numbers.get(record.pid);
       switch (record.kind) {
         case "fork":
-          if (record.pid === record.parentPid)
-            this.threads.fork(record.pid, record.tid, record.parentTid, process?.comm);
-          else this.fork(record.pid, record.parentPid, record.parentTid, record.timeNs);
+          if (record.pid === record.parentPid) {
+            if (process !== undefined) forkThread(process, record.tid, record.parentTid);
+          } else this.fork(record.pid, record.parentPid, record.parentTid, record.timeNs);
           break;
         case "comm":
-          if (process !== undefined) rename(process, this.threads, record, this.tells);
+          if (process !== undefined) rename(process, record, this.tells);
           break;
         case "uid":
-          if (process !== undefined) changeUser(process, this.threads, record);
+          if (process !== undefined) changeUser(process, record);
           break;
         case "exit":
-          this.threads.forget(record.tid);
-          if (process?.mixedUsers) weighUsers(process, this.threads);
+          if (process === undefined) break;
+          forgetThread(process, record.tid);
+          if (process.mixedUsers) weighUsers(process);
           if (record.pid === record.tid) this.exit(record.pid, record.timeNs);
           break;
         case "exec":
@@ -126,7 +126,6 @@ export class ProcessTable {
       else this.provisional.add(process);
     }
     if (loss.usersOnly) return;
-    this.threads.clear();
     this.lossAgo = 0;
     for (const pid of readPids()) if (!this.numbers.has(pid)) this.readFromProc(pid);
   }
@@ -223,11 +222,10 @@ export class ProcessTable {
     const parent = this.numbers.get(parentPid) ?? this.readFromProc(parentPid);
     const before = this.numbers.get(pid) ?? null;
     const child = parent === null ? this.orphan(pid, parentPid, timeNs) : inherit(pid, parent, timeNs);
-    child.comm = this.threads.nameOf(parentTid) ?? child.comm;
-    const { uid, euid } = this.threads.userOf(parentTid) ?? child;
+    const { comm, uid, euid } = parent === null ? child : threadOf(parent, parentTid);
+    child.comm = comm;
     child.uid = uid;
     child.euid = euid;
-    this.threads.forget(pid);
     this.provisional.addChild(child);
     if (!this.tells.names) doubt(child);
     if (!this.tells.users) child.userBy = "unread";

@@ -1,75 +1,56 @@
-// What threads have of their own: a name, and users that one thread alone took (setresuid as a plain system call, as
-// Samba and NFS servers do). An event tells the process, never the thread, so these only matter to children, which
-// inherit from the thread that forked them, and to what a line may claim.
+// What a process's further threads have of their own: a name, and users that one thread alone took (setresuid as a plain system
+// call, as Samba and NFS servers do). An event tells the process, never the thread, so these only matter to children, which
+// inherit from the thread that forked them, to the program that a thread executes, and to what a line may claim.
+import type { Process } from "./process.ts";
 
-interface ThreadUser {
-  pid: number;
+export interface Thread {
+  comm: string;
   uid: number;
   euid: number;
 }
 
-export class Threads {
-  /** By thread number. */
-  private readonly names = new Map<number, string>();
-  /** Only of threads that differ from their process's first one. */
-  private readonly users = new Map<number, ThreadUser>();
+/** By thread number, without the first one, which the process itself stands for. Those older than the streams are missing. */
+export type Threads = Map<number, Thread>;
 
-  nameOf(tid: number): string | undefined {
-    return this.names.get(tid);
-  }
+/** A thread has what the one that made it has, and keeps it when that one or the process takes something else. */
+export function forkThread(process: Process, tid: number, parentTid: number): void {
+  keep(process, tid, threadOf(process, parentTid));
+}
 
-  userOf(tid: number): { readonly uid: number; readonly euid: number } | undefined {
-    return this.users.get(tid);
-  }
+/** What a thread has: the process's own where it has nothing else. */
+export function threadOf(process: Process, tid: number): Readonly<Thread> {
+  return process.threads?.get(tid) ?? process;
+}
 
-  /** True where some thread of the process acts as another user than its first one. */
-  differ(pid: number): boolean {
-    // Hardly any process has such threads, so the whole is looked through.
-    for (const user of this.users.values()) if (user.pid === pid) return true;
-    return false;
-  }
+/** A thread took another name, or other users. */
+export function changeThread(process: Process, tid: number, change: Partial<Thread>): void {
+  keep(process, tid, { ...threadOf(process, tid), ...change });
+}
 
-  /** A thread has what the one that made it has, and keeps it when that one or the process takes something else. */
-  fork(pid: number, tid: number, parentTid: number, processName: string | undefined): void {
-    const name = this.names.get(parentTid) ?? processName;
-    if (name !== undefined) this.names.set(tid, name);
-    const user = this.users.get(parentTid);
-    if (user !== undefined) this.users.set(tid, { ...user, pid });
-  }
+function keep(process: Process, tid: number, { comm, uid, euid }: Readonly<Thread>): void {
+  process.threads ??= new Map();
+  process.threads.set(tid, { comm, uid, euid });
+}
 
-  setName(tid: number, name: string): void {
-    this.names.set(tid, name);
-  }
+/** The thread is gone. */
+export function forgetThread(process: Process, tid: number): void {
+  const { threads } = process;
+  if (threads?.delete(tid) && threads.size === 0) process.threads = null;
+}
 
-  setUser(pid: number, tid: number, uid: number, euid: number): void {
-    this.users.set(tid, { pid, uid, euid });
-  }
+/** Whether some thread acts as another user than the first one. */
+export function usersDiffer({ threads, uid, euid }: Process): boolean {
+  if (threads !== null)
+    for (const one of threads.values()) if (one.uid !== uid || one.euid !== euid) return true;
+  return false;
+}
 
-  /** The thread acts as its process's first one again. */
-  clearUser(tid: number): void {
-    this.users.delete(tid);
-  }
-
-  /** The first thread took these users: others that have the same don't differ any more. */
-  settle(pid: number, uid: number, euid: number): void {
-    for (const [tid, user] of this.users)
-      if (user.pid === pid && user.uid === uid && user.euid === euid) this.users.delete(tid);
-  }
-
-  /** The thread is gone. */
-  forget(tid: number): void {
-    this.names.delete(tid);
-    this.users.delete(tid);
-  }
-
-  /** All threads but one are gone: the process executed a program. */
-  forgetProcess(pid: number): void {
-    this.names.delete(pid);
-    for (const [tid, user] of this.users) if (user.pid === pid) this.users.delete(tid);
-  }
-
-  clear(): void {
-    this.names.clear();
-    this.users.clear();
-  }
+/**
+ * Who executed a program: the kernel ends all other threads before it tells of the exec, so it is the only one left.
+ *
+ * @returns null where that isn't known: it is older than the streams, or records were lost
+ */
+export function executor(process: Process): Readonly<Thread> | null {
+  if (!process.exited) return process;
+  return process.threads?.size === 1 ? process.threads.values().next().value! : null;
 }

@@ -135,6 +135,22 @@ describe.skipIf(captureObstacle !== null || MODULE === undefined)(
       ]);
     });
 
+    test("are those of the thread that executed a program, whatever the first one's are", async () => {
+      const root = await managed("thread-exec");
+      const program = join(filesystem.path, "readable-by-all");
+      copyFileSync(guise.program, program);
+      for (let i = 0; i < 10; i++) guise.run(root, "thread-user-exec", program);
+      await resting(root, program, root, "first-user-exec", program);
+      const lines = await made(root);
+      const told = (line: LogLine) => `${what(line)} ${line.user}${line.who === "threads_differ" ? "?" : ""}`;
+      expect(Map.groupBy(lines, told).keys().toArray().toSorted()).toEqual([
+        "kept daemon?",
+        "plain root",
+        "plain www-data",
+      ]);
+      expect(lines.length).toBe(12);
+    });
+
     test("are who runs a setuid program, not whom it acts as", async () => {
       const root = await managed("setuid");
       const program = join(filesystem.path, "setuid-program");

@@ -123,6 +123,25 @@ static void *raw_user(void *unused)
 	return NULL;
 }
 
+static void *exec_as_another(void *program)
+{
+	if (syscall(SYS_setresuid, 33, 33, 33) < 0)
+		fail("setresuid");
+	return exec_in_thread(program);
+}
+
+static volatile int first_changed;
+
+static void *exec_unchanged(void *program)
+{
+	while (!first_changed)
+		usleep(100);
+	rest();
+	testify_as("kept", "guise", (int)getpid(), (int)syscall(SYS_getuid));
+	rest();
+	return exec_in_thread(program);
+}
+
 static void thread(void *(*body)(void *), const char *argument)
 {
 	pthread_t id;
@@ -239,6 +258,15 @@ static void run(const char *what, int argc, char **argv)
 		thread(raw_user, NULL);
 		rest();
 		testify("then");
+	} else if (strcmp(what, "thread-user-exec") == 0) {
+		thread(exec_as_another, argument);
+	} else if (strcmp(what, "first-user-exec") == 0) {
+		pthread_t id;
+
+		if (pthread_create(&id, NULL, exec_unchanged, (void *)argument) != 0 || syscall(SYS_setresuid, 1, 1, 1) < 0)
+			fail("first user");
+		first_changed = 1;
+		pause();
 	} else if (strcmp(what, "vfork") == 0) {
 		pid = vfork();
 		if (pid == 0) {
