@@ -133,6 +133,8 @@ export class TreeModel {
     }
     // What comes from where nobody knows is not known to be where it goes to either.
     if (this.isDoubtful(move.from) || this.isDoubtful(move.to)) this.doubtful.add(move.from).add(move.to);
+    this.carryDoubt(move.from, move.to);
+    if (move.exchange) this.carryDoubt(move.to, move.from);
     const fromParent = this.parentOf(move.from, move.line);
     const toParent = this.parentOf(move.to, move.line);
     if (fromParent === null || toParent === null) return;
@@ -158,6 +160,12 @@ export class TreeModel {
     if (victim.directory !== moved.directory) this.odd("overwritten by another kind:", move.to);
     else if (victim.children.size > 0)
       this.odd(`overwritten, but ${victim.children.size} are in it:`, move.to);
+  }
+
+  /** What isn't known of a directory's entries isn't known of them where it is moved to. */
+  private carryDoubt(from: string, to: string): void {
+    for (const path of [...this.doubtful])
+      if (path.startsWith(`${from}/`)) this.doubtful.add(to + path.slice(from.length));
   }
 
   private parentOf(path: string, line: ExactLine): Entry | null {
