@@ -3,7 +3,7 @@
 // both directories' locks until both are queued (fs/namei.c: do_renameat2), so whoever waits for one of the locks need not guess.
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
-import { previousOfProcess, sameHandle } from "./endings/orphans.ts";
+import { nextOfProcess, previousOfProcess, sameHandle } from "./endings/orphans.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import { handleKey } from "./keys.ts";
 import type { Learner } from "./learn.ts";
@@ -87,10 +87,8 @@ function linkFollowing(batch: Batch, following: Int32Array): void {
 function halfAmong(batch: Batch, i: number): Half | null {
   const before = previousOfProcess(batch, i);
   if (before >= 0 && isSwapped(batch, before, batch, i)) return "second";
-  for (let next = i + 1; next < batch.count; next++)
-    if (batch.get(next, fan.NUMBER) === batch.get(i, fan.NUMBER))
-      return isSwapped(batch, i, batch, next) ? "first" : null;
-  return null;
+  const next = nextOfProcess(batch, i);
+  return next >= 0 && isSwapped(batch, i, batch, next) ? "first" : null;
 }
 
 function isSwapped(a: Batch, i: number, b: Batch, k: number): boolean {

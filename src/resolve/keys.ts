@@ -16,3 +16,18 @@ export function objectKey(fs: Filesystem, batch: EventBatch, i: number): string 
 export function isItself(batch: EventBatch, i: number): boolean {
   return batch.get(i, NAME_BYTES) === 1 && batch.bytes[batch.get(i, NAME_AT)] === 0x2e;
 }
+
+/** An entry: the record of its directory's handle and its name, whose columns stand in a row. */
+export function entryKey(batch: EventBatch, i: number, directoryColumn: number): string {
+  const dirAt = batch.get(i, directoryColumn);
+  const nameAt = batch.get(i, directoryColumn + 2);
+  const dir = batch.bytes.toString("latin1", dirAt, dirAt + batch.get(i, directoryColumn + 1));
+  return `${dir}/${batch.bytes.toString("latin1", nameAt, nameAt + batch.get(i, directoryColumn + 3))}`;
+}
+
+/** The entry that such a key was made of. */
+export function entryOf(key: string): { parent: Uint8Array; name: Uint8Array } {
+  const bytes = Buffer.from(key, "latin1");
+  const end = 8 + bytes.readUInt32LE(0);
+  return { parent: bytes.subarray(0, end), name: bytes.subarray(end + 1) };
+}

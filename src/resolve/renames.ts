@@ -4,15 +4,15 @@
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
 import { type Ride, tellCarriedAway } from "./carried.ts";
-import type { Burials } from "./endings/burial.ts";
+import type { Endings } from "./endings/endings.ts";
 import { sameHandle } from "./endings/orphans.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
 import { Exchanges } from "./exchanges.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
-import { objectKey } from "./keys.ts";
+import { type Journey, Journeys } from "./journeys.ts";
 import type { Learner } from "./learn.ts";
-import type { Occurrence, Occurrences } from "./occurrence.ts";
+import type { Occurrences } from "./occurrence.ts";
 import {
   directoryAppeared,
   entryExchanged,
@@ -22,51 +22,34 @@ import {
   type StructureListener,
   watchesExpecting,
 } from "./structure.ts";
-import { joinPath, type Place, type Watch } from "./watch.ts";
+import { joinPath, type Place } from "./watch.ts";
 
 type Batch = fan.EventBatch;
 
 /** How far back such events are looked for: a program renames what it has just written. */
 const EARLIER_MAX = 64;
 
-/** The renames of one object within one batch. */
-interface Journey {
-  fs: Filesystem;
-  directory: boolean;
-  handle: Uint8Array;
-  /** Managed paths that it is, or leads to. */
-  led: Set<Watch>;
-  /** "parent handle/name" of each place it left. */
-  left: Set<string>;
-  occurrences: Occurrence[];
-  /**
-   * It came back to a place it had left: the kernel merges equal renames, so how often and which one last
-   * isn't known.
-   */
-  circular: boolean;
-}
-
 export class RenameResolver {
-  private readonly journeys = new Map<string, Journey>();
+  readonly journeys = new Journeys();
   private readonly exchanges: Exchanges;
 
   constructor(
     private readonly learner: Learner,
     private readonly listener: StructureListener,
-    private readonly burials: Burials,
+    private readonly endings: Endings,
   ) {
     this.exchanges = new Exchanges(learner);
   }
 
   /** @param batch that was read, as opposed to one that is taken out of limbo */
   begin(batch: Batch): void {
-    for (const journey of this.journeys.values()) journey.occurrences.length = 0;
+    this.journeys.begin();
     this.exchanges.begin(batch);
   }
 
   /** The queue was read to its end: what is renamed from now on isn't merged with what was. */
   caughtUp(): void {
-    if (this.journeys.size > 0) this.journeys.clear();
+    this.journeys.clear();
   }
 
   /** @param quiet true for our own renames: the tree follows them, nothing is reported */
@@ -90,10 +73,12 @@ export class RenameResolver {
     if (newNode !== NOT_FOUND) this.learner.comparison.vacate(fs, newNode, bytes, newNameAt, newNameBytes);
     const half = inScope ? this.exchanges.halfOf(fs, batch, i) : null;
     const exchange = half !== null;
+    const { burials } = this.endings;
+    this.endings.freeRenamed(fs, batch, i, oldNode, newNode, half === "first", out);
     const oldPlaces =
-      oldNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
+      oldNode === NOT_FOUND ? burials.placesOf(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
     const newPlaces =
-      newNode === NOT_FOUND ? this.burials.placesOf(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
+      newNode === NOT_FOUND ? burials.placesOf(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
     const from = entryPlaces(oldPlaces, bytes, oldNameAt, oldNameBytes);
     const to = entryPlaces(newPlaces, bytes, newNameAt, newNameBytes);
     // A directory on the way to managed paths, which go and come with it.
@@ -108,7 +93,7 @@ export class RenameResolver {
     if (!quiet && (from.length > 0 || to.length > 0 || led.length > 0)) {
       const fromPath = this.endPath(fs, batch, i, from, fan.DIR_AT, oldNameAt, oldNameBytes);
       const toPath = this.endPath(fs, batch, i, to, fan.NEW_DIR_AT, newNameAt, newNameBytes);
-      const journey = this.travel(fs, batch, i, directory);
+      const journey = this.journeys.travel(fs, batch, i, directory);
       const pid = batch.get(i, fan.PID);
       // MOVE_SELF is the object's own event: under its new name where a managed path sees that, else under
       // the old one.
@@ -237,25 +222,10 @@ export class RenameResolver {
     }
   }
 
-  private travel(fs: Filesystem, batch: Batch, i: number, directory: boolean): Journey {
-    const key = objectKey(fs, batch, i);
-    let journey = this.journeys.get(key);
-    if (journey === undefined) {
-      const at = batch.get(i, fan.OBJECT_AT);
-      const handle = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES)));
-      journey = { fs, directory, handle, led: new Set(), left: new Set(), occurrences: [], circular: false };
-      this.journeys.set(key, journey);
-    }
-    if (journey.left.has(placeKey(batch, i, fan.NEW_DIR_AT))) journey.circular = true;
-    journey.left.add(placeKey(batch, i, fan.DIR_AT));
-    return journey;
-  }
-
   /** Marks what can't be known as such, and looks where a directory is that went to and fro. */
   finish(out: Occurrences): void {
     if (out.count === 0) return;
-    for (const journey of this.journeys.values()) {
-      if (!journey.circular || journey.occurrences.length === 0) continue;
+    for (const journey of this.journeys.circular()) {
       for (const one of journey.occurrences) one.merged = true;
       if (journey.directory) this.settle(journey);
     }
@@ -270,12 +240,4 @@ export class RenameResolver {
     fs.tree.move(node, parent === NOT_FOUND ? NOWHERE : parent, entry.name);
     fs.placesChanged();
   }
-}
-
-/** {directory handle, name}, whose columns stand in a row. */
-function placeKey(batch: Batch, i: number, directoryColumn: number): string {
-  const dirAt = batch.get(i, directoryColumn);
-  const nameAt = batch.get(i, directoryColumn + 2);
-  const dir = batch.bytes.toString("latin1", dirAt, dirAt + batch.get(i, directoryColumn + 1));
-  return `${dir}/${batch.bytes.toString("latin1", nameAt, nameAt + batch.get(i, directoryColumn + 3))}`;
 }

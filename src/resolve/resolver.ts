@@ -8,6 +8,7 @@ import { rideOf, tellTaken } from "./carried.ts";
 import { EarlyEvents } from "./early.ts";
 import { Endings } from "./endings/endings.ts";
 import { Graves } from "./endings/graves.ts";
+import { LinkedAgain } from "./endings/linked-again.ts";
 import { Nameless } from "./endings/nameless.ts";
 import { entryPlaces, ownPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
@@ -64,8 +65,9 @@ export class Resolver {
     );
     this.structure = new Deferred(listener);
     this.endings = new Endings(this.graves, this.structure, selfPid);
-    this.renames = new RenameResolver(this.learner, this.structure, this.endings.burials);
-    this.nameless = new Nameless(this.graves, this.endings, selfPid);
+    this.renames = new RenameResolver(this.learner, this.structure, this.endings);
+    const again = new LinkedAgain(this.renames.journeys, this.learner, this.endings, this.structure, selfPid);
+    this.nameless = new Nameless(this.graves, this.endings, again, selfPid);
   }
 
   /**
@@ -282,7 +284,6 @@ export class Resolver {
     const newNode = this.directory(fs, batch, i, fan.NEW_DIR_AT);
     if (newNode === WAITING) return;
     if (oldNode === NOT_FOUND && newNode === NOT_FOUND) this.noteUnknown(batch, i);
-    this.endings.freeRenamed(fs, batch, i, oldNode, newNode, out);
     if (fs.inodeMarks !== null) mentionRename(fs, oldNode, newNode, batch, i, out);
     if ((batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0 && oldNode !== NOT_FOUND) {
       this.releaseRenamed(fs, batch, i, oldNode, out);

@@ -5,6 +5,8 @@ import { closeSync, linkSync, mkdirSync, openSync, renameSync, unlinkSync, write
 import { join } from "node:path";
 import { TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, type FilesystemKind, TestFilesystem } from "../support/filesystem.ts";
+import { Hands } from "../support/hands.ts";
+import { Workload } from "../support/workload.ts";
 
 const KINDS: FilesystemKind[] = ["tmpfs", "ext4", "btrfs"];
 /** ATTRIB tells where the number of links changed; that it comes is all that is wanted of it here. */
@@ -18,14 +20,17 @@ for (const kind of KINDS) {
     () => {
       let filesystem: TestFilesystem;
       let daemon: TestDaemon;
+      let workload: Workload;
       let cases = 0;
       beforeAll(async () => {
+        workload = new Workload("hands");
         filesystem = TestFilesystem.mount(kind);
         daemon = await new TestDaemon().start();
       });
       afterAll(async () => {
         await daemon?.destroy();
         filesystem?.unmount();
+        workload?.remove();
       });
 
       type At = (name: string) => string;
@@ -119,6 +124,26 @@ for (const kind of KINDS) {
           expect(got).toEqual(["CLOSE_WRITE a", "DELETE a", "CREATE a", "CLOSE_WRITE a"]);
         });
       }
+
+      test("a name that it left by an exchange and came back to: removed behind", async () => {
+        let ended = Promise.resolve();
+        const got = await told(
+          (at) => {
+            write(at("f"));
+            const hands = new Hands(workload.program, at(""));
+            hands.do(["x g f", "m g f"]);
+            ended = hands.end();
+            unlinkSync(at("f"));
+          },
+          (at) => {
+            write(at("f"));
+            write(at("g"));
+          },
+        );
+        await ended;
+        const moved = ["MOVED_TO f", "MOVED_TO g", "MOVED_TO f"];
+        expect(got).toEqual(["CLOSE_WRITE f", ...moved, "DELETE_SELF f", "DELETE f", "DELETE_SELF f"]);
+      });
 
       test("both names of a file that is held open: one death, behind the last", async () => {
         const got = await told((at) => {

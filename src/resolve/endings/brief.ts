@@ -21,7 +21,7 @@ export interface Brief {
   places: readonly Place[];
 }
 
-interface Held extends Brief {
+export interface Held extends Brief {
   /** Place in the queue of the last event inside (last-places.ts); a file's isn't known. */
   due: number;
   /** Held directories right below it: they end first. */
@@ -74,14 +74,14 @@ export class BriefLives {
   }
 
   /** The names of a file that are gone by now. */
-  takeFile(key: string): Brief[] {
+  takeFile(key: string): Held[] {
     const names = [...(this.byKey.get(key) ?? [])];
     for (const one of names) this.forget(one);
     return names;
   }
 
   /** The files right in a directory that is about to go. */
-  takeFilesIn(fs: Filesystem, node: number): Brief[] {
+  takeFilesIn(fs: Filesystem, node: number): Held[] {
     const files = [...(this.byParent.get(nodeKey(fs, node)) ?? [])];
     for (const one of files) this.forget(one);
     return files;
@@ -92,7 +92,7 @@ export class BriefLives {
   }
 
   /** Those of which everything has been told up to this place, the deepest first. */
-  takeDue(place: number): Brief[] {
+  takeDue(place: number): Held[] {
     const due = this.duePlaces.get(place);
     if (due === undefined) return [];
     this.duePlaces.delete(place);
@@ -113,7 +113,7 @@ export class BriefLives {
     at: number,
     length: number,
     key: () => string,
-  ): Brief | null {
+  ): Held | null {
     const one = this.byName.get(nameKey(fs, parent, bytes, at, length));
     if (one === undefined) return null;
     if (!one.vacated) {
@@ -139,7 +139,7 @@ export class BriefLives {
   }
 
   /** Those below a directory that is about to go, the deepest first. */
-  takeBelow(fs: Filesystem, node: number): Brief[] {
+  takeBelow(fs: Filesystem, node: number): Held[] {
     return this.takeWhere((one) => one.fs === fs && fs.tree.isAtOrBelow(one.parent, node));
   }
 
@@ -147,7 +147,7 @@ export class BriefLives {
    * Those below a directory that leaves every managed path at this place: told behind it, they would be told nowhere. Not
    * directories in which, or below which, something happens behind it.
    */
-  takeLeaving(fs: Filesystem, node: number, place: number): Brief[] {
+  takeLeaving(fs: Filesystem, node: number, place: number): Held[] {
     const below = [...this.byName.values()].filter(
       (one) => one.fs === fs && fs.tree.isAtOrBelow(one.parent, node),
     );
@@ -159,7 +159,7 @@ export class BriefLives {
   }
 
   /** All, the deepest first. */
-  takeAll(): Brief[] {
+  takeAll(): Held[] {
     return this.takeWhere(() => true);
   }
 
@@ -189,7 +189,7 @@ export class BriefLives {
   }
 
   /** A directory is made after the one that holds it, so the last held are the deepest. */
-  private takeWhere(wanted: (one: Held) => boolean): Brief[] {
+  private takeWhere(wanted: (one: Held) => boolean): Held[] {
     const taken = [...this.byName.values()].filter(wanted).reverse();
     for (const one of taken) this.forget(one);
     return taken;

@@ -9,7 +9,7 @@ import { objectKey } from "../keys.ts";
 import type { Occurrences } from "../occurrence.ts";
 import { entryGone, type StructureListener } from "../structure.ts";
 import type { Place } from "../watch.ts";
-import { type Brief, BriefLives } from "./brief.ts";
+import { BriefLives, type Held } from "./brief.ts";
 import { Burials } from "./burial.ts";
 import { DyingDirectories } from "./dying.ts";
 import type { Graves } from "./graves.ts";
@@ -95,20 +95,41 @@ export class Endings implements HeldNames {
   freeName(fs: Filesystem, batch: Batch, i: number, node: number, column: number, out: Occurrences): void {
     if (this.brief.empty) return;
     const key = () => objectKey(fs, batch, i);
-    const at = batch.get(i, column);
-    const one = this.brief.takeNamed(fs, node, batch.bytes, at, batch.get(i, column + 1), key);
+    this.freeEntry(fs, node, batch.bytes, batch.get(i, column), batch.get(i, column + 1), key, out);
+  }
+
+  /**
+   * The same of a name that stands elsewhere.
+   *
+   * @param key of the object that takes it
+   */
+  freeEntry(
+    fs: Filesystem,
+    node: number,
+    bytes: Uint8Array,
+    nameAt: number,
+    nameBytes: number,
+    key: () => string,
+    out: Occurrences,
+  ): void {
+    const one = this.brief.takeNamed(fs, node, bytes, nameAt, nameBytes, key);
     if (one === null) return;
     this.tellBelow(fs, one.node, out);
     this.tell(one, out);
   }
 
-  /** A rename: the name that it takes must be free, and the one that it leaves is. NOT_FOUND for directories outside. */
+  /**
+   * A rename: the name that it takes must be free, and the one that it leaves is. NOT_FOUND for directories outside.
+   *
+   * @param swaps the second half of the exchange will take from the new name what has it
+   */
   freeRenamed(
     fs: Filesystem,
     batch: Batch,
     i: number,
     oldNode: number,
     newNode: number,
+    swaps: boolean,
     out: Occurrences,
   ): void {
     if (this.brief.empty) return;
@@ -117,7 +138,7 @@ export class Endings implements HeldNames {
       const at = batch.get(i, fan.NAME_AT);
       this.brief.vacate(fs, oldNode, batch.bytes, at, batch.get(i, fan.NAME_BYTES), key);
     }
-    if (newNode !== NOT_FOUND) this.freeName(fs, batch, i, newNode, fan.NEW_NAME_AT, out);
+    if (newNode !== NOT_FOUND && !swaps) this.freeName(fs, batch, i, newNode, fan.NEW_NAME_AT, out);
   }
 
   hasNames(fs: Filesystem, batch: Batch, i: number): boolean {
@@ -175,7 +196,7 @@ export class Endings implements HeldNames {
    * @param types of the file's number of links or its death, which may come with it
    * @param isKnown it is told where it happened
    */
-  private tell(one: Brief, out: Occurrences, types = 0, isKnown = false): void {
+  private tell(one: Held, out: Occurrences, types = 0, isKnown = false): void {
     const { fs, node, parent, name, key, pid } = one;
     // Where its parent is by now: it may have been renamed since the making.
     const places = fs.tree.has(parent) ? entryPlaces(fs.placesOf(parent), name, 0, name.length) : one.places;
@@ -185,15 +206,18 @@ export class Endings implements HeldNames {
       this.dying.tellBelow(fs, node, out);
       this.burials.later(fs, node, pid);
     }
-    const all = abi.FAN_DELETE | types | this.takeDying(abi.FAN_DELETE, key);
+    // Renamed away, it can only have come back by a link, whose CREATE is merged as well.
+    const made = one.vacated ? abi.FAN_CREATE : 0;
+    const all = abi.FAN_DELETE | made | types | this.takeDying(abi.FAN_DELETE, key);
     if (places.length === 0 || pid === this.selfPid) return;
     const told = out.add(all, pid, places, directory);
     told.bytes = name;
     told.nameBytes = name.length;
     told.gone = true;
+    told.merged = made !== 0;
     if (directory || (all & abi.FAN_DELETE_SELF) !== 0) return;
     // Still open, or linked elsewhere: when it was removed isn't known.
-    told.merged = !isKnown;
+    told.merged ||= !isKnown;
     this.graves.bury(key, { places, name, directory: false, pid });
   }
 }

@@ -4,14 +4,15 @@ import * as fan from "../../decode/fan.ts";
 import * as abi from "../../kernel/abi.ts";
 import { entryPlaces } from "../entry.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
-import { NOT_FOUND } from "../filesystems/tree.ts";
-import { handleKey, objectKey } from "../keys.ts";
-import { NO_PLACES, type Occurrence, type Occurrences } from "../occurrence.ts";
+import { entryKey, objectKey } from "../keys.ts";
+import type { Occurrence, Occurrences } from "../occurrence.ts";
 import { LINE_BITS } from "../order.ts";
 import type { Place } from "../watch.ts";
 import type { Graves } from "./graves.ts";
+import type { LinkedAgain } from "./linked-again.ts";
 import { ObjectRows } from "./object-rows.ts";
-import { isDeath, isFileRename, isMate, isOrphan, linkProcesses, sameHandle } from "./orphans.ts";
+import { isDeath, isMate, isOrphan, sameHandle } from "./orphans.ts";
+import { Overwritten } from "./overwritten.ts";
 
 type Batch = fan.EventBatch;
 
@@ -37,23 +38,12 @@ export interface HeldNames {
   tellNamesBehind(fs: Filesystem, batch: Batch, i: number, types: number, place: number): void;
 }
 
-/** The name that a file rename gave, which another file may have had until then. */
-interface Target {
-  fs: Filesystem;
-  places: readonly Place[];
-  name: Uint8Array;
-  /** Key of the file that has it now: its own events aren't the other one's. */
-  moved: string;
-}
-
 export class Nameless {
   private held: Held[] = [];
-  /** Of each process the rename that was its last event in the batch before. */
-  private lastTargets = new Map<number, Target>();
   private readonly deaths = new ObjectRows();
   private readonly orphans = new ObjectRows();
   private readonly mates = new ObjectRows();
-  private readonly renamed = new ObjectRows();
+  private readonly overwritten = new Overwritten();
   /**
    * Files whose removal is merged into an older event: it is told with the nameless event that the same unlinking queued. By the row
    * of that one: the row of the older event + 1, 0 for none, and the node of the directory that held it.
@@ -62,17 +52,13 @@ export class Nameless {
   private removalParent = new Int32Array(START_ROWS);
   /** By row: 1 where the directory isn't known, so that nothing below any managed path is meant. */
   private outside = new Uint8Array(START_ROWS);
-  /** By row: the row of the same process's event before it; only where a rename may have overwritten something. */
-  private previous = new Int32Array(START_ROWS);
-  private hasRenames = false;
   private live: Batch | null = null;
   private complete = false;
-  /** Renames of this batch whose overwritten file was found. */
-  private readonly spent = new Set<number>();
 
   constructor(
     private readonly graves: Graves,
     private readonly names: HeldNames,
+    private readonly linkedAgain: LinkedAgain,
     private readonly selfPid: number,
   ) {}
 
@@ -82,12 +68,10 @@ export class Nameless {
     const { held } = this;
     this.held = [];
     this.live = batch;
-    this.spent.clear();
     if (batch.count > this.removalRow.length) {
       this.removalRow = new Int32Array(batch.count * 2);
       this.removalParent = new Int32Array(batch.count * 2);
       this.outside = new Uint8Array(batch.count * 2);
-      this.previous = new Int32Array(batch.count * 2);
     } else {
       this.removalRow.fill(0);
       this.outside.fill(0);
@@ -95,9 +79,7 @@ export class Nameless {
     this.deaths.begin(batch, isDeath);
     this.orphans.begin(batch, isOrphan);
     this.mates.begin(batch, isMate);
-    this.renamed.begin(batch, isFileRename);
-    this.hasRenames = !this.renamed.empty;
-    if (this.mayOverwriteAny) linkProcesses(batch, this.previous);
+    this.overwritten.begin(batch);
     // What finds no mate here either was unlinked before it was watched: its name can't be known.
     for (const { types, fs, handle } of held) {
       const mate = this.mates.firstOf(fs, handle);
@@ -117,6 +99,7 @@ export class Nameless {
       types = this.leaveDeath(fs, batch, i, types);
       if (types === 0) return;
     }
+    if (this.isLinkedAgain(fs, batch, i, types, out)) return;
     if (mate >= 0 && mate <= i + NEAR) {
       addExtra(batch, mate, types);
       return;
@@ -153,7 +136,8 @@ export class Nameless {
     const orphan = this.orphanOf(batch, i);
     if (orphan >= 0) return this.leaveTo(orphan, batch, i, parent) ? "near" : "later";
     // What is renamed was removed later than that, or before.
-    if ((batch.get(i, fan.MASK) & abi.FAN_CREATE) !== 0 && this.renamed.after(batch, i) >= 0) return "later";
+    if ((batch.get(i, fan.MASK) & abi.FAN_CREATE) !== 0 && this.overwritten.renames.after(batch, i) >= 0)
+      return "later";
     const before = this.orphans.before(batch, i);
     const isMergedToo = before >= 0 && batch.get(before, fan.NUMBER) === batch.get(i, fan.NUMBER);
     return this.complete || isMergedToo ? "here" : "later";
@@ -210,7 +194,10 @@ export class Nameless {
     const nameBytes = batch.get(removal, fan.NAME_BYTES);
     const pid = batch.get(removal, fan.PID);
     const places = entryPlaces(fs.placesOf(this.removalParent[i]!), batch.bytes, nameAt, nameBytes);
-    this.tell(pid, types | abi.FAN_DELETE, places, batch.bytes, nameAt, nameBytes, out);
+    const again = this.linkedAgain.wasRenamedAway(fs, batch, removal);
+    const made = again ? abi.FAN_CREATE : 0;
+    const one = this.tell(pid, types | made | abi.FAN_DELETE, places, batch.bytes, nameAt, nameBytes, out);
+    if (one !== null) one.merged = again;
     if ((types & abi.FAN_DELETE_SELF) !== 0) return;
     const name = Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes));
     this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid });
@@ -226,18 +213,9 @@ export class Nameless {
     return types & ~death;
   }
 
-  /** Remembers the renames at the end of the batch: the file that one overwrote may be told in the next. */
+  /** The batch was told. */
   end(batch: Batch, fsOf: (i: number) => Filesystem | null): void {
-    this.lastTargets = new Map();
-    const seen = new Set<number>();
-    for (let i = batch.count - 1; i >= Math.max(0, batch.count - NEAR * 4); i--) {
-      const number = batch.get(i, fan.NUMBER);
-      if (seen.has(number)) continue;
-      seen.add(number);
-      const fs = fsOf(i);
-      if (fs !== null && isFileRename(batch, i) && !this.spent.has(i))
-        this.lastTargets.set(number, targetOf(fs, batch, i));
-    }
+    this.overwritten.end(batch, fsOf);
   }
 
   private fromGrave(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): boolean {
@@ -264,20 +242,9 @@ export class Nameless {
     adjacent: boolean,
     out: Occurrences,
   ): boolean {
-    if (!this.mayOverwriteAny) return false;
+    const target = this.overwritten.take(fs, batch, i, adjacent);
+    if (target === null) return false;
     const pid = batch.get(i, fan.PID);
-    let before = this.previous[i]!;
-    if (!adjacent) while (before >= 0 && !this.mayOverwrite(batch, before)) before = this.previous[before]!;
-    let target: Target | undefined;
-    if (before < 0) {
-      const number = batch.get(i, fan.NUMBER);
-      target = this.lastTargets.get(number);
-      this.lastTargets.delete(number);
-    } else if (this.mayOverwrite(batch, before)) {
-      target = targetOf(fs, batch, before);
-      this.spent.add(before);
-    }
-    if (target === undefined || target.fs !== fs || target.moved === objectKey(fs, batch, i)) return false;
     const one = this.tell(pid, types, target.places, target.name, 0, target.name.length, out);
     if (one !== null && !adjacent) one.merged = true;
     if (one !== null && (types & abi.FAN_DELETE_SELF) === 0) {
@@ -288,12 +255,28 @@ export class Nameless {
     return true;
   }
 
-  private get mayOverwriteAny(): boolean {
-    return this.hasRenames || this.lastTargets.size > 0;
+  private isLinkedAgain(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): boolean {
+    if ((types & abi.FAN_DELETE_SELF) !== 0) return false;
+    const journey = this.linkedAgain.journeyOf(fs, batch, i);
+    if (journey === undefined || this.overwritten.mayHaveTaken(batch, i, journey.at)) return false;
+    const rename = this.overwritten.renameBefore(batch, i);
+    if (rename >= 0 && this.mayHaveHad(batch, i, rename)) return false;
+    return this.linkedAgain.tell(journey, batch, i, this.mates.before(batch, i), types, out);
   }
 
-  private mayOverwrite(batch: Batch, i: number): boolean {
-    return isFileRename(batch, i) && !this.spent.has(i);
+  /** Whether the file of a nameless event may have had the name that a rename gave: not if it was made in the batch and never got it. */
+  private mayHaveHad(batch: Batch, i: number, rename: number): boolean {
+    const name = entryKey(batch, rename, fan.NEW_DIR_AT);
+    let made = false;
+    for (let row = this.mates.before(batch, i); row >= 0; row = this.mates.before(batch, row)) {
+      if (entryKey(batch, row, fan.DIR_AT) === name) return true;
+      // A link would have a nameless event before it.
+      if (this.orphans.before(batch, row) < 0) made ||= (batch.get(row, fan.MASK) & abi.FAN_CREATE) !== 0;
+    }
+    const { renames } = this.overwritten;
+    for (let row = renames.before(batch, i); row >= 0; row = renames.before(batch, row))
+      if (entryKey(batch, row, fan.NEW_DIR_AT) === name) return true;
+    return !made;
   }
 
   private tell(
@@ -325,20 +308,6 @@ function needsRemoval(batch: Batch, i: number, entry: number): boolean {
   const length = batch.get(entry, fan.NAME_BYTES);
   if (batch.get(i, column + 1) !== length) return false;
   return sameHandle(batch.bytes, batch.get(i, column), batch.bytes, batch.get(entry, fan.NAME_AT), length);
-}
-
-function targetOf(fs: Filesystem, batch: Batch, i: number): Target {
-  const node = fs.tree.find(batch.bytes, batch.get(i, fan.NEW_DIR_AT));
-  const nameAt = batch.get(i, fan.NEW_NAME_AT);
-  const nameBytes = batch.get(i, fan.NEW_NAME_BYTES);
-  const places =
-    node === NOT_FOUND ? NO_PLACES : entryPlaces(fs.placesOf(node), batch.bytes, nameAt, nameBytes);
-  return {
-    fs,
-    places,
-    name: Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes)),
-    moved: handleKey(fs, batch.bytes, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES)),
-  };
 }
 
 function addExtra(batch: Batch, event: number, types: number): void {

@@ -112,7 +112,8 @@ export class ObjectRows {
   }
 }
 
-function sameObject(batch: EventBatch, a: number, b: number): boolean {
+/** Whether two events of a batch are about the same object. */
+export function sameObject(batch: EventBatch, a: number, b: number): boolean {
   const length = batch.get(a, OBJECT_BYTES);
   return (
     length === batch.get(b, OBJECT_BYTES) &&

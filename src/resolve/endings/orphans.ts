@@ -57,6 +57,13 @@ export function previousOfProcess(batch: EventBatch, event: number): number {
   return -1;
 }
 
+/** The event of the same process behind this one, or -1. */
+export function nextOfProcess(batch: EventBatch, event: number): number {
+  const pid = batch.get(event, NUMBER);
+  for (let i = event + 1; i < batch.count; i++) if (batch.get(i, NUMBER) === pid) return i;
+  return -1;
+}
+
 /** Handles are a filesystem's own: a cloned image has the same ones. */
 export function isOn(fs: Filesystem, batch: EventBatch, event: number): boolean {
   return batch.get(event, FSID_LOW) === fs.fsidLow && batch.get(event, FSID_HIGH) === fs.fsidHigh;
