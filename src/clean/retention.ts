@@ -1,7 +1,6 @@
 // The daemon's own cleaning: keep_days, max_size, max_total and min_free hold even if nobody ever runs `fsmon clean`. One round
 // a minute, and one for each new segment, in steps of a millisecond or so that never delay events. Drops whole segments, oldest first; a file is cut only
 // when it alone breaks a limit.
-
 import { statfsSync, statSync } from "node:fs";
 import { causeOf } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
@@ -62,50 +61,50 @@ export function segmentSizeWithin(segmentSizeBytes: number, limitBytes: number |
 }
 
 export class Retention {
-  readonly #options: RetentionOptions;
-  #round: Generator<void, void> | null = null;
-  #nextRoundMs = Number.NEGATIVE_INFINITY;
+  private readonly options: RetentionOptions;
+  private round: Generator<void, void> | null = null;
+  private nextRoundMs = Number.NEGATIVE_INFINITY;
   /** Of the log directory: another one means that a segment was sealed, or that somebody was at work there. */
-  #changedMs = Number.NaN;
-  #hold = false;
-  #lastTrouble = "";
+  private changedMs = Number.NaN;
+  private hold = false;
+  private lastTrouble = "";
 
   constructor(options: RetentionOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** Does a small part of what is due. Never throws for trouble with the disk. */
   step(nowMs: number): RetentionStep {
-    if (this.#round === null) {
+    if (this.round === null) {
       // A clock that was set back must not stop the cleaning for as long.
-      const waitMs = this.#nextRoundMs - nowMs;
+      const waitMs = this.nextRoundMs - nowMs;
       const early = waitMs > 0 && waitMs <= ROUND_MS;
-      const quiet = this.#hold || (!this.#spaceIsShort() && this.#changeMs() === this.#changedMs);
-      if (early && quiet) return { more: false, hold: this.#hold };
+      const quiet = this.hold || (!this.spaceIsShort() && this.changeMs() === this.changedMs);
+      if (early && quiet) return { more: false, hold: this.hold };
       // Before the round: a segment that is sealed in the middle of it may belong to a log that was looked at already.
-      this.#changedMs = this.#changeMs();
-      this.#round = this.#clean(nowMs);
+      this.changedMs = this.changeMs();
+      this.round = this.clean(nowMs);
     }
-    const untilMs = performance.now() + this.#options.stepMs;
+    const untilMs = performance.now() + this.options.stepMs;
     try {
       // With thousands of logs, one look a step would hold the lock for cleaning for minutes.
-      do if (this.#round.next().done === true) this.#round = null;
-      while (this.#round !== null && performance.now() < untilMs);
+      do if (this.round.next().done === true) this.round = null;
+      while (this.round !== null && performance.now() < untilMs);
     } catch (error) {
-      this.#round = null;
-      this.#tell(`Cannot clean "${this.#options.logDir}": ${causeOf(error)}`);
+      this.round = null;
+      this.tell(`Cannot clean "${this.options.logDir}": ${causeOf(error)}`);
     }
-    if (this.#round === null) {
-      this.#nextRoundMs = nowMs + (this.#hold ? HELD_ROUND_MS : ROUND_MS);
+    if (this.round === null) {
+      this.nextRoundMs = nowMs + (this.hold ? HELD_ROUND_MS : ROUND_MS);
     }
-    return { more: this.#round !== null, hold: this.#hold };
+    return { more: this.round !== null, hold: this.hold };
   }
 
-  *#clean(nowMs: number): Generator<void, void> {
-    const { logDir, owner, limits } = this.#options;
+  private *clean(nowMs: number): Generator<void, void> {
+    const { logDir, owner, limits } = this.options;
     const logs = listLogs(logDir, owner);
     if (logs.size === 0) {
-      this.#hold = this.#spaceIsShort();
+      this.hold = this.spaceIsShort();
       return;
     }
     const release = takeCleanLock(logDir, owner, 0);
@@ -115,21 +114,21 @@ export class Retention {
       removeLeftovers(logDir, owner);
       for (const log of logs.values()) {
         yield;
-        yield* this.#cleanLog(log, nowMs);
+        yield* this.cleanLog(log, nowMs);
       }
-      if (limits.maxTotalBytes !== null || limits.minFreeBytes !== null) yield* this.#makeSpace();
+      if (limits.maxTotalBytes !== null || limits.minFreeBytes !== null) yield* this.makeSpace();
     } finally {
       release();
     }
   }
 
-  *#cleanLog(log: LogFiles, nowMs: number): Generator<void, void> {
-    const { logDir, owner, limits, sealLive } = this.#options;
+  private *cleanLog(log: LogFiles, nowMs: number): Generator<void, void> {
+    const { logDir, owner, limits, sealLive } = this.options;
     for (let round = 0; round < 2; round++) {
       // Names are read once for all logs; what was sealed since then is the next round's.
       const files = round === 0 ? log : (listLog(logDir, log.hash, owner) ?? log);
       const survey = surveyLog(logDir, files, owner);
-      for (const problem of survey.problems) this.#tell(problem);
+      for (const problem of survey.problems) this.tell(problem);
       yield;
       const sealed = survey.files.filter((file) => file.number !== null);
       let droppedBytes = 0;
@@ -159,8 +158,8 @@ export class Retention {
   }
 
   /** Drops the oldest segments of all logs until max_total and min_free hold, or nothing is left to drop. */
-  *#makeSpace(): Generator<void, void> {
-    const { logDir, owner } = this.#options;
+  private *makeSpace(): Generator<void, void> {
+    const { logDir, owner } = this.options;
     const files: SurveyedFile[] = [];
     for (const log of listLogs(logDir, owner).values()) {
       files.push(...surveyLog(logDir, log, owner).files);
@@ -173,33 +172,33 @@ export class Retention {
       .filter((file) => file.number !== null)
       .sort((a, b) => (a.lastMs ?? a.mtimeMs) - (b.lastMs ?? b.mtimeMs));
     for (const file of oldestFirst) {
-      if (!this.#breaksTotal(leftBytes) && !this.#spaceIsShort()) break;
+      if (!this.breaksTotal(leftBytes) && !this.spaceIsShort()) break;
       if (dropFile(file, owner)) leftBytes -= file.sizeBytes;
       do yield;
       while (isFreeing());
     }
-    this.#hold = this.#breaksTotal(leftBytes) || this.#spaceIsShort();
-    if (this.#hold) this.#tell(`No space may be used for the logs in "${logDir}" any more: recording stops`);
-    else this.#lastTrouble = "";
+    this.hold = this.breaksTotal(leftBytes) || this.spaceIsShort();
+    if (this.hold) this.tell(`No space may be used for the logs in "${logDir}" any more: recording stops`);
+    else this.lastTrouble = "";
   }
 
-  #breaksTotal(leftBytes: number): boolean {
-    const { maxTotalBytes } = this.#options.limits;
+  private breaksTotal(leftBytes: number): boolean {
+    const { maxTotalBytes } = this.options.limits;
     return maxTotalBytes !== null && leftBytes > maxTotalBytes;
   }
 
-  #changeMs(): number {
-    const { logDir, owner } = this.#options;
+  private changeMs(): number {
+    const { logDir, owner } = this.options;
     try {
       return asOwner(owner, () => statSync(logDir)).mtimeMs;
     } catch {
       // Looked at again in a minute.
-      return this.#changedMs;
+      return this.changedMs;
     }
   }
 
-  #spaceIsShort(): boolean {
-    const { logDir, owner, limits } = this.#options;
+  private spaceIsShort(): boolean {
+    const { logDir, owner, limits } = this.options;
     if (limits.minFreeBytes === null) return false;
     try {
       const { bavail, bsize } = asOwner(owner, () => statfsSync(logDir));
@@ -209,10 +208,10 @@ export class Retention {
     }
   }
 
-  #tell(message: string): void {
-    if (message === this.#lastTrouble) return;
-    this.#lastTrouble = message;
-    this.#options.onTrouble(message);
+  private tell(message: string): void {
+    if (message === this.lastTrouble) return;
+    this.lastTrouble = message;
+    this.options.onTrouble(message);
   }
 }
 

@@ -1,6 +1,5 @@
 // Drops the head of a file that nobody writes to: its rest is copied beside it and renamed over it, so that readers see the old
 // file or the new one, and being killed at any moment leaves one of them whole. In small steps, for a caller with other duties.
-
 import {
   close,
   closeSync,

@@ -1,6 +1,5 @@
 // `fsmon add`: filters and path checked here, then handed to the running daemon, which stores and watches them at once;
 // without a daemon the store is changed here.
-
 import { dirname } from "node:path";
 import { askDaemon } from "../control/client.ts";
 import type { AddReply } from "../control/protocol.ts";

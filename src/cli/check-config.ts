@@ -1,5 +1,4 @@
 // `fsmon daemon --check-config`: what is in force, as TOML, with the source of each value behind it.
-
 import type { Config, ValueSource } from "../config/config.ts";
 import { FIELDS, KEYS } from "../config/keys.ts";
 import type { Owner } from "../config/owner.ts";

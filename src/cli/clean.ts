@@ -1,6 +1,5 @@
 // `fsmon clean`: limits from options or config, one line a log on stdout that says what went or would go. The running daemon
 // is asked to seal what it is writing.
-
 import { applyClean, type CleanRequest, type LogCleaning, planClean } from "../clean/clean.ts";
 import { askDaemon } from "../control/client.ts";
 import { EXIT, type ExitCode, Failure } from "../failure.ts";

@@ -1,6 +1,5 @@
 // `fsmon completions SHELL`: the script that makes a shell complete fsmon's commands, options and managed paths. Made from the
 // command table, so it can't differ from the help.
-
 import { EXIT, type ExitCode, UsageFailure } from "../failure.ts";
 import { nearest } from "../filter/nearest.ts";
 import { bashScript } from "./completions/bash.ts";

@@ -1,6 +1,5 @@
 // What every command needs to know first: whom it works for, and what is configured. Flags that name places are made
 // absolute here, so that nothing below depends on the working directory.
-
 import { type Config, type ConfigFlags, loadConfig } from "../config/config.ts";
 import { findOwner, type Owner } from "../config/owner.ts";
 import { defaultPlaces, type Places } from "../config/places.ts";

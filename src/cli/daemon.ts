@@ -1,6 +1,5 @@
 // `fsmon daemon`: checks what must be so before anything is touched, then hands over to src/daemon.ts, which is loaded only
 // here: no other command pays for it.
-
 import { EXIT, type ExitCode, Failure } from "../failure.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { describeConfig } from "./check-config.ts";

@@ -1,6 +1,5 @@
 // The running daemon decides which store and which log directory are used; sudo drops XDG_*, so they may be others than this
 // person's config and environment name. Whoever shows or changes something there says so.
-
 import type { Context } from "./context.ts";
 import { remark } from "./report.ts";
 

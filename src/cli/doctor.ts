@@ -1,5 +1,4 @@
 // `fsmon doctor [PATH]`: what can be recorded here, what can't, and what to do about it.
-
 import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { examine } from "../doctor/examine.ts";

@@ -1,5 +1,4 @@
 // The daemon's state, for commands that tell of it: what it says itself, or else what its lock says of it.
-
 import { askDaemon } from "../control/client.ts";
 import { Failure } from "../failure.ts";
 import type { DaemonState } from "../health/report.ts";

@@ -1,5 +1,4 @@
 // `fsmon generate`: writes the default config with its comments; never over an existing one unless told to.
-
 import { writeDefaultConfig } from "../config/template.ts";
 import { EXIT, type ExitCode } from "../failure.ts";
 import { loadPlaces } from "./context.ts";

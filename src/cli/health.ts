@@ -1,6 +1,5 @@
 // `fsmon health`: is everything being recorded? Asks the daemon, looks at its logs and their disk, and says it as text, JSON or
 // metrics. The exit code is the verdict.
-
 import { EXIT, type ExitCode, UsageFailure } from "../failure.ts";
 import { healthJson } from "../health/json.ts";
 import { healthMetrics } from "../health/prometheus.ts";

@@ -1,5 +1,4 @@
 // Help pages as text, made from the table. Fits 80 columns where words allow it.
-
 import type { ArgumentDefinition, CommandDefinition, OptionDefinition } from "./definition.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
 

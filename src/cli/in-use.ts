@@ -1,6 +1,5 @@
 // Which log directory and which store a command that reads them looks into: those that were named, else the running daemon's. The
 // daemon runs behind sudo, which drops XDG_*, so they may be others than this person's environment says.
-
 import { existsSync } from "node:fs";
 import { Failure } from "../failure.ts";
 import { asOwner } from "../kernel/identity.ts";

@@ -1,6 +1,5 @@
 // `fsmon managed`: one line a path with every filter, and whether it is being watched now. The daemon knows both; without
 // one the store alone is shown.
-
 import { askDaemon } from "../control/client.ts";
 import type { DaemonStatus } from "../control/protocol.ts";
 import type { ManagedPath, PathStatus } from "../event.ts";

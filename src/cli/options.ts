@@ -1,5 +1,4 @@
 // Options that several commands share, for the table of commands. Text and names only.
-
 import { EVENT_TYPES } from "../event.ts";
 import { SIZE_FORMS } from "../filter/units.ts";
 import type { OptionDefinition } from "./definition.ts";

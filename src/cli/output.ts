@@ -1,7 +1,6 @@
 // The only place that writes to stdout, and to stderr but for a query's progress (progress-line.ts). stdout is data, stderr is talk.
 // Never touches process.stdout: that alone makes a pipe non-blocking for everybody who shares it, and what doesn't fit
 // into the pipe at the end is lost.
-
 import { writeSync } from "node:fs";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import { MoveTarget } from "../kernel/move.ts";

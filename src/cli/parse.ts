@@ -1,6 +1,5 @@
 // The command line → one command with its options and arguments, or a wish for help or the version.
 // cac does the parsing, on words that words.ts has made unmistakable; its loosely typed result ends in this file.
-
 import { cac } from "cac";
 import { UsageFailure } from "../failure.ts";
 import { nearest } from "../filter/nearest.ts";
@@ -16,26 +15,26 @@ export type Invocation =
 /** What was typed for one command. Values are the exact strings. */
 export class ParsedArguments {
   readonly positionals: readonly string[];
-  readonly #options: ReadonlyMap<string, readonly string[]>;
+  private readonly options: ReadonlyMap<string, readonly string[]>;
 
   constructor(positionals: readonly string[], options: ReadonlyMap<string, readonly string[]>) {
     this.positionals = positionals;
-    this.#options = options;
+    this.options = options;
   }
 
   /** Whether a flag was given. */
   has(name: string): boolean {
-    return this.#options.has(name);
+    return this.options.has(name);
   }
 
   /** The last value given, or undefined. */
   last(name: string): string | undefined {
-    return this.#options.get(name)?.at(-1);
+    return this.options.get(name)?.at(-1);
   }
 
   /** Every value given, in order. */
   all(name: string): readonly string[] {
-    return this.#options.get(name) ?? [];
+    return this.options.get(name) ?? [];
   }
 }
 

@@ -1,6 +1,5 @@
 // How far a long query has come: one line on a terminal's stderr, written over in place, and gone before anything else is
 // written. Nothing at all where stderr is no terminal.
-
 import { writeSync } from "node:fs";
 import { isTerminal } from "../show/is-terminal.ts";
 import { formatSize } from "../show/size.ts";
@@ -10,25 +9,25 @@ const STDERR = 2;
 const CLEAR = "\r\x1b[K";
 
 export class ProgressLine {
-  readonly #wanted = isTerminal(STDERR) && process.env.TERM !== "dumb";
-  #shown = false;
+  private readonly wanted = isTerminal(STDERR) && process.env.TERM !== "dumb";
+  private shown = false;
 
   /** @param totalBytes null when it isn't known */
   show(readBytes: number, totalBytes: number | null): void {
-    if (!this.#wanted) return;
+    if (!this.wanted) return;
     const share = totalBytes === null ? "" : `, ${Math.floor((100 * readBytes) / totalBytes)} %`;
-    this.#write(`${CLEAR}fsmon: ${formatSize(readBytes)} read${share}`);
-    this.#shown = true;
+    this.write(`${CLEAR}fsmon: ${formatSize(readBytes)} read${share}`);
+    this.shown = true;
   }
 
   /** Before other words on stderr, before lines on a terminal, and at the end. */
   clear(): void {
-    if (!this.#shown) return;
-    this.#shown = false;
-    this.#write(CLEAR);
+    if (!this.shown) return;
+    this.shown = false;
+    this.write(CLEAR);
   }
 
-  #write(text: string): void {
+  private write(text: string): void {
     try {
       writeSync(STDERR, text);
     } catch {

@@ -1,6 +1,5 @@
 // The forms of a query's answer that are for a person: rows, and events in numbers. Lines of a log enter, text leaves. Loaded when
 // one of them is asked for: a query that prints the lines as they stand doesn't pay for them.
-
 import type { ByteSink } from "../query/query.ts";
 import { coloursFor } from "../show/colour.ts";
 import { LineCutter } from "../show/lines.ts";

@@ -1,5 +1,4 @@
 // `fsmon query`: options into a request, lines to stdout, remarks to stderr. With --file it needs neither config nor store.
-
 import { type ExitCode, UsageFailure } from "../failure.ts";
 import { parseTime } from "../filter/units.ts";
 import { type ByteSink, type QueryRequest, runQuery } from "../query/query.ts";

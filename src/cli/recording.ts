@@ -1,5 +1,4 @@
 // The daemon that records for this person, by its lock on the log directory: that tells of one that nobody can ask, too.
-
 import { type RunningDaemon, runningDaemon } from "../log/lifetime.ts";
 import type { Context } from "./context.ts";
 

@@ -1,6 +1,5 @@
 // `fsmon remove`: takes a path out of management, through the running daemon or, without one, out of the store. Its log
 // stays where it is.
-
 import { dirname, join } from "node:path";
 import type { Owner } from "../config/owner.ts";
 import { askDaemon } from "../control/client.ts";

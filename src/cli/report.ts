@@ -1,5 +1,4 @@
 // The last stop of every error: a sentence and a hint on stderr, and the exit code. Nothing else decides either.
-
 import { EXIT, type ExitCode, errorCode, Failure } from "../failure.ts";
 import { type Colours, NO_COLOURS } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";

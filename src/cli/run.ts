@@ -1,6 +1,5 @@
 // From the command line to an exit code: parses, shows help, or loads the one command that was asked for and runs it.
 // Commands are loaded when they run, so that each pays for its own code only.
-
 import { EXIT, type ExitCode } from "../failure.ts";
 import { coloursFor } from "../show/colour.ts";
 import { writeOut } from "./output.ts";

@@ -1,5 +1,4 @@
 // The store's paths, for commands that read logs: it only helps to find them, so they work without one.
-
 import type { ManagedPath } from "../event.ts";
 import { Failure } from "../failure.ts";
 import { loadStore } from "../managed/store.ts";

@@ -1,6 +1,5 @@
 // Every command with its arguments, options and examples: the one table behind parsing, help, completions and man page.
 // Text and names only; what a command does is in the file of its name. To add a command: an entry here, a file, a line in run.ts.
-
 import { DEFAULT_TYPES } from "../event.ts";
 import { SIZE_FORMS } from "../filter/units.ts";
 import { SOURCES } from "../process/way.ts";

@@ -1,5 +1,4 @@
 // The terminal that stdout may be: how wide rows can be, and whether a person is looking at all.
-
 import { terminalColumns } from "../kernel/terminal.ts";
 import { isTerminal } from "../show/is-terminal.ts";
 

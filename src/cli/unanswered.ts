@@ -1,5 +1,4 @@
 // What to tell a person whose question no daemon answered: that none is running, or that one is recording and can't be reached.
-
 import type { Context } from "./context.ts";
 import { recordingDaemon } from "./recording.ts";
 

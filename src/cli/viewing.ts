@@ -1,5 +1,4 @@
 // The commands that show what was recorded, for the table of commands. Text and names only.
-
 import { TIME_FORMS } from "../filter/units.ts";
 import type { CommandDefinition } from "./definition.ts";
 import { CONFIG, FILTERS, LOG_DIR, TYPES } from "./options.ts";

@@ -1,5 +1,4 @@
 // `fsmon watch`: the running daemon's logs as they grow, as rows or as the log's lines, until Ctrl-C or until nobody reads them.
-
 import { setPriority } from "node:os";
 import { isAtOrBelow } from "../containment.ts";
 import { EVENT_TYPES } from "../event.ts";

@@ -1,6 +1,5 @@
 // The managed path that a person means by what was typed, out of those that there are.
 // Never guesses: a path that isn't managed is a Failure that names the nearest one.
-
 import { resolve } from "node:path";
 import { isAtOrBelow } from "../containment.ts";
 import { Failure } from "../failure.ts";

@@ -1,5 +1,4 @@
 // `fsmon who`: changes of a file as aligned rows or as the log's lines on stdout, what limits the answer beside them.
-
 import { lstatSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { isAtOrBelow } from "../containment.ts";

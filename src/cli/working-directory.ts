@@ -1,6 +1,5 @@
 // Where a relative path starts from. Asked only when a path is relative: the directory may have been deleted, and then the
 // runtime's own resolve() would silently take the directory of the executable in its place.
-
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { Failure } from "../failure.ts";

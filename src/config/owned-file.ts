@@ -1,7 +1,6 @@
 // Small files that belong to the person the daemon works for: read whole, replaced whole.
 // Every open, mkdir and rename happens with the owner's filesystem identity, so that a link or a directory exchanged at
 // the wrong moment gives root's rights to nobody. Never waits for a FIFO, never reads a device, never half-writes a file.
-
 import {
   closeSync,
   constants,

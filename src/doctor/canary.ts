@@ -1,6 +1,5 @@
 // A canary: a file that is made, changed, renamed and removed in a directory, to see what comes of it. The directory is held by a descriptor,
 // so that nobody can lead us to another one in between; the file is never executed, never followed, always removed.
-
 import {
   closeSync,
   constants,

@@ -1,6 +1,5 @@
 // The trial in one directory: which types of event arrive (root, with marks of our own), and how long the running daemon takes to
 // write a line (whoever may read the log).
-
 import { closeSync, fstatSync } from "node:fs";
 import type { Owner } from "../config/owner.ts";
 import { isAtOrBelow } from "../containment.ts";

@@ -6,7 +6,7 @@ import type { HealthReport } from "./report.ts";
 type Labels = Readonly<Record<string, string>>;
 
 class Page {
-  #text = "";
+  text = "";
 
   /** One metric with all its samples; none at all is left out, since a family without a sample says nothing. */
   metric(
@@ -17,12 +17,8 @@ class Page {
   ): void {
     const known = samples.filter(([, value]) => value !== null);
     if (known.length === 0) return;
-    this.#text += `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`;
-    for (const [labels, value] of known) this.#text += `${name}${labelText(labels)} ${value}\n`;
-  }
-
-  get text(): string {
-    return this.#text;
+    this.text += `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`;
+    for (const [labels, value] of known) this.text += `${name}${labelText(labels)} ${value}\n`;
   }
 }
 

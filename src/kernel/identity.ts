@@ -1,7 +1,6 @@
 // Files that belong to a person are opened with that person's filesystem identity, so that root can be
 // tricked into nothing that the person could not do alone. setfsuid(2) binds the calling thread only, hence
 // the synchronous bracket: work that gives up the thread (await, thread pool) would run as root again.
-
 import { helper } from "./helper.ts";
 import { checked } from "./syscall.ts";
 

@@ -9,18 +9,18 @@ const PIPE_BYTES = 1024 * 1024;
 
 /** Where bytes may be moved to. */
 export class MoveTarget {
-  readonly #fd: number;
-  readonly #toPipe: boolean;
-  #possible: boolean;
+  private readonly fd: number;
+  private readonly toPipe: boolean;
+  private possible: boolean;
 
   /** Makes a pipe as large as is allowed, so that its reader is woken less often. */
   constructor(fd: number) {
-    this.#fd = fd;
+    this.fd = fd;
     const stat = fstatSync(fd);
-    this.#toPipe = stat.isFIFO();
-    this.#possible = this.#toPipe || stat.isFile();
+    this.toPipe = stat.isFIFO();
+    this.possible = this.toPipe || stat.isFile();
     // Refused where the user has many pipes already; then it stays as it is.
-    if (this.#toPipe) helper().fh_pipe_size(fd, PIPE_BYTES);
+    if (this.toPipe) helper().fh_pipe_size(fd, PIPE_BYTES);
   }
 
   /**
@@ -31,15 +31,15 @@ export class MoveTarget {
    */
   move(fromFd: number, at: number, sizeBytes: number): number {
     let moved = 0;
-    while (this.#possible && moved < sizeBytes) {
-      const result = helper().fh_move(fromFd, at + moved, this.#fd, sizeBytes - moved, this.#toPipe ? 1 : 0);
+    while (this.possible && moved < sizeBytes) {
+      const result = helper().fh_move(fromFd, at + moved, this.fd, sizeBytes - moved, this.toPipe ? 1 : 0);
       if (result > 0) {
         moved += result;
         continue;
       }
       if (-result === errnoOf("EPIPE")) checked("splice", result);
       // A full pipe that somebody made non-blocking has to be waited for; everything else won't go away.
-      this.#possible = -result === errnoOf("EAGAIN") || -result === errnoOf("EINTR");
+      this.possible = -result === errnoOf("EAGAIN") || -result === errnoOf("EINTR");
       return moved;
     }
     return moved;

@@ -1,7 +1,6 @@
 // The kernel's streams that tell of processes, as one: the perf side-band for fork, exec and exit, the proc connector
 // for changes of user. Where one of them is locked away the connector carries everything, and taskstats tells what the
 // missing one would have, of those that are gone. Which way is in use is said once.
-
 import { decodePerfRecords } from "../decode/perf.ts";
 import { decodeProcMessages } from "../decode/proc.ts";
 import { byTime, type ProcessRecord } from "../decode/process.ts";

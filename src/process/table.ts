@@ -1,7 +1,6 @@
 // Who is who: every process of the machine, followed by the kernel's own records of fork, exec, change of
 // user and exit. No process is too short-lived, because its records are there before its first file event is
 // read (the pipeline drains the streams after reading fanotify).
-
 import type { ProcessRecord } from "../decode/process.ts";
 import { answer, ask, hasOpen, type SinceDrained } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";

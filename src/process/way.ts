@@ -1,5 +1,4 @@
 // Which of the kernel's ways to identify processes are used, and how exact that is, in words.
-
 import { UsageFailure } from "../failure.ts";
 
 /** perf side-band, proc connector, taskstats; /proc can always be read. */

@@ -21,16 +21,16 @@ export interface TimedLine {
 
 /** Reads the lines of a file from any offset on. Its buffer is one probe, or one long line. */
 export class LineProbe {
-  readonly #fd: number;
-  readonly #size: number;
-  #bytes = Buffer.allocUnsafeSlow(PROBE_BYTES);
-  #from = 0;
-  #have = 0;
+  private readonly fd: number;
+  private readonly size: number;
+  private bytes = Buffer.allocUnsafeSlow(PROBE_BYTES);
+  private from = 0;
+  private have = 0;
 
   /** @param size where the last whole line ends */
   constructor(fd: number, size: number) {
-    this.#fd = fd;
-    this.#size = size;
+    this.fd = fd;
+    this.size = size;
   }
 
   /** The first line with a time that begins in [from, before). */
@@ -38,7 +38,7 @@ export class LineProbe {
     for (let start = from; start < before; ) {
       const end = this.endOfLine(start);
       if (end === null) return null;
-      const timeMs = this.#timeOf(start, end);
+      const timeMs = this.timeOf(start, end);
       if (!Number.isNaN(timeMs)) return { start, end, timeMs };
       start = end;
     }
@@ -48,52 +48,52 @@ export class LineProbe {
   /** Behind the newline of the line that `at` lies in; null when there is none before the end. */
   endOfLine(at: number): number | null {
     let step = PROBE_BYTES;
-    for (let from = at; from < this.#size; ) {
-      this.#need(from, Math.min(this.#size, from + step));
-      const newline = this.#bytes.subarray(0, this.#have).indexOf(NEWLINE, from - this.#from);
-      if (newline >= 0) return this.#from + newline + 1;
-      if (this.#from + this.#have <= from) return null;
-      from = this.#from + this.#have;
+    for (let from = at; from < this.size; ) {
+      this.need(from, Math.min(this.size, from + step));
+      const newline = this.bytes.subarray(0, this.have).indexOf(NEWLINE, from - this.from);
+      if (newline >= 0) return this.from + newline + 1;
+      if (this.from + this.have <= from) return null;
+      from = this.from + this.have;
       step = Math.min(step * 2, STRIDE_MAX_BYTES);
     }
     return null;
   }
 
-  #timeOf(lineStart: number, end: number): number {
-    const start = this.#behindZeros(lineStart, end);
-    this.#need(start, Math.min(end, start + TIME_KEY.length + TIME_CHARS));
-    const ours = lineTimeBytes(this.#bytes, start - this.#from);
-    if (!Number.isNaN(ours) && start - this.#from + TIME_KEY.length + TIME_CHARS <= this.#have) return ours;
+  private timeOf(lineStart: number, end: number): number {
+    const start = this.behindZeros(lineStart, end);
+    this.need(start, Math.min(end, start + TIME_KEY.length + TIME_CHARS));
+    const ours = lineTimeBytes(this.bytes, start - this.from);
+    if (!Number.isNaN(ours) && start - this.from + TIME_KEY.length + TIME_CHARS <= this.have) return ours;
     if (end - start > LINE_MAX_BYTES) return Number.NaN;
-    this.#need(start, end);
-    const line = readOddLine(this.#bytes, start - this.#from, end - 1 - this.#from);
+    this.need(start, end);
+    const line = readOddLine(this.bytes, start - this.from, end - 1 - this.from);
     return line.kind === "event" ? line.timeMs : Number.NaN;
   }
 
   /** A line may begin with what a punched hole has left of the lines before it. */
-  #behindZeros(from: number, end: number): number {
+  private behindZeros(from: number, end: number): number {
     let at = from;
     for (let step = 1; at < end; step = Math.min(step * 2, STRIDE_MAX_BYTES)) {
       const before = at;
-      this.#need(at, Math.min(end, at + step));
-      const have = Math.min(end, this.#from + this.#have);
-      while (at < have && this.#bytes[at - this.#from] === 0) at++;
+      this.need(at, Math.min(end, at + step));
+      const have = Math.min(end, this.from + this.have);
+      while (at < have && this.bytes[at - this.from] === 0) at++;
       if (at < have || have <= before) return at;
     }
     return at;
   }
 
   /** Makes [from, to) of the file available; less where the file has been cut. */
-  #need(from: number, to: number): void {
-    if (from >= this.#from && to <= this.#from + this.#have) return;
-    const wanted = Math.min(this.#size - from, Math.max(PROBE_BYTES, to - from));
-    if (wanted > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(wanted);
-    this.#from = from;
-    this.#have = 0;
-    while (this.#have < wanted) {
-      const got = readSync(this.#fd, this.#bytes, this.#have, wanted - this.#have, from + this.#have);
+  private need(from: number, to: number): void {
+    if (from >= this.from && to <= this.from + this.have) return;
+    const wanted = Math.min(this.size - from, Math.max(PROBE_BYTES, to - from));
+    if (wanted > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(wanted);
+    this.from = from;
+    this.have = 0;
+    while (this.have < wanted) {
+      const got = readSync(this.fd, this.bytes, this.have, wanted - this.have, from + this.have);
       if (got === 0) return;
-      this.#have += got;
+      this.have += got;
     }
   }
 }

@@ -26,21 +26,21 @@ export class Block {
 }
 
 export class BlockPool {
-  #blockBytes = BLOCK_MAX_BYTES;
-  #free: Block[] = [];
+  private blockBytes = BLOCK_MAX_BYTES;
+  private free: Block[] = [];
 
   /** @param runs how many may be read at the same time from now on */
   expect(runs: number): void {
     const share = Math.floor(TOTAL_BYTES / Math.max(1, runs));
-    this.#blockBytes = Math.min(BLOCK_MAX_BYTES, Math.max(BLOCK_MIN_BYTES, share));
-    this.#free = this.#free.filter((block) => block.bytes.length === this.#blockBytes);
+    this.blockBytes = Math.min(BLOCK_MAX_BYTES, Math.max(BLOCK_MIN_BYTES, share));
+    this.free = this.free.filter((block) => block.bytes.length === this.blockBytes);
   }
 
   take(): Block {
-    return this.#free.pop() ?? new Block(this.#blockBytes);
+    return this.free.pop() ?? new Block(this.blockBytes);
   }
 
   give(block: Block): void {
-    if (block.bytes.length === this.#blockBytes) this.#free.push(block);
+    if (block.bytes.length === this.blockBytes) this.free.push(block);
   }
 }

@@ -36,51 +36,51 @@ export function descriptorOf(file: Descriptor): number | null {
 
 /** The bytes [from, to) of a file. Ends early when the file has been cut. */
 export class FileInput implements ByteInput {
-  readonly #file: Descriptor;
-  #at: number;
-  readonly #to: number;
+  private readonly file: Descriptor;
+  private at: number;
+  private readonly to: number;
   readonly lasting: { fd: number; from: number } | null;
 
   /** @param lastingFd a descriptor that stays, of a file that is never written to again; null for any other */
   constructor(file: Descriptor, from: number, to: number, lastingFd: number | null) {
-    this.#file = file;
+    this.file = file;
     this.lasting = lastingFd === null ? null : { fd: lastingFd, from };
-    this.#at = from;
-    this.#to = to;
+    this.at = from;
+    this.to = to;
   }
 
   read(into: Uint8Array, at: number): number {
-    const wanted = Math.min(into.length - at, this.#to - this.#at);
+    const wanted = Math.min(into.length - at, this.to - this.at);
     if (wanted <= 0) return 0;
-    const fd = descriptorOf(this.#file);
+    const fd = descriptorOf(this.file);
     if (fd === null) return 0;
-    const got = readSync(fd, into, at, wanted, this.#at);
-    this.#at += got;
-    this.#file.release();
+    const got = readSync(fd, into, at, wanted, this.at);
+    this.at += got;
+    this.file.release();
     return got;
   }
 
   close(): void {
-    this.#file.release();
+    this.file.release();
   }
 }
 
 export class MemoryInput implements ByteInput {
   readonly lasting = null;
-  readonly #bytes: Uint8Array;
-  #at: number;
-  readonly #to: number;
+  private readonly bytes: Uint8Array;
+  private at: number;
+  private readonly to: number;
 
   constructor(bytes: Uint8Array, from = 0, to = bytes.length) {
-    this.#bytes = bytes;
-    this.#at = from;
-    this.#to = to;
+    this.bytes = bytes;
+    this.at = from;
+    this.to = to;
   }
 
   read(into: Uint8Array, at: number): number {
-    const count = Math.min(into.length - at, this.#to - this.#at);
-    into.set(this.#bytes.subarray(this.#at, this.#at + count), at);
-    this.#at += count;
+    const count = Math.min(into.length - at, this.to - this.at);
+    into.set(this.bytes.subarray(this.at, this.at + count), at);
+    this.at += count;
     return count;
   }
 

@@ -24,22 +24,19 @@ const SPARE_DESCRIPTORS = 128;
 export class NamedFile implements Descriptor {
   /** As it was when it was opened first. */
   readonly stat: Stats;
-  readonly #options: NamedFileOptions;
-  #path: string;
-  #fd: number;
-  #held = true;
-  #replaced = false;
+  private readonly options: NamedFileOptions;
+  path: string;
+  private descriptor: number;
+  /** Its descriptor stays the same until it is closed. */
+  held = true;
+  replaced = false;
 
   /** @throws system errors as they are */
   constructor(path: string, options: NamedFileOptions) {
-    this.#path = path;
-    this.#options = options;
-    this.#fd = this.#open(path);
-    this.stat = fstatSync(this.#fd);
-  }
-
-  get path(): string {
-    return this.#path;
+    this.path = path;
+    this.options = options;
+    this.descriptor = this.open(path);
+    this.stat = fstatSync(this.descriptor);
   }
 
   /** Two names of one file hold its lines once. */
@@ -47,52 +44,43 @@ export class NamedFile implements Descriptor {
     return `${this.stat.dev}:${this.stat.ino}`;
   }
 
-  /** Its descriptor stays the same until it is closed. */
-  get held(): boolean {
-    return this.#held;
-  }
-
   fd(): number | null {
-    if (this.#fd >= 0) return this.#fd;
-    if (!this.#findAs(this.#path)) {
-      for (const path of this.#options.otherNames?.() ?? []) if (this.#findAs(path)) break;
+    if (this.descriptor >= 0) return this.descriptor;
+    if (!this.findAs(this.path)) {
+      for (const path of this.options.otherNames?.() ?? []) if (this.findAs(path)) break;
       // Cleaned away since, and those lines were to go; but not where somebody has packed it in between.
-      if (this.#fd < 0 && (!this.#options.mayGo || existsSync(this.#path) || this.#isPacked()))
-        this.#replaced = true;
+      if (this.descriptor < 0 && (!this.options.mayGo || existsSync(this.path) || this.isPacked()))
+        this.replaced = true;
     }
-    return this.#fd < 0 ? null : this.#fd;
-  }
-
-  get replaced(): boolean {
-    return this.#replaced;
+    return this.descriptor < 0 ? null : this.descriptor;
   }
 
   /** Opens it again for every use from here on. */
   letGo(): void {
-    this.#held = false;
+    this.held = false;
     this.release();
   }
 
   /** The descriptor is the caller's from here on, to use and to close. */
   keep(): number | null {
     const fd = this.fd();
-    this.#fd = -1;
+    this.descriptor = -1;
     return fd;
   }
 
   release(): void {
-    if (!this.#held) this.close();
+    if (!this.held) this.close();
   }
 
   close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
+    if (this.descriptor >= 0) closeSync(this.descriptor);
+    this.descriptor = -1;
   }
 
-  #findAs(path: string): boolean {
+  private findAs(path: string): boolean {
     let fd: number;
     try {
-      fd = this.#open(path);
+      fd = this.open(path);
     } catch (error) {
       if (errorCode(error) === "EMFILE" || errorCode(error) === "ENFILE") throw error;
       return false;
@@ -102,17 +90,17 @@ export class NamedFile implements Descriptor {
       closeSync(fd);
       return false;
     }
-    this.#path = path;
-    this.#fd = fd;
+    this.path = path;
+    this.descriptor = fd;
     return true;
   }
 
-  #isPacked(): boolean {
-    return [".zst", ".gz"].some((suffix) => existsSync(`${this.#path}${suffix}`));
+  private isPacked(): boolean {
+    return [".zst", ".gz"].some((suffix) => existsSync(`${this.path}${suffix}`));
   }
 
-  #open(path: string): number {
-    return asOwner(this.#options.who, () => openSync(path, this.#options.flags));
+  private open(path: string): number {
+    return asOwner(this.options.who, () => openSync(path, this.options.flags));
   }
 }
 

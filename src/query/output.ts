@@ -21,13 +21,13 @@ const GATHER_BYTES = 64 * 1024;
 const NEWLINE = 10;
 
 export class LineOutput {
-  readonly #sink: ByteSink;
-  readonly #gathered = Buffer.allocUnsafeSlow(GATHER_BYTES);
-  #used = 0;
-  #open = true;
+  private readonly sink: ByteSink;
+  private readonly gathered = Buffer.allocUnsafeSlow(GATHER_BYTES);
+  private used = 0;
+  private open = true;
 
   constructor(sink: ByteSink) {
-    this.#sink = sink;
+    this.sink = sink;
   }
 
   /**
@@ -36,30 +36,30 @@ export class LineOutput {
    */
   write(bytes: Buffer, start: number, end: number, lasting: { fd: number; from: number } | null): boolean {
     const sizeBytes = end - start;
-    if (this.#used + sizeBytes > GATHER_BYTES) {
+    if (this.used + sizeBytes > GATHER_BYTES) {
       if (!this.flush()) return false;
       if (sizeBytes >= GATHER_BYTES) {
         const taken =
-          lasting === null ? 0 : (this.#sink.take?.(lasting.fd, lasting.from + start, sizeBytes) ?? 0);
-        this.#open =
-          taken >= 0 && (taken === sizeBytes || this.#sink.write(bytes.subarray(start + taken, end)));
-        return this.#open;
+          lasting === null ? 0 : (this.sink.take?.(lasting.fd, lasting.from + start, sizeBytes) ?? 0);
+        this.open =
+          taken >= 0 && (taken === sizeBytes || this.sink.write(bytes.subarray(start + taken, end)));
+        return this.open;
       }
     }
-    bytes.copy(this.#gathered, this.#used, start, end);
-    this.#used += sizeBytes;
+    bytes.copy(this.gathered, this.used, start, end);
+    this.used += sizeBytes;
     return true;
   }
 
   newline(): boolean {
-    if (this.#used === GATHER_BYTES && !this.flush()) return false;
-    this.#gathered[this.#used++] = NEWLINE;
+    if (this.used === GATHER_BYTES && !this.flush()) return false;
+    this.gathered[this.used++] = NEWLINE;
     return true;
   }
 
   flush(): boolean {
-    if (this.#used > 0 && this.#open) this.#open = this.#sink.write(this.#gathered.subarray(0, this.#used));
-    this.#used = 0;
-    return this.#open;
+    if (this.used > 0 && this.open) this.open = this.sink.write(this.gathered.subarray(0, this.used));
+    this.used = 0;
+    return this.open;
   }
 }

@@ -42,42 +42,42 @@ export function packedHead(fd: number, packing: Packing): Buffer {
 /** The plain bytes of a packed file, read from its beginning. */
 export class PackedInput implements ByteInput {
   readonly lasting = null;
-  readonly #plain: AsyncIterator<Uint8Array>;
-  readonly #onClose: () => void;
-  #chunk: Uint8Array = new Uint8Array(0);
+  private readonly plain: AsyncIterator<Uint8Array>;
+  private readonly onClose: () => void;
+  private chunk: Uint8Array = new Uint8Array(0);
 
   constructor(fd: number, packing: Packing, onClose: () => void) {
-    this.#onClose = onClose;
+    this.onClose = onClose;
     const options = { chunkSize: PLAIN_BLOCK_BYTES };
     const decoder = packing === "zst" ? zlib().createZstdDecompress(options) : zlib().createGunzip(options);
     const packed = stream().Readable.from(packedBlocks(fd), { objectMode: false });
     packed.on("error", (error) => decoder.destroy(error));
-    this.#plain = packed.pipe(decoder)[Symbol.asyncIterator]();
+    this.plain = packed.pipe(decoder)[Symbol.asyncIterator]();
   }
 
   read(into: Uint8Array, at: number): number | Promise<number> {
-    return this.#chunk.length > 0 ? this.#take(into, at) : this.#readOn(into, at);
+    return this.chunk.length > 0 ? this.take(into, at) : this.readOn(into, at);
   }
 
-  async #readOn(into: Uint8Array, at: number): Promise<number> {
-    while (this.#chunk.length === 0) {
-      const next = await this.#plain.next();
+  private async readOn(into: Uint8Array, at: number): Promise<number> {
+    while (this.chunk.length === 0) {
+      const next = await this.plain.next();
       if (next.done === true) return 0;
-      this.#chunk = next.value;
+      this.chunk = next.value;
     }
-    return this.#take(into, at);
+    return this.take(into, at);
   }
 
-  #take(into: Uint8Array, at: number): number {
-    const part = this.#chunk.subarray(0, into.length - at);
+  private take(into: Uint8Array, at: number): number {
+    const part = this.chunk.subarray(0, into.length - at);
     into.set(part, at);
-    this.#chunk = this.#chunk.subarray(part.length);
+    this.chunk = this.chunk.subarray(part.length);
     return part.length;
   }
 
   close(): void {
-    void this.#plain.return?.();
-    this.#onClose();
+    void this.plain.return?.();
+    this.onClose();
   }
 }
 

@@ -8,25 +8,25 @@ const SILENT_MS = 1000;
 const INTERVAL_MS = 200;
 
 export class Progress {
-  readonly #listener: ProgressListener;
-  #nextMs = performance.now() + SILENT_MS;
-  #readBytes = 0;
-  #totalBytes = 0;
+  private readonly listener: ProgressListener;
+  private nextMs = performance.now() + SILENT_MS;
+  private readBytes = 0;
+  private totalBytes = 0;
 
   constructor(listener: ProgressListener) {
-    this.#listener = listener;
+    this.listener = listener;
   }
 
   expect(bytes: number): void {
-    this.#totalBytes += bytes;
+    this.totalBytes += bytes;
   }
 
   /** Called once a block. */
   read(bytes: number): void {
-    this.#readBytes += bytes;
+    this.readBytes += bytes;
     const nowMs = performance.now();
-    if (nowMs < this.#nextMs) return;
-    this.#nextMs = nowMs + INTERVAL_MS;
-    this.#listener(this.#readBytes, this.#totalBytes >= this.#readBytes ? this.#totalBytes : null);
+    if (nowMs < this.nextMs) return;
+    this.nextMs = nowMs + INTERVAL_MS;
+    this.listener(this.readBytes, this.totalBytes >= this.readBytes ? this.totalBytes : null);
   }
 }

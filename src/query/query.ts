@@ -81,19 +81,19 @@ export async function runQuery(
 }
 
 class Query {
-  readonly #request: QueryRequest;
-  readonly #note: (text: string) => void;
-  readonly #progress: Progress;
-  readonly #range: TimeRange;
-  readonly #toClose: (() => void)[] = [];
-  #linesSkipped = 0;
-  #filesFailed = 0;
+  private readonly request: QueryRequest;
+  private readonly note: (text: string) => void;
+  private readonly progress: Progress;
+  private readonly range: TimeRange;
+  private readonly toClose: (() => void)[] = [];
+  private linesSkipped = 0;
+  private filesFailed = 0;
 
   constructor(request: QueryRequest, note: (text: string) => void, progress: Progress) {
-    this.#progress = progress;
-    this.#request = request;
-    this.#note = note;
-    this.#range = {
+    this.progress = progress;
+    this.request = request;
+    this.note = note;
+    this.range = {
       sinceMs: request.sinceMs ?? Number.NEGATIVE_INFINITY,
       untilMs: request.untilMs ?? Number.POSITIVE_INFINITY,
     };
@@ -101,35 +101,35 @@ class Query {
 
   /** The runs of the log directory. */
   logRuns(): LineRun[] {
-    const { logDir, paths, managedPaths, owner = OWN_RIGHTS } = this.#request;
+    const { logDir, paths, managedPaths, owner = OWN_RIGHTS } = this.request;
     const hashes = new Set(listLogs(logDir, owner).keys());
     const forgotten = () => forgottenPaths(logDir, hashes, managedPaths, owner);
-    if (hashes.size === 0) this.#note(`There are no logs in "${logDir}": nothing was recorded yet`);
+    if (hashes.size === 0) this.note(`There are no logs in "${logDir}": nothing was recorded yet`);
     const choice = chooseLogs(paths, { hashes, managedPaths, forgottenPaths: forgotten });
     const snapshot = takeSnapshot(logDir, new Set(choice.keys()), owner);
-    this.#toClose.push(() => snapshot.close());
-    for (const problem of snapshot.problems) this.#fail(problem);
+    this.toClose.push(() => snapshot.close());
+    for (const problem of snapshot.problems) this.fail(problem);
     const pool = new BlockPool();
     pool.expect(choice.size);
     const filters = new Map<string, PathFilter | null>();
     for (const [hash, wanted] of choice) filters.set(hash, wanted === null ? null : new PathFilter(wanted));
     return runsOfFiles(snapshot.files, (file) =>
-      this.#options(pool, filters.get(file.hash) ?? null, file.path),
+      this.options(pool, filters.get(file.hash) ?? null, file.path),
     );
   }
 
   /** The runs of files from anywhere, or the answer itself where it stands there in one piece. */
   async fileRuns(files: readonly string[]): Promise<LineRun[] | ByteInput> {
-    const { paths } = this.#request;
+    const { paths } = this.request;
     const filter = paths.length === 0 ? null : new PathFilter(paths.map((path) => resolve(path)));
     const runs: LineRun[] = [];
     const pool = new BlockPool();
     const held = heldFilesMax(files.length);
     for (const [i, name] of files.entries()) {
-      const stored = await this.#store(name, i < held);
-      this.#toClose.push(() => stored.close());
-      const found = await runsInAnyOrder(stored, i, this.#options(pool, filter, name));
-      this.#toClose.push(found.close);
+      const stored = await this.store(name, i < held);
+      this.toClose.push(() => stored.close());
+      const found = await runsInAnyOrder(stored, i, this.options(pool, filter, name));
+      this.toClose.push(found.close);
       // The usual case, one log in order, needs no second look at its lines.
       if (files.length === 1 && found.verbatim !== null) return found.verbatim();
       runs.push(...found.runs);
@@ -139,68 +139,73 @@ class Query {
   }
 
   result(): QueryResult {
-    const { sinceMs, untilMs } = this.#range;
-    if (this.#linesSkipped > 0) {
+    const { sinceMs, untilMs } = this.range;
+    if (this.linesSkipped > 0) {
       const where = Number.isFinite(sinceMs) || Number.isFinite(untilMs) ? " in this range" : "";
-      const lines = this.#linesSkipped === 1 ? "line that is no event" : "lines that are no events";
-      this.#note(`Skipped ${this.#linesSkipped} ${lines}${where}`);
+      const lines = this.linesSkipped === 1 ? "line that is no event" : "lines that are no events";
+      this.note(`Skipped ${this.linesSkipped} ${lines}${where}`);
     }
-    const fine = this.#linesSkipped === 0 && this.#filesFailed === 0;
+    const fine = this.linesSkipped === 0 && this.filesFailed === 0;
     return {
-      linesSkipped: this.#linesSkipped,
-      filesFailed: this.#filesFailed,
+      linesSkipped: this.linesSkipped,
+      filesFailed: this.filesFailed,
       exitCode: fine ? EXIT.fine : EXIT.failed,
     };
   }
 
   close(): void {
-    for (const close of this.#toClose.splice(0)) close();
+    for (const close of this.toClose.splice(0)) close();
   }
 
-  #options(pool: BlockPool, paths: PathFilter | null, name: string): RunOptions {
+  private options(pool: BlockPool, paths: PathFilter | null, name: string): RunOptions {
     return {
-      range: this.#range,
+      range: this.range,
       paths,
       pool,
-      progress: this.#progress,
-      onBadLine: () => this.#linesSkipped++,
-      onUnreadable: (error) => this.#fail(`Cannot read all of "${name}" (${causeOf(error)})`),
+      progress: this.progress,
+      onBadLine: () => this.linesSkipped++,
+      onUnreadable: (error) => this.fail(`Cannot read all of "${name}" (${causeOf(error)})`),
     };
   }
 
-  #fail(problem: string): void {
-    this.#filesFailed++;
-    this.#note(problem);
+  private fail(problem: string): void {
+    this.filesFailed++;
+    this.note(problem);
   }
 
-  async #store(name: string, hold: boolean): Promise<Stored> {
-    if (name === "-") return this.#streamed(0, name, "standard input");
+  private async store(name: string, hold: boolean): Promise<Stored> {
+    if (name === "-") return this.streamed(0, name, "standard input");
     const file = openAny(name);
     const fd = file.fd()!;
     if (!file.stat.isFile()) {
-      const stored = this.#streamed(fd, name, JSON.stringify(name));
+      const stored = this.streamed(fd, name, JSON.stringify(name));
       return stored.finally(() => file.close());
     }
     const packing = packingOf(readRange(fd, 0, 4));
-    if (packing !== null) return this.#unpacked(fd, packing, name, file);
+    if (packing !== null) return this.unpacked(fd, packing, name, file);
     if (!hold) file.letGo();
     return storedFile(file);
   }
 
-  async #streamed(fd: number, name: string, called: string): Promise<Stored> {
-    const spool = spoolStream(fd, called, (bytes) => this.#progress.read(bytes));
-    this.#progress.expect(spool.sizeBytes);
+  private async streamed(fd: number, name: string, called: string): Promise<Stored> {
+    const spool = spoolStream(fd, called, (bytes) => this.progress.read(bytes));
+    this.progress.expect(spool.sizeBytes);
     const packing = packingOf(spool.head(4));
-    return packing === null ? spool : this.#unpacked(spool.file(), packing, name, spool);
+    return packing === null ? spool : this.unpacked(spool.file(), packing, name, spool);
   }
 
-  async #unpacked(fd: number, packing: Packing, name: string, packed: { close(): void }): Promise<Stored> {
+  private async unpacked(
+    fd: number,
+    packing: Packing,
+    name: string,
+    packed: { close(): void },
+  ): Promise<Stored> {
     try {
-      const onRead = (bytes: number) => this.#progress.read(bytes);
+      const onRead = (bytes: number) => this.progress.read(bytes);
       const plain = await spoolInput(new PackedInput(fd, packing, () => {}), onRead, (error) => {
-        this.#fail(`"${name}" is damaged: only its beginning was read (${causeOf(error)})`);
+        this.fail(`"${name}" is damaged: only its beginning was read (${causeOf(error)})`);
       });
-      this.#progress.expect(plain.sizeBytes);
+      this.progress.expect(plain.sizeBytes);
       return plain;
     } finally {
       packed.close();

@@ -1,6 +1,5 @@
 // Which lines a query asks for: a time range, and maybe paths below a managed one. Lines go in as bytes, yes or no comes out.
 // Parses a line only where its bytes can't decide. Hot.
-
 import { isAtOrBelow } from "../containment.ts";
 import { parseTime } from "../log/time.ts";
 import { AFTER_TIME } from "./line-table.ts";
@@ -47,36 +46,36 @@ function startsWith(bytes: Uint8Array, at: number, word: Uint8Array): boolean {
  * line that doesn't name a path costs next to nothing, and only a line that may name it is parsed. Hot.
  */
 export class PathFilter {
-  readonly #paths: readonly string[];
+  private readonly paths: readonly string[];
   /** Each path as a line of ours spells it; and a backslash, which every other spelling needs. */
-  readonly #needles: (Uint8Array | number)[];
+  private readonly needles: (Uint8Array | number)[];
   /** Where each needle comes next in the block; -1 when that isn't known yet. */
-  readonly #next: number[];
+  private readonly next: number[];
 
   constructor(paths: readonly string[]) {
-    this.#paths = paths;
-    this.#needles = [
+    this.paths = paths;
+    this.needles = [
       ...paths.map((path) => encoder.encode(`"${JSON.stringify(path).slice(1, -1)}`)),
       BACKSLASH,
     ];
-    this.#next = this.#needles.map(() => -1);
+    this.next = this.needles.map(() => -1);
   }
 
   /** The lines that follow are from other bytes. */
   beginBlock(): void {
-    this.#next.fill(-1);
+    this.next.fill(-1);
   }
 
   /** A line of ours; lines of a block must be asked for in order. */
   wants(bytes: Buffer, start: number, end: number): boolean {
     if (stateTypeOf(bytes, start) !== null) return true;
     let candidate = false;
-    for (let i = 0; i < this.#needles.length; i++) {
-      let next = this.#next[i]!;
+    for (let i = 0; i < this.needles.length; i++) {
+      let next = this.next[i]!;
       if (next < start) {
-        const found = bytes.indexOf(this.#needles[i]!, start);
+        const found = bytes.indexOf(this.needles[i]!, start);
         next = found < 0 ? Number.POSITIVE_INFINITY : found;
-        this.#next[i] = next;
+        this.next[i] = next;
       }
       if (next < end) candidate = true;
     }
@@ -88,7 +87,7 @@ export class PathFilter {
   wantsKeys(keys: Record<string, unknown>): boolean {
     if (keys.event_type === "GAP" || keys.event_type === "WATCH") return true;
     return [keys.path, keys.from, keys.to].some(
-      (path) => typeof path === "string" && this.#paths.some((wanted) => isAtOrBelow(path, wanted)),
+      (path) => typeof path === "string" && this.paths.some((wanted) => isAtOrBelow(path, wanted)),
     );
   }
 }

@@ -1,6 +1,5 @@
 // Colours for a terminal, and plain text for everything else. The colour library is loaded only where something will be
 // coloured: importing it touches process.stdout, which makes a pipe there non-blocking.
-
 import type { PathState } from "../event.ts";
 import { isTerminal } from "./is-terminal.ts";
 

@@ -1,6 +1,5 @@
 // One parsed line of a log → what a person is told of it: escaped, human, nothing invented. Lines may come from anybody's file
 // (query --file), so every key is checked; what is missing or odd shows as unknown, never as an error.
-
 import { escapeForTerminal } from "./escape.ts";
 
 /** A parsed line; docs/events.md says what the keys mean. */

@@ -1,6 +1,5 @@
 // Cuts a stream of bytes into lines, and parses them: blocks go in, in order and cut anywhere; whole lines come out. What is no event
 // has been counted by whoever read the bytes, and is passed over here.
-
 import { parseTime } from "../log/time.ts";
 import type { LineKeys } from "./event.ts";
 
@@ -10,38 +9,38 @@ const NEWLINE = 10;
 export type TakeBytes = (bytes: Buffer, start: number, end: number) => void;
 
 export class LineSplitter {
-  readonly #take: TakeBytes;
-  #rest: Buffer = Buffer.alloc(0);
+  private readonly take: TakeBytes;
+  private rest: Buffer = Buffer.alloc(0);
 
   constructor(take: TakeBytes) {
-    this.#take = take;
+    this.take = take;
   }
 
   /** @param bytes only valid during the call */
   write(bytes: Uint8Array): void {
     const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     let start = 0;
-    if (this.#rest.length > 0) {
+    if (this.rest.length > 0) {
       const end = block.indexOf(NEWLINE);
       if (end < 0) {
-        this.#rest = Buffer.concat([this.#rest, block]);
+        this.rest = Buffer.concat([this.rest, block]);
         return;
       }
-      const line = Buffer.concat([this.#rest, block.subarray(0, end)]);
-      this.#take(line, 0, line.length);
+      const line = Buffer.concat([this.rest, block.subarray(0, end)]);
+      this.take(line, 0, line.length);
       start = end + 1;
     }
     for (let end = block.indexOf(NEWLINE, start); end >= 0; end = block.indexOf(NEWLINE, start)) {
-      if (end > start) this.#take(block, start, end);
+      if (end > start) this.take(block, start, end);
       start = end + 1;
     }
-    this.#rest = Buffer.from(block.subarray(start));
+    this.rest = Buffer.from(block.subarray(start));
   }
 
   /** A last line without a newline. */
   end(): void {
-    if (this.#rest.length > 0) this.#take(this.#rest, 0, this.#rest.length);
-    this.#rest = Buffer.alloc(0);
+    if (this.rest.length > 0) this.take(this.rest, 0, this.rest.length);
+    this.rest = Buffer.alloc(0);
   }
 }
 

@@ -1,6 +1,5 @@
 // Events as aligned rows, one line each: time, type, user, program, size, path. Parsed lines go in, text for a terminal of any
 // width, or for a pipe, comes out. Every name is escaped; columns grow with what they have seen, up to a share of the width.
-
 import type { Colours } from "./colour.ts";
 import { escapeForTerminal } from "./escape.ts";
 import {
@@ -66,13 +65,13 @@ export function paintOf(kind: EventKind, colours: Colours): Paint {
 }
 
 export class EventRows {
-  readonly #options: RowOptions;
-  #date = "";
-  #userColumns = 5;
-  #programColumns = 8;
+  private readonly options: RowOptions;
+  private date = "";
+  private userColumns = 5;
+  private programColumns = 8;
 
   constructor(options: RowOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /**
@@ -81,11 +80,11 @@ export class EventRows {
    * @param count how many events the row stands for; their paths are then below `path`
    */
   row(keys: LineKeys, timeMs: number, count = 1): string {
-    const { colours, dated } = this.#options;
-    const columns = this.#options.columns();
+    const { colours, dated } = this.options;
+    const columns = this.options.columns();
     const date = formatDate(timeMs);
-    const heading = !dated && this.#date !== "" && date !== this.#date ? `${colours.dim(date)}\n` : "";
-    this.#date = date;
+    const heading = !dated && this.date !== "" && date !== this.date ? `${colours.dim(date)}\n` : "";
+    this.date = date;
     const wide = columns === null || columns >= WIDE_COLUMNS;
     const time = formatTimeOfDay(timeMs, wide);
     const type = escapeForTerminal(String(keys.event_type));
@@ -95,22 +94,22 @@ export class EventRows {
       const what = fitBeginning(type, Math.floor(columns / 3));
       const room = columns - columnsOf(what) - 1;
       const isState = kind === "state" || keys.event_type === "GAP";
-      const rest = isState ? this.#stateText(keys, room) : this.#pathText(keys, room, count);
+      const rest = isState ? this.stateText(keys, room) : this.pathText(keys, room, count);
       return `${heading}${paint(what)} ${rest}\n`;
     }
     const left = [colours.dim(dated ? `${date} ${time}` : time), paint(padRight(type, TYPE_COLUMNS))];
     let used = (dated ? date.length + 1 : 0) + time.length + 1 + Math.max(TYPE_COLUMNS, columnsOf(type));
     if (kind === "state" || keys.event_type === "GAP") {
       const room = columns === null ? null : columns - used - 1;
-      return `${heading}${[...left, this.#stateText(keys, room)].join(" ")}\n`;
+      return `${heading}${[...left, this.stateText(keys, room)].join(" ")}\n`;
     }
     const narrow = columns !== null && columns < NARROW_COLUMNS;
     if (!narrow) {
-      const user = this.#user(keys, columns);
+      const user = this.user(keys, columns);
       left.push(user);
       used += 1 + columnsOf(user);
     }
-    const program = this.#program(keys, columns, wide);
+    const program = this.program(keys, columns, wide);
     used += 1 + columnsOf(program);
     left.push(colours.bold(program));
     if (!narrow) {
@@ -119,36 +118,36 @@ export class EventRows {
       used += 1 + columnsOf(size);
     }
     const room = columns === null ? null : Math.max(1, columns - used - 1);
-    return `${heading}${[...left, this.#pathText(keys, room, count)].join(" ")}\n`;
+    return `${heading}${[...left, this.pathText(keys, room, count)].join(" ")}\n`;
   }
 
   /** A row that is no event. */
   remark(sentence: string): string {
-    const columns = this.#options.columns();
+    const columns = this.options.columns();
     const text = `… ${sentence}`;
-    return `${this.#options.colours.dim(columns === null ? text : fitBeginning(text, columns))}\n`;
+    return `${this.options.colours.dim(columns === null ? text : fitBeginning(text, columns))}\n`;
   }
 
-  #user(keys: LineKeys, columns: number | null): string {
+  private user(keys: LineKeys, columns: number | null): string {
     const max = columns === null ? USER_MAX_COLUMNS * 2 : Math.min(USER_MAX_COLUMNS, Math.floor(columns / 7));
     const user = columns === null ? userOf(keys) : fitBeginning(userOf(keys), max);
-    this.#userColumns = Math.min(max, Math.max(this.#userColumns, columnsOf(user)));
-    return padRight(user, this.#userColumns);
+    this.userColumns = Math.min(max, Math.max(this.userColumns, columnsOf(user)));
+    return padRight(user, this.userColumns);
   }
 
-  #program(keys: LineKeys, columns: number | null, wide: boolean): string {
+  private program(keys: LineKeys, columns: number | null, wide: boolean): string {
     const share = columns === null ? CHAIN_MAX_COLUMNS : Math.floor(columns / (wide ? 4 : 6));
     const max = Math.min(wide ? CHAIN_MAX_COLUMNS : CMD_MAX_COLUMNS, Math.max(6, share));
     const text = wide ? chainOf(keys) : programOf(keys);
     // A pipe loses nothing: there a long chain pushes its row to the right.
     const fitted = columns === null ? text : wide ? fitEnd(text, max) : fitBeginning(text, max);
-    this.#programColumns = Math.min(max, Math.max(this.#programColumns, columnsOf(fitted)));
-    return padRight(fitted, this.#programColumns);
+    this.programColumns = Math.min(max, Math.max(this.programColumns, columnsOf(fitted)));
+    return padRight(fitted, this.programColumns);
   }
 
-  #pathText(keys: LineKeys, room: number | null, count: number): string {
-    const { colours } = this.#options;
-    const onlyPath = this.#options.onlyPath();
+  private pathText(keys: LineKeys, room: number | null, count: number): string {
+    const { colours } = this.options;
+    const onlyPath = this.options.onlyPath();
     const managed = textKey(keys, "monitored_path") ?? "";
     const shown = (path: string) => {
       const relative = relativeTo(path, managed);
@@ -176,12 +175,12 @@ export class EventRows {
     return `${colours.dim(before.length > 1 ? before : "")}${fitted}${more}${kept}`;
   }
 
-  #stateText(keys: LineKeys, room: number | null): string {
+  private stateText(keys: LineKeys, room: number | null): string {
     const gap = gapOf(keys);
     const unreadable = keys.event_type === "GAP" ? "events may be missing" : watchText(keys);
     const sentence = gap === null ? unreadable : gapText(gap);
     const path = textKey(keys, "monitored_path") ?? "?";
-    const text = path === this.#options.onlyPath() ? sentence : `${escapeForTerminal(path)}: ${sentence}`;
+    const text = path === this.options.onlyPath() ? sentence : `${escapeForTerminal(path)}: ${sentence}`;
     return room === null ? text : fitBeginning(text, Math.max(1, room));
   }
 }

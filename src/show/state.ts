@@ -1,6 +1,5 @@
 // WATCH and GAP lines in words: from when to when something is recorded, and what may be missing. Keys go in, a sentence
 // without its time comes out.
-
 import { parseTime } from "../log/time.ts";
 import { escapeForTerminal } from "./escape.ts";
 import { type LineKeys, numberKey, textKey } from "./event.ts";

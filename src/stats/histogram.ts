@@ -18,60 +18,60 @@ export interface Bucket {
 }
 
 export class Histogram {
-  #counts = new Map<number, number>();
-  #level = 0;
+  private counts = new Map<number, number>();
+  private level = 0;
   /** Of the first event: days and hours begin when they do for people here. */
-  #offsetMs: number | null = null;
-  #known = { index: Number.NaN, count: 0 };
+  private offsetMs: number | null = null;
+  private known = { index: Number.NaN, count: 0 };
 
   add(timeMs: number): void {
-    this.#offsetMs ??= -new Date(timeMs).getTimezoneOffset() * MINUTE_MS;
-    if (this.#indexOf(timeMs) !== this.#known.index) {
+    this.offsetMs ??= -new Date(timeMs).getTimezoneOffset() * MINUTE_MS;
+    if (this.indexOf(timeMs) !== this.known.index) {
       // May make the buckets coarser, so the place is looked up again.
-      this.#store();
-      this.#known.index = this.#indexOf(timeMs);
+      this.store();
+      this.known.index = this.indexOf(timeMs);
     }
-    this.#known.count++;
+    this.known.count++;
   }
 
-  #indexOf(timeMs: number): number {
-    return Math.floor((timeMs + (this.#offsetMs ?? 0)) / SPANS_MS[this.#level]!);
+  private indexOf(timeMs: number): number {
+    return Math.floor((timeMs + (this.offsetMs ?? 0)) / SPANS_MS[this.level]!);
   }
 
   /** Without a hole from the first event to the last, empty ones included. */
   buckets(countMax: number): Bucket[] {
-    this.#store();
-    if (this.#counts.size === 0) return [];
-    let indices = [...this.#counts.keys()];
-    while (Math.max(...indices) - Math.min(...indices) >= countMax && this.#level < SPANS_MS.length - 1) {
-      this.#coarsen();
-      indices = [...this.#counts.keys()];
+    this.store();
+    if (this.counts.size === 0) return [];
+    let indices = [...this.counts.keys()];
+    while (Math.max(...indices) - Math.min(...indices) >= countMax && this.level < SPANS_MS.length - 1) {
+      this.coarsen();
+      indices = [...this.counts.keys()];
     }
-    const spanMs = SPANS_MS[this.#level]!;
+    const spanMs = SPANS_MS[this.level]!;
     const first = Math.min(...indices);
     const length = Math.min(Math.max(...indices) - first + 1, BUCKETS_MAX);
     return Array.from({ length }, (_, i) => {
-      const fromMs = (first + i) * spanMs - (this.#offsetMs ?? 0);
-      return { fromMs, toMs: fromMs + spanMs, count: this.#counts.get(first + i) ?? 0 };
+      const fromMs = (first + i) * spanMs - (this.offsetMs ?? 0);
+      return { fromMs, toMs: fromMs + spanMs, count: this.counts.get(first + i) ?? 0 };
     });
   }
 
-  #store(): void {
-    const { index, count } = this.#known;
-    this.#known = { index: Number.NaN, count: 0 };
+  private store(): void {
+    const { index, count } = this.known;
+    this.known = { index: Number.NaN, count: 0 };
     if (count === 0) return;
-    this.#counts.set(index, (this.#counts.get(index) ?? 0) + count);
-    while (this.#counts.size > BUCKETS_MAX && this.#level < SPANS_MS.length - 1) this.#coarsen();
+    this.counts.set(index, (this.counts.get(index) ?? 0) + count);
+    while (this.counts.size > BUCKETS_MAX && this.level < SPANS_MS.length - 1) this.coarsen();
   }
 
-  #coarsen(): void {
-    const times = SPANS_MS[this.#level + 1]! / SPANS_MS[this.#level]!;
-    this.#level++;
+  private coarsen(): void {
+    const times = SPANS_MS[this.level + 1]! / SPANS_MS[this.level]!;
+    this.level++;
     const coarse = new Map<number, number>();
-    for (const [index, count] of this.#counts) {
+    for (const [index, count] of this.counts) {
       const at = Math.floor(index / times);
       coarse.set(at, (coarse.get(at) ?? 0) + count);
     }
-    this.#counts = coarse;
+    this.counts = coarse;
   }
 }

@@ -1,5 +1,4 @@
 // A summary for programs: exact numbers, UTC, one JSON object on one line. Of each kind the 100 most frequent.
-
 import { stringifySafely } from "../log/json-text.ts";
 import { formatTime } from "../log/time.ts";
 import type { Name, Summary } from "./stats.ts";

@@ -1,6 +1,5 @@
 // Events in numbers: who, what, with what, where and when. Lines as bytes go in, in any number; a summary of bounded size comes out.
 // A line as fsmon writes it is read by one regular expression, any other is parsed. Hot.
-
 import { lineTimeBytes, parseTime } from "../log/time.ts";
 import type { ByteSink } from "../query/output.ts";
 import { type LineKeys, numberKey, textKey } from "../show/event.ts";
@@ -46,64 +45,64 @@ export interface Summary {
 }
 
 export class StatsSink implements ByteSink {
-  #events = 0;
-  #firstMs: number | null = null;
-  #lastMs: number | null = null;
-  readonly #types = new TopNames(100);
-  readonly #users = new TopNames(NAMES_MAX);
-  readonly #programs = new TopNames(NAMES_MAX);
-  readonly #directories = new TopNames(PATHS_MAX);
-  readonly #files = new TopNames(PATHS_MAX);
-  readonly #histogram = new Histogram();
-  readonly #gaps = new Map<string, Gaps>();
+  private events = 0;
+  private firstMs: number | null = null;
+  private lastMs: number | null = null;
+  private readonly types = new TopNames(100);
+  private readonly users = new TopNames(NAMES_MAX);
+  private readonly programs = new TopNames(NAMES_MAX);
+  private readonly directories = new TopNames(PATHS_MAX);
+  private readonly files = new TopNames(PATHS_MAX);
+  private readonly histogram = new Histogram();
+  private readonly gaps = new Map<string, Gaps>();
   /** A GAP stands in the log of each managed path. */
-  readonly #told = new Set<string>();
-  readonly #lines = new LineSplitter((bytes, start, end) => this.#line(bytes, start, end));
+  private readonly told = new Set<string>();
+  private readonly lines = new LineSplitter((bytes, start, end) => this.line(bytes, start, end));
 
   write(bytes: Uint8Array): boolean {
-    this.#lines.write(bytes);
+    this.lines.write(bytes);
     return true;
   }
 
   summary(): Summary {
-    this.#lines.end();
+    this.lines.end();
     const named = (names: TopNames) =>
       names.top(SHOWN_MAX).map((one): Name => ({ ...one, name: one.name === UNKNOWN ? null : one.name }));
     return {
-      events: this.#events,
-      firstMs: this.#firstMs,
-      lastMs: this.#lastMs,
-      types: named(this.#types),
-      users: named(this.#users),
-      programs: named(this.#programs),
-      directories: named(this.#directories),
-      files: named(this.#files),
-      distinct: { directories: this.#directories.distinct, files: this.#files.distinct },
-      gaps: [...this.#gaps.values()],
-      histogram: this.#histogram,
+      events: this.events,
+      firstMs: this.firstMs,
+      lastMs: this.lastMs,
+      types: named(this.types),
+      users: named(this.users),
+      programs: named(this.programs),
+      directories: named(this.directories),
+      files: named(this.files),
+      distinct: { directories: this.directories.distinct, files: this.files.distinct },
+      gaps: [...this.gaps.values()],
+      histogram: this.histogram,
     };
   }
 
-  #line(bytes: Buffer, start: number, end: number): void {
+  private line(bytes: Buffer, start: number, end: number): void {
     const timeMs = lineTimeBytes(bytes, start);
     const text = bytes.toString("utf8", start, end);
     const ours = Number.isNaN(timeMs) ? null : OURS.exec(text);
     if (ours !== null && ours[1] !== "GAP" && ours[1] !== "WATCH") {
-      this.#count(timeMs, ours[1]!, ours[2]!, ours[3] ?? null, ours[4] ?? null, Number(ours[5]));
+      this.count(timeMs, ours[1]!, ours[2]!, ours[3] ?? null, ours[4] ?? null, Number(ours[5]));
       return;
     }
     const keys = parseLine(text);
-    if (keys !== null) this.#parsed(keys);
+    if (keys !== null) this.parsed(keys);
   }
 
-  #parsed(keys: LineKeys): void {
+  private parsed(keys: LineKeys): void {
     const gap = gapOf(keys);
-    if (gap !== null) this.#gap(gap);
+    if (gap !== null) this.gap(gap);
     const type = textKey(keys, "event_type") ?? "";
     const timeMs = parseTime(textKey(keys, "time") ?? "");
     if (gap !== null || type === "WATCH" || Number.isNaN(timeMs)) return;
     const path = textKey(keys, "path") ?? "";
-    this.#count(
+    this.count(
       timeMs,
       type,
       path,
@@ -113,7 +112,7 @@ export class StatsSink implements ByteSink {
     );
   }
 
-  #count(
+  private count(
     timeMs: number,
     type: string,
     path: string,
@@ -121,25 +120,25 @@ export class StatsSink implements ByteSink {
     user: string | null,
     fileSizeBytes: number,
   ): void {
-    this.#events++;
-    this.#firstMs ??= timeMs;
-    this.#lastMs = Math.max(this.#lastMs ?? timeMs, timeMs);
+    this.events++;
+    this.firstMs ??= timeMs;
+    this.lastMs = Math.max(this.lastMs ?? timeMs, timeMs);
     const writtenBytes = type === "CLOSE_WRITE" ? fileSizeBytes : 0;
-    this.#types.add(type, writtenBytes);
-    this.#users.add(user ?? UNKNOWN, writtenBytes);
-    this.#programs.add(cmd ?? UNKNOWN, writtenBytes);
-    this.#directories.add(path.slice(0, Math.max(1, path.lastIndexOf("/"))), writtenBytes);
-    this.#files.add(path, writtenBytes);
-    this.#histogram.add(timeMs);
+    this.types.add(type, writtenBytes);
+    this.users.add(user ?? UNKNOWN, writtenBytes);
+    this.programs.add(cmd ?? UNKNOWN, writtenBytes);
+    this.directories.add(path.slice(0, Math.max(1, path.lastIndexOf("/"))), writtenBytes);
+    this.files.add(path, writtenBytes);
+    this.histogram.add(timeMs);
   }
 
-  #gap({ fromMs, toMs, reason }: GapSpan): void {
+  private gap({ fromMs, toMs, reason }: GapSpan): void {
     const key = `${fromMs} ${toMs} ${reason}`;
-    if (this.#told.has(key)) return;
-    if (this.#told.size < 10_000) this.#told.add(key);
-    const gaps = this.#gaps.get(reason) ?? { reason, count: 0, durationMs: 0 };
+    if (this.told.has(key)) return;
+    if (this.told.size < 10_000) this.told.add(key);
+    const gaps = this.gaps.get(reason) ?? { reason, count: 0, durationMs: 0 };
     gaps.count++;
     gaps.durationMs += toMs - fromMs;
-    this.#gaps.set(reason, gaps);
+    this.gaps.set(reason, gaps);
   }
 }

@@ -1,6 +1,5 @@
 // A summary for a person: small tables side by side where there is room, and a histogram over time as wide as the terminal. A summary
 // goes in, text comes out; every name is escaped.
-
 import type { Colours } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
 import { formatCount, formatNumberOf, formatSize } from "../show/size.ts";

@@ -1,6 +1,5 @@
 // `fsmon watch`: the logs of a directory as they grow. A request goes in; lines, parsed and in order, go to a viewer, first those of
 // the past that was asked for and then, without a seam, the new ones. Only reads, and waits for a slow viewer, never the daemon.
-
 import { basename } from "node:path";
 import { causeOf } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
@@ -52,67 +51,67 @@ export interface Viewer {
 const LOOK_MS = 100;
 
 export class Watch {
-  readonly #request: WatchRequest;
-  readonly #viewer: Viewer;
-  readonly #followers = new Map<string, { follower: LogFollower; managedPath: string }>();
+  private readonly request: WatchRequest;
+  private readonly viewer: Viewer;
+  private readonly followers = new Map<string, { follower: LogFollower; managedPath: string }>();
   /** Logs that can't hold anything of interest. */
-  readonly #unwanted = new Set<string>();
+  private readonly unwanted = new Set<string>();
   /** The managed paths of what is shown before anything is followed. */
-  #past: string[] | null = null;
-  #wake: () => void = () => {};
-  #changed = true;
-  #ended = false;
+  private past: string[] | null = null;
+  private wake: () => void = () => {};
+  private changed = true;
+  private ended = false;
 
   constructor(request: WatchRequest, viewer: Viewer) {
-    this.#request = request;
-    this.#viewer = viewer;
+    this.request = request;
+    this.viewer = viewer;
   }
 
   /** The managed paths whose logs are shown. */
   get managedPaths(): string[] {
-    return this.#past ?? [...this.#followers.values()].map(({ managedPath }) => managedPath);
+    return this.past ?? [...this.followers.values()].map(({ managedPath }) => managedPath);
   }
 
   /** Ends run() soon. */
   end(): void {
-    this.#ended = true;
-    this.#wake();
+    this.ended = true;
+    this.wake();
   }
 
   /** Runs until end(), or until nobody reads any more. */
   async run(): Promise<void> {
-    const directory = new DirectoryWatch(this.#request.logDir, () => {
-      this.#changed = true;
-      this.#wake();
+    const directory = new DirectoryWatch(this.request.logDir, () => {
+      this.changed = true;
+      this.wake();
     });
     try {
-      let open = (await this.#begin()) && (await this.#viewer.idle());
+      let open = (await this.begin()) && (await this.viewer.idle());
       let lookedAtMs = 0;
-      while (open && !this.#ended) {
-        this.#changed = false;
+      while (open && !this.ended) {
+        this.changed = false;
         // However fast lines come, a new log, a closed pipe and folded rows are seen to.
         const nowMs = performance.now();
         if (nowMs - lookedAtMs >= LOOK_MS) {
           lookedAtMs = nowMs;
-          this.#findNewLogs();
-          open = await this.#viewer.idle();
+          this.findNewLogs();
+          open = await this.viewer.idle();
         }
-        const lines = this.#read();
-        if (lines.length > 0) open = open && (await this.#viewer.show(lines));
+        const lines = this.read();
+        if (lines.length > 0) open = open && (await this.viewer.show(lines));
         // Signals and timers get their turn.
-        if (lines.length > 0 || this.#changed) await new Promise((resolve) => setImmediate(resolve));
-        else await this.#sleep();
+        if (lines.length > 0 || this.changed) await new Promise((resolve) => setImmediate(resolve));
+        else await this.sleep();
       }
     } finally {
       directory.close();
-      for (const { follower } of this.#followers.values()) follower.close();
+      for (const { follower } of this.followers.values()) follower.close();
     }
   }
 
-  #sleep(): Promise<void> {
+  private sleep(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, LOOK_MS);
-      this.#wake = () => {
+      this.wake = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -120,14 +119,14 @@ export class Watch {
   }
 
   /** Shows the past, and begins to follow where it ends. */
-  async #begin(): Promise<boolean> {
-    const { logDir, owner, sinceMs } = this.#request;
-    const wanted = this.#namesOfWanted([...listLogs(logDir, owner).keys()]);
+  private async begin(): Promise<boolean> {
+    const { logDir, owner, sinceMs } = this.request;
+    const wanted = this.namesOfWanted([...listLogs(logDir, owner).keys()]);
     const snapshot = takeSnapshot(logDir, new Set(wanted.keys()), owner);
-    for (const problem of snapshot.problems) this.#viewer.note(problem);
-    this.#past = [...wanted.values()];
-    const open = sinceMs === null || (await this.#showPast(snapshot, wanted.size, sinceMs));
-    this.#past = null;
+    for (const problem of snapshot.problems) this.viewer.note(problem);
+    this.past = [...wanted.values()];
+    const open = sinceMs === null || (await this.showPast(snapshot, wanted.size, sinceMs));
+    this.past = null;
     const live = new Map<string, SnapshotFile>();
     const highest = new Map<string, number>();
     for (const file of snapshot.files) {
@@ -142,13 +141,13 @@ export class Watch {
         highestNumber: highest.get(hash) ?? 0,
         live: file === undefined || fd === null ? null : { fd, offset: file.end },
       });
-      this.#followers.set(hash, { follower, managedPath });
+      this.followers.set(hash, { follower, managedPath });
     }
     snapshot.close();
     return open;
   }
 
-  async #showPast(snapshot: Snapshot, logs: number, sinceMs: number): Promise<boolean> {
+  private async showPast(snapshot: Snapshot, logs: number, sinceMs: number): Promise<boolean> {
     const pool = new BlockPool();
     pool.expect(logs);
     const options = {
@@ -157,7 +156,7 @@ export class Watch {
       pool,
       progress: new Progress(() => {}),
       onBadLine: null,
-      onUnreadable: (error: unknown) => this.#viewer.note(`Cannot read all of the past: ${causeOf(error)}`),
+      onUnreadable: (error: unknown) => this.viewer.note(`Cannot read all of the past: ${causeOf(error)}`),
     };
     const lines: ViewedLine[] = [];
     const cutter = new LineCutter((keys, timeMs, text) => lines.push({ keys, timeMs, text: `${text}\n` }));
@@ -166,13 +165,13 @@ export class Watch {
     const sink: ByteSink = {
       write: (bytes) => {
         cutter.write(bytes);
-        return open && !this.#ended;
+        return open && !this.ended;
       },
     };
     const output = new LineOutput(sink);
     const runs = runsOfFiles(snapshot.files, () => options);
     const flush = async () => {
-      open = await this.#viewer.show(lines.splice(0));
+      open = await this.viewer.show(lines.splice(0));
     };
     await mergeRuns(runs, output, flush);
     cutter.end();
@@ -181,16 +180,16 @@ export class Watch {
   }
 
   /** What there is, a block of each log at most. */
-  #read(): ViewedLine[] {
+  private read(): ViewedLine[] {
     const lines: ViewedLine[] = [];
-    for (const { follower, managedPath } of this.#followers.values()) {
+    for (const { follower, managedPath } of this.followers.values()) {
       const waiting = follower.waitingBytes;
-      const limit = this.#viewer.limit(waiting);
-      if (waiting > limit) this.#viewer.passedOver(follower.skip(limit));
+      const limit = this.viewer.limit(waiting);
+      if (waiting > limit) this.viewer.passedOver(follower.skip(limit));
       const block = follower.read();
       if (follower.missedSegments > 0) {
         const segments = formatNumberOf(follower.missedSegments, "segment");
-        this.#viewer.note(
+        this.viewer.note(
           `${segments} of the log of "${managedPath}" were deleted before they could be read here`,
         );
         follower.missedSegments = 0;
@@ -200,25 +199,25 @@ export class Watch {
       cutter.write(block);
     }
     // Of several logs; within one their order stands.
-    if (this.#followers.size > 1) lines.sort((a, b) => a.timeMs - b.timeMs);
+    if (this.followers.size > 1) lines.sort((a, b) => a.timeMs - b.timeMs);
     return lines;
   }
 
-  #findNewLogs(): void {
-    const { logDir, owner } = this.#request;
+  private findNewLogs(): void {
+    const { logDir, owner } = this.request;
     const hashes = [...listLogs(logDir, owner).keys()];
-    const fresh = hashes.filter((hash) => !this.#followers.has(hash) && !this.#unwanted.has(hash));
+    const fresh = hashes.filter((hash) => !this.followers.has(hash) && !this.unwanted.has(hash));
     if (fresh.length === 0) return;
-    for (const [hash, managedPath] of this.#namesOfWanted(fresh)) {
+    for (const [hash, managedPath] of this.namesOfWanted(fresh)) {
       const follower = new LogFollower(logDir, hash, owner, { highestNumber: 0, live: null });
-      this.#followers.set(hash, { follower, managedPath });
+      this.followers.set(hash, { follower, managedPath });
     }
   }
 
   /** Hash → managed path of the logs that are wanted. A log whose path isn't known yet (it has no line) waits. */
-  #namesOfWanted(hashes: readonly string[]): Map<string, string> {
-    const { logDir, owner, wantsLog } = this.#request;
-    const managed = this.#request.managedPaths();
+  private namesOfWanted(hashes: readonly string[]): Map<string, string> {
+    const { logDir, owner, wantsLog } = this.request;
+    const managed = this.request.managedPaths();
     const known = new Map(
       [...managed, ...forgottenPaths(logDir, new Set(hashes), managed, owner)].map((path) => [
         logHash(path),
@@ -230,7 +229,7 @@ export class Watch {
       const path = known.get(hash);
       if (path === undefined) continue;
       if (wantsLog(path)) wanted.set(hash, path);
-      else this.#unwanted.add(hash);
+      else this.unwanted.add(hash);
     }
     return wanted;
   }

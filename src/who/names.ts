@@ -3,7 +3,6 @@
 //
 // The name that was asked for is followed for ever: what was deleted and made again under it belongs to the answer. A name
 // that only a rename led to is followed back to where it was made: before that it was another file's.
-
 import { isAtOrBelow } from "../containment.ts";
 import { parseTime } from "../log/time.ts";
 import { type LineKeys, textKey } from "../show/event.ts";
@@ -35,30 +34,30 @@ export interface Relation {
 }
 
 export class FollowedNames {
-  readonly #asked: string;
+  private readonly asked: string;
   /** What lies below the names belongs to the answer, too. */
-  readonly #recursive: boolean;
+  private readonly recursive: boolean;
   /** Oldest first. Never the asked one. */
-  readonly #followed: string[] = [];
+  private readonly followed: string[] = [];
   /** False while we look at a time before the asked name was made, until the log tells of it again. */
-  #exists = true;
+  private exists = true;
   /** Followed names whose CREATE was met. */
-  readonly #born = new Map<string, Moment>();
+  private readonly born = new Map<string, Moment>();
   /** The last DELETE_SELF met: of a file that a rename replaced, it stands right behind the rename. */
-  #overwritten: Moment = { pid: null, timeMs: Number.NEGATIVE_INFINITY };
-  #lastExchange = "";
+  private overwritten: Moment = { pid: null, timeMs: Number.NEGATIVE_INFINITY };
+  private lastExchange = "";
   /** `from` and `path` of the newest arrivals, whose other ends are still to come. */
-  readonly #arrivals: string[] = [];
+  private readonly arrivals: string[] = [];
   /** Counts the changes of the names, so that needles are made anew only then. */
   version = 0;
 
   constructor(asked: string, recursive: boolean) {
-    this.#asked = asked;
-    this.#recursive = recursive;
+    this.asked = asked;
+    this.recursive = recursive;
   }
 
   get all(): string[] {
-    return [this.#asked, ...this.#followed];
+    return [this.asked, ...this.followed];
   }
 
   /**
@@ -73,14 +72,14 @@ export class FollowedNames {
     const to = textKey(keys, "to");
     const other = from ?? to;
     const type = keys.event_type;
-    if (keys.exchange === true && other !== null) return this.#judgeExchange(path, other, keys);
-    if (type === "MOVED_TO") return this.#judgeArrival(path, from, keys);
-    if (type === "MOVED_FROM") return this.#judgeDeparture(path, to, keys);
-    const holder = this.#holderOf(path);
+    if (keys.exchange === true && other !== null) return this.judgeExchange(path, other, keys);
+    if (type === "MOVED_TO") return this.judgeArrival(path, from, keys);
+    if (type === "MOVED_FROM") return this.judgeDeparture(path, to, keys);
+    const holder = this.holderOf(path);
     if (holder === null) return null;
-    if (path === this.#asked) this.#exists = type !== "CREATE";
-    if (path === holder && !this.#isStillOurs(holder, keys)) return null;
-    if (type === "DELETE_SELF") this.#overwritten = momentOf(keys);
+    if (path === this.asked) this.exists = type !== "CREATE";
+    if (path === holder && !this.isStillOurs(holder, keys)) return null;
+    if (type === "DELETE_SELF") this.overwritten = momentOf(keys);
     return { name: path, byDirectory: false, from: null, to: null };
   }
 
@@ -88,119 +87,119 @@ export class FollowedNames {
    * A name that a rename led to is followed back to its CREATE, and no further: what the log tells of it before is another file's.
    * But a program that moves or deletes a file and makes it anew at once has saved it.
    */
-  #isStillOurs(name: string, keys: LineKeys): boolean {
-    if (name === this.#asked) return true;
-    const born = this.#born.get(name);
+  private isStillOurs(name: string, keys: LineKeys): boolean {
+    if (name === this.asked) return true;
+    const born = this.born.get(name);
     const ends = keys.event_type === "DELETE" || keys.event_type === "MOVED_FROM";
     if (born === undefined) {
-      if (keys.event_type === "CREATE") this.#born.set(name, momentOf(keys));
-      else if (ends) this.#forget(name);
+      if (keys.event_type === "CREATE") this.born.set(name, momentOf(keys));
+      else if (ends) this.forget(name);
       return !ends;
     }
     const { pid, timeMs } = momentOf(keys);
     if (ends && pid === born.pid && born.timeMs - timeMs <= SAVE_MS) {
-      this.#born.delete(name);
+      this.born.delete(name);
       return true;
     }
-    this.#forget(name);
+    this.forget(name);
     return false;
   }
 
   /** Four lines tell of one exchange: the first that we meet says it all. */
-  #judgeExchange(path: string, other: string, keys: LineKeys): Relation | null {
+  private judgeExchange(path: string, other: string, keys: LineKeys): Relation | null {
     const pair = [...[path, other].sort(), String(keys.time), String(keys.pid)].join("\0");
-    if (pair === this.#lastExchange) return null;
+    if (pair === this.lastExchange) return null;
     for (const [now, before] of [
       [path, other],
       [other, path],
     ] as const) {
-      const name = this.#holderOf(now) === null ? (keys.dir === true ? this.#below(now) : null) : now;
+      const name = this.holderOf(now) === null ? (keys.dir === true ? this.below(now) : null) : now;
       if (name === null) continue;
-      this.#lastExchange = pair;
+      this.lastExchange = pair;
       const origin = before + name.slice(now.length);
-      const holder = this.#holderOf(name) ?? name;
-      if (this.#holderOf(origin) === null) this.#follow(origin, name, holder);
+      const holder = this.holderOf(name) ?? name;
+      if (this.holderOf(origin) === null) this.follow(origin, name, holder);
       return { name, byDirectory: name !== now, from: origin, to: null };
     }
     return null;
   }
 
-  #judgeArrival(path: string, from: string | null, keys: LineKeys): Relation | null {
-    const holder = this.#holderOf(path);
-    const above = holder === null && keys.dir === true ? this.#below(path) : null;
+  private judgeArrival(path: string, from: string | null, keys: LineKeys): Relation | null {
+    const holder = this.holderOf(path);
+    const above = holder === null && keys.dir === true ? this.below(path) : null;
     const name = holder === null ? above : path;
-    if (name === this.#asked) this.#exists = holder === null;
+    if (name === this.asked) this.exists = holder === null;
     if (name !== null) {
       const origin = from === null ? null : from + name.slice(path.length);
-      this.#arrivals.push(`${from}\0${path}`);
-      if (this.#arrivals.length > ARRIVALS_MAX) this.#arrivals.shift();
+      this.arrivals.push(`${from}\0${path}`);
+      if (this.arrivals.length > ARRIVALS_MAX) this.arrivals.shift();
       const { pid, timeMs } = momentOf(keys);
       // What it replaced was an earlier version: that name is ours still further back.
-      const replaced = pid === this.#overwritten.pid && this.#overwritten.timeMs - timeMs <= SAVE_MS;
-      if (origin !== null && this.#holderOf(origin) === null)
-        this.#follow(origin, name, replaced ? null : (holder ?? name));
-      else if (name === holder) this.#forget(name);
+      const replaced = pid === this.overwritten.pid && this.overwritten.timeMs - timeMs <= SAVE_MS;
+      if (origin !== null && this.holderOf(origin) === null)
+        this.follow(origin, name, replaced ? null : (holder ?? name));
+      else if (name === holder) this.forget(name);
       return { name, byDirectory: above !== null, from: origin, to: null };
     }
     // Only this end of a departure may be recorded (the other one is filtered out).
-    return from === null ? null : this.#judgeLeaving(from, path, keys);
+    return from === null ? null : this.judgeLeaving(from, path, keys);
   }
 
-  #judgeDeparture(path: string, to: string | null, keys: LineKeys): Relation | null {
+  private judgeDeparture(path: string, to: string | null, keys: LineKeys): Relation | null {
     // The arrival came first, and told it already.
-    if (this.#arrivals.includes(`${path}\0${to}`)) return null;
+    if (this.arrivals.includes(`${path}\0${to}`)) return null;
     // Only this end of an arrival is recorded: of a file, or of a directory above it.
-    if (to !== null && (this.#holderOf(to) !== null || (keys.dir === true && this.#below(to) !== null)))
-      return this.#judgeArrival(to, path, keys);
-    return this.#judgeLeaving(path, to, keys);
+    if (to !== null && (this.holderOf(to) !== null || (keys.dir === true && this.below(to) !== null)))
+      return this.judgeArrival(to, path, keys);
+    return this.judgeLeaving(path, to, keys);
   }
 
   /** Our file, or a directory above it, went to a name that isn't ours. */
-  #judgeLeaving(path: string, to: string | null, keys: LineKeys): Relation | null {
-    const holder = this.#holderOf(path);
-    const above = holder === null && keys.dir === true ? this.#below(path) : null;
+  private judgeLeaving(path: string, to: string | null, keys: LineKeys): Relation | null {
+    const holder = this.holderOf(path);
+    const above = holder === null && keys.dir === true ? this.below(path) : null;
     const name = holder === null ? above : path;
     if (name === null) return null;
-    if (name === this.#asked) this.#exists = true;
+    if (name === this.asked) this.exists = true;
     // It can't have left before it was here.
-    if (name === (holder ?? above) && !this.#isStillOurs(name, keys)) return null;
+    if (name === (holder ?? above) && !this.isStillOurs(name, keys)) return null;
     const target = to === null ? null : to + name.slice(path.length);
     return { name, byDirectory: above !== null, from: null, to: target };
   }
 
   /** The name that a path is, or with -r lies below. */
-  #holderOf(path: string): string | null {
-    if (this.#holds(this.#asked, path)) return this.#asked;
-    for (const name of this.#followed) if (this.#holds(name, path)) return name;
+  private holderOf(path: string): string | null {
+    if (this.holds(this.asked, path)) return this.asked;
+    for (const name of this.followed) if (this.holds(name, path)) return name;
     return null;
   }
 
-  #holds(name: string, path: string): boolean {
-    return path === name || (this.#recursive && isAtOrBelow(path, name));
+  private holds(name: string, path: string): boolean {
+    return path === name || (this.recursive && isAtOrBelow(path, name));
   }
 
   /** The name that lies below a directory, and existed then. */
-  #below(directory: string): string | null {
-    const names = this.#exists ? this.all : this.#followed;
+  private below(directory: string): string | null {
+    const names = this.exists ? this.all : this.followed;
     const isMoved = (name: string) =>
-      name !== directory && !this.#born.has(name) && isAtOrBelow(name, directory);
+      name !== directory && !this.born.has(name) && isAtOrBelow(name, directory);
     return names.find(isMoved) ?? null;
   }
 
   /** What is `name` now was `origin` before. With -r, single files that come and go are no new places to look at. */
-  #follow(origin: string, name: string, former: string | null): void {
-    if (this.#recursive && !this.all.includes(name)) return;
-    if (former !== null) this.#forget(former);
-    this.#followed.push(origin);
-    if (this.#followed.length > FOLLOWED_MAX) this.#followed.shift();
+  private follow(origin: string, name: string, former: string | null): void {
+    if (this.recursive && !this.all.includes(name)) return;
+    if (former !== null) this.forget(former);
+    this.followed.push(origin);
+    if (this.followed.length > FOLLOWED_MAX) this.followed.shift();
     this.version++;
   }
 
-  #forget(name: string): void {
-    this.#born.delete(name);
-    const at = this.#followed.indexOf(name);
+  private forget(name: string): void {
+    this.born.delete(name);
+    const at = this.followed.indexOf(name);
     if (at < 0) return;
-    this.#followed.splice(at, 1);
+    this.followed.splice(at, 1);
     this.version++;
   }
 }

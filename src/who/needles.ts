@@ -1,6 +1,5 @@
 // The byte strings that a line of one log must hold to be about a file: its names as JSON spells them, the directories above it
 // (which may be renamed), and the log's own state lines. Names go in, needles come out; a hit is no proof, only a reason to parse.
-
 import { isAtOrBelow } from "../containment.ts";
 import { stringifySafely } from "../log/json-text.ts";
 

@@ -1,6 +1,5 @@
 // Changes as aligned rows: when, how long ago, by whom, with what, and what was done. Changes and pauses go in; text for a
 // terminal of a given width, or for a pipe, comes out. Every name is escaped.
-
 import { dirname } from "node:path";
 import type { Colours } from "../show/colour.ts";
 import { escapeForTerminal } from "../show/escape.ts";
@@ -31,18 +30,18 @@ const NARROW_COLUMNS = 90;
 type Row = { change: Change; when: string; user: string; program: string; what: string } | { pause: string };
 
 export class ChangeRows {
-  readonly #options: ChangeRowOptions;
-  #rows: Row[] = [];
-  readonly #pauses: Pause[] = [];
+  private readonly options: ChangeRowOptions;
+  private rows: Row[] = [];
+  private readonly pauses: Pause[] = [];
 
   constructor(options: ChangeRowOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /** @returns how many rows wait */
   addChange(change: Change): number {
-    this.#endPauses();
-    const { columns, nowMs, path, recursive } = this.#options;
+    this.endPauses();
+    const { columns, nowMs, path, recursive } = this.options;
     const narrow = columns !== null && columns < NARROW_COLUMNS;
     const newest = change.events[0]!;
     const { keys, relation } = newest;
@@ -52,7 +51,7 @@ export class ChangeRows {
     // What it was called then, where the words don't end with its name now.
     const name = relation.name === path && !recursive ? "" : shortName(relation.name, directory);
     const what = changeText(change, directory);
-    this.#rows.push({
+    this.rows.push({
       change,
       when: narrow ? age : `${formatMoment(change.newestMs)}  ${age.padEnd(8)}`,
       user: userOf(keys),
@@ -61,18 +60,18 @@ export class ChangeRows {
         ? `${escapeForTerminal(name === path ? "." : name)}: ${what}`
         : `${what}${name === "" ? "" : `, as ${escapeForTerminal(name)}`}`,
     });
-    return this.#rows.length;
+    return this.rows.length;
   }
 
   addPause(pause: Pause): void {
-    this.#pauses.push(pause);
+    this.pauses.push(pause);
   }
 
   /** The rows so far, aligned with each other. */
   take(): string {
-    this.#endPauses();
-    const { colours, columns } = this.#options;
-    const changes = this.#rows.filter((row) => "change" in row);
+    this.endPauses();
+    const { colours, columns } = this.options;
+    const changes = this.rows.filter((row) => "change" in row);
     const whenColumns = Math.max(0, ...changes.map(({ when }) => columnsOf(when)));
     const widest = (texts: string[], max: number) => Math.min(max, Math.max(0, ...texts.map(columnsOf)));
     const share = columns === null ? Number.POSITIVE_INFINITY : columns;
@@ -86,7 +85,7 @@ export class ChangeRows {
     );
     const room =
       columns === null ? null : Math.max(8, columns - whenColumns - userColumns - programColumns - 6);
-    const text = this.#rows.map((row) => {
+    const text = this.rows.map((row) => {
       if ("pause" in row) {
         const fitted = columns === null ? row.pause : fitBeginning(row.pause, columns);
         return `${colours.bold(colours.red(fitted))}\n`;
@@ -97,30 +96,30 @@ export class ChangeRows {
         colours.bold(
           padRight(columns === null ? row.program : fitEnd(row.program, programColumns), programColumns),
         ),
-        this.#paint(row.change)(room === null ? row.what : fitBeginning(row.what, room)),
+        this.paint(row.change)(room === null ? row.what : fitBeginning(row.what, room)),
       ];
       return `${cells.join("  ").trimEnd()}\n`;
     });
-    this.#rows = [];
+    this.rows = [];
     return text.join("");
   }
 
-  #paint(change: Change): (text: string) => string {
+  private paint(change: Change): (text: string) => string {
     const kinds = change.events.map(({ keys }) => kindOf(textKey(keys, "event_type") ?? ""));
     const order = ["written", "gone", "moved", "made", "attributes", "read"] as const;
-    return paintOf(order.find((kind) => kinds.includes(kind)) ?? "read", this.#options.colours);
+    return paintOf(order.find((kind) => kinds.includes(kind)) ?? "read", this.options.colours);
   }
 
   /** Pauses next to each other are told in one row. */
-  #endPauses(): void {
-    const pauses = this.#pauses.splice(0);
+  private endPauses(): void {
+    const pauses = this.pauses.splice(0);
     const first = pauses[0];
     const lasting = pauses.filter((pause) => pause.toMs === null);
-    for (const pause of lasting) this.#rows.push({ pause: `! ${lastingText(pause, this.#options.nowMs)}` });
+    for (const pause of lasting) this.rows.push({ pause: `! ${lastingText(pause, this.options.nowMs)}` });
     const over = pauses.filter((pause) => pause.toMs !== null);
     if (first === undefined || over.length === 0) return;
     if (over.length === 1) {
-      this.#rows.push({ pause: `! ${pauseText(over[0]!)}` });
+      this.rows.push({ pause: `! ${pauseText(over[0]!)}` });
       return;
     }
     const fromMs = Math.min(...over.map((pause) => pause.fromMs));
@@ -128,7 +127,7 @@ export class ChangeRows {
     const sumMs = over.reduce((sum, pause) => sum + (pause.toMs ?? 0) - pause.fromMs, 0);
     const reasons = [...new Set(over.map(({ reason }) => wordsOf(reason)))].join("; ");
     const between = `between ${formatMoment(fromMs)} and ${formatMoment(toMs)}`;
-    this.#rows.push({
+    this.rows.push({
       pause: `! ${over.length} gaps ${between} (${formatDuration(sumMs)} in all): ${reasons}`,
     });
   }

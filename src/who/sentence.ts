@@ -1,6 +1,5 @@
 // A change in words: "created, written", "replaced by rename from .report.tmp", "deleted". Events go in, a phrase comes out,
 // escaped and in the order in which things happened.
-
 import { escapeForTerminal } from "../show/escape.ts";
 import { numberKey, sizeBytesOf, textKey } from "../show/event.ts";
 import { formatCount, formatSize } from "../show/size.ts";

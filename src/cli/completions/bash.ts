@@ -1,6 +1,5 @@
 // The completion script for bash, from the command table. Needs nothing but bash itself (4.1 on), neither the bash-completion package
 // nor any setting. Pure: text out.
-
 import type { CommandDefinition, Completion, OptionDefinition } from "../definition.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "../table.ts";
 

@@ -1,5 +1,4 @@
 // The completion script for fish, from the command table. Pure: text out.
-
 import type { Completion, OptionDefinition } from "../definition.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "../table.ts";
 

@@ -1,5 +1,4 @@
 // The completion script for zsh, from the command table: a function _fsmon for a folder of $fpath. Pure: text out.
-
 import type { ArgumentDefinition, CommandDefinition, Completion, OptionDefinition } from "../definition.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "../table.ts";
 
