@@ -78,17 +78,26 @@ async function sortedStretches(stored: Stored, options: RunOptions): Promise<Sor
   let lastMs = Number.POSITIVE_INFINITY;
   let wantedBytes = 0;
   let end = 0;
-  await eachLine(stored, options, (bytes, from, to, offset, timeMs) => {
+  const goOnAt = (offset: number, timeMs: number) => {
     if (timeMs < lastMs) {
       const last = stretches.at(-1);
       if (last !== undefined) last.to = offset;
       stretches.push({ headMs: timeMs, from: offset, to: stored.sizeBytes });
     }
     lastMs = timeMs;
-    // White space or zeros before the newline are not printed, so what stands there is not the answer.
-    wantedBytes += bytes[to] === NEWLINE ? to - from + 1 : Number.NaN;
-    end = offset + (to - from) + 1;
-    return stretches.length <= STRETCHES_MAX;
+  };
+  await eachLine(stored, options, {
+    line(bytes, from, to, offset, timeMs) {
+      goOnAt(offset, timeMs);
+      // White space or zeros before the newline are not printed, so what stands there is not the answer.
+      wantedBytes += bytes[to] === NEWLINE ? to - from + 1 : Number.NaN;
+      end = offset + (to - from) + 1;
+    },
+    long({ offset, timeMs }) {
+      goOnAt(offset, timeMs);
+      wantedBytes = Number.NaN;
+    },
+    enough: () => stretches.length > STRETCHES_MAX,
   });
   return stretches.length <= STRETCHES_MAX ? { stretches, wantedBytes, end } : null;
 }
@@ -101,38 +110,42 @@ async function sortedChunks(stored: Stored, options: RunOptions, spool: Spool): 
     const headMs = chunk.flush(spool);
     if (headMs !== null) chunks.push({ headMs, from, to: spool.sizeBytes });
   };
-  await eachLine(stored, options, (bytes, from, to, _offset, timeMs) => {
-    if (!chunk.add(bytes, from, to, timeMs)) {
+  await eachLine(stored, options, {
+    line(bytes, from, to, _offset, timeMs) {
+      if (chunk.add(bytes, from, to, timeMs)) return;
       flush();
-      if (!chunk.add(bytes, from, to, timeMs)) {
-        // Longer than a chunk: one by itself.
-        const at = spool.sizeBytes;
-        spool.write(bytes.subarray(from, to));
-        spool.write(Uint8Array.of(10));
-        chunks.push({ headMs: timeMs, from: at, to: spool.sizeBytes });
-      }
-    }
-    return true;
+      chunk.add(bytes, from, to, timeMs);
+    },
+    // A chunk by itself.
+    long(line) {
+      flush();
+      const from = spool.sizeBytes;
+      line.copyTo((bytes) => {
+        spool.write(bytes);
+        return true;
+      });
+      spool.write(Uint8Array.of(NEWLINE));
+      chunks.push({ headMs: line.timeMs, from, to: spool.sizeBytes });
+    },
+    enough: () => false,
   });
   flush();
   return chunks;
 }
 
-/** Every wanted line, in the file's order, until `visit` has had enough. */
+/** Every wanted line, in the file's order, until the visitor has had enough. */
 async function eachLine(
   stored: Stored,
   options: RunOptions,
-  visit: (...line: Parameters<LineVisitor>) => boolean,
+  visitor: LineVisitor & { enough(): boolean },
 ): Promise<void> {
   const whole = new LineRun(0, Number.NEGATIVE_INFINITY, () => stored.input(0, stored.sizeBytes), options);
   try {
-    for (let more = true; more; ) {
+    while (!visitor.enough()) {
       const loading = whole.load();
       if (loading !== undefined) await loading;
       if (!whole.loaded) return;
-      whole.visit((bytes, from, to, offset, timeMs) => {
-        if (more) more = visit(bytes, from, to, offset, timeMs);
-      });
+      whole.visit(visitor);
     }
   } finally {
     whole.close();

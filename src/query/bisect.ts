@@ -2,7 +2,8 @@
 // in, an offset comes out. Lines that aren't ours, zeros and lines of any length may stand anywhere between.
 import { readSync } from "node:fs";
 import { lineTimeBytes, TIME_CHARS, TIME_KEY } from "../log/time.ts";
-import { LINE_MAX_BYTES, readOddLine } from "./odd-line.ts";
+import { LONG_LINE_BYTES, LongLine, type LongVerdict } from "./long-line.ts";
+import { type OddLine, readOddLine } from "./odd-line.ts";
 
 const NEWLINE = 10;
 /** Read at once around a probe: a dozen lines. */
@@ -19,7 +20,7 @@ export interface TimedLine {
   timeMs: number;
 }
 
-/** Reads the lines of a file from any offset on. Its buffer is one probe, or one long line. */
+/** Reads the lines of a file from any offset on. Its buffer is one probe, or one line of ours at its longest. */
 export class LineProbe {
   private readonly fd: number;
   private readonly size: number;
@@ -64,10 +65,26 @@ export class LineProbe {
     this.need(start, Math.min(end, start + TIME_KEY.length + TIME_CHARS));
     const ours = lineTimeBytes(this.bytes, start - this.from);
     if (!Number.isNaN(ours) && start - this.from + TIME_KEY.length + TIME_CHARS <= this.have) return ours;
-    if (end - start > LINE_MAX_BYTES) return Number.NaN;
-    this.need(start, end);
-    const line = readOddLine(this.bytes, start - this.from, end - 1 - this.from);
+    const line = end - start > LONG_LINE_BYTES ? this.longLine(start, end - 1) : this.oddLine(start, end - 1);
     return line.kind === "event" ? line.timeMs : Number.NaN;
+  }
+
+  private oddLine(start: number, end: number): OddLine {
+    this.need(start, end);
+    return readOddLine(this.bytes, start - this.from, end - this.from);
+  }
+
+  private longLine(start: number, end: number): LongVerdict {
+    const line = new LongLine(() => {});
+    for (let at = start; at < end; ) {
+      this.need(at, Math.min(end, at + STRIDE_MAX_BYTES));
+      const have = Math.min(end - this.from, this.have);
+      const piece = this.bytes.subarray(at - this.from, have);
+      if (piece.length === 0) break;
+      line.push(piece);
+      at += piece.length;
+    }
+    return line.end();
   }
 
   /** A line may begin with what a punched hole has left of the lines before it. */

@@ -7,8 +7,9 @@ const BACKSLASH = 92;
 /** Deeper than this is nobody's log line; the bound keeps hostile input from filling the stack. */
 const DEPTH_MAX = 64;
 
+export const STRING_PLAIN = 0;
 /** 0 plain, 1 quote, 2 backslash, 3 control: what may not stand in a string as it is. */
-const stringClass = new Uint8Array(256);
+export const stringClass = new Uint8Array(256);
 for (let i = 0; i < 32; i++) stringClass[i] = 3;
 stringClass[QUOTE] = 1;
 stringClass[BACKSLASH] = 2;
@@ -67,17 +68,20 @@ function endOfString(bytes: Uint8Array, at: number): number {
   for (;;) {
     let kind = 0;
     do kind = stringClass[bytes[++at]!]!;
-    while (kind === 0);
+    while (kind === STRING_PLAIN);
     if (kind === 1) return at + 1;
     if (kind !== 2) return -1;
-    const escaped = bytes[++at]!;
-    if (escaped === 117) {
-      for (let i = 1; i <= 4; i++) if (isHex[bytes[at + i]!] !== 1) return -1;
-      at += 4;
-    } else if (isEscape[escaped] !== 1) {
-      return -1;
-    }
+    at = endOfEscape(bytes, at);
+    if (at < 0) return -1;
   }
+}
+
+/** @returns the escape's last byte (or -1); `at` is its backslash */
+export function endOfEscape(bytes: Uint8Array, at: number): number {
+  const escaped = bytes[at + 1]!;
+  if (escaped !== 117) return isEscape[escaped] === 1 ? at + 1 : -1;
+  for (let i = 2; i <= 5; i++) if (isHex[bytes[at + i]!] !== 1) return -1;
+  return at + 5;
 }
 
 function endOfObject(bytes: Uint8Array, at: number, depth: number): number {
@@ -140,7 +144,7 @@ function skipDigits(bytes: Uint8Array, at: number): number {
 }
 
 /** White space that may stand inside a line: a newline ends it. */
-function isSpace(byte: number | undefined): boolean {
+export function isSpace(byte: number | undefined): boolean {
   return byte === 32 || byte === 9 || byte === 13;
 }
 

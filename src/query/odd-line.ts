@@ -2,9 +2,6 @@
 // one line go in; what it is comes out. Slow and exact, for the few lines that need it.
 import { parseTime } from "../log/time.ts";
 
-/** A line beyond half a gigabyte is no event, and memory has an end. */
-export const LINE_MAX_BYTES = 512 * 1024 * 1024;
-
 export type OddLine =
   | { kind: "event"; timeMs: number; start: number; end: number; keys: Record<string, unknown> }
   /** Nothing there, or what a punched hole left of a line: no fault of anybody's. */
@@ -44,6 +41,6 @@ export function parseKeys(bytes: Uint8Array, start: number, end: number): Record
 }
 
 /** Zeros, and what may stand around JSON. */
-function isFiller(byte: number): boolean {
+export function isFiller(byte: number | undefined): boolean {
   return byte === 0 || byte === 32 || byte === 9 || byte === 13;
 }

@@ -3,13 +3,14 @@
 import type { Block, BlockPool } from "./block-pool.ts";
 import type { ByteInput } from "./input.ts";
 import { type LineTable, scanLines } from "./line-table.ts";
-import { LINE_MAX_BYTES, parseKeys, readOddLine } from "./odd-line.ts";
+import { LONG_LINE_BYTES } from "./long-line.ts";
+import { parseKeys, readOddLine } from "./odd-line.ts";
 import type { LineOutput } from "./output.ts";
 import type { Progress } from "./progress.ts";
+import { SpooledLine } from "./spooled-line.ts";
 import { gapTouches, type PathFilter, stateTypeOf, type TimeRange } from "./wanted.ts";
 
 const NEWLINE = 10;
-const ZEROS = Buffer.alloc(64 * 1024);
 
 export interface RunOptions {
   range: TimeRange;
@@ -23,8 +24,12 @@ export interface RunOptions {
   onUnreadable: (error: unknown) => void;
 }
 
-/** A line in [start, end) of a block that is only valid during the call; `offset` is its place in the input. */
-export type LineVisitor = (bytes: Buffer, start: number, end: number, offset: number, timeMs: number) => void;
+export interface LineVisitor {
+  /** A line in [start, end) of a block that is only valid during the call; `offset` is its place in the input. */
+  line(bytes: Buffer, start: number, end: number, offset: number, timeMs: number): void;
+  /** A line that is too long for a block. */
+  long(line: SpooledLine): void;
+}
 
 export class LineRun {
   /** Decides between lines of the same time: the run that was named first goes first. */
@@ -41,7 +46,10 @@ export class LineRun {
   /** Behind the last newline of the block. */
   private wholeEnd = 0;
   private scanned = 0;
-  private skipping = false;
+  /** The line that the block is too small for, as far as it was read. */
+  private unfinished: SpooledLine | null = null;
+  /** Such a line, whole and wanted; it comes before everything in the block. */
+  private long: SpooledLine | null = null;
   private exhausted = false;
   private next = 0;
   private ended = false;
@@ -59,7 +67,7 @@ export class LineRun {
 
   /** True while lines wait in the block; otherwise load() must be called. */
   get loaded(): boolean {
-    return this.block !== null && this.next < this.block.table.count;
+    return this.long !== null || (this.block !== null && this.next < this.block.table.count);
   }
 
   /** Loads the next block with wanted lines and sets headMs. */
@@ -79,6 +87,10 @@ export class LineRun {
   private loadOn(): void | Promise<void> {
     while (!this.ended) {
       const block = this.block!;
+      if (this.long !== null) {
+        this.headMs = this.long.timeMs;
+        return;
+      }
       if (this.scanBlock(block)) {
         this.headMs = block.table.timesMs[0]!;
         return;
@@ -118,22 +130,32 @@ export class LineRun {
     this.options.progress.read(count);
     const { bytes } = this.block!;
     const added = bytes.subarray(this.have, this.have + count);
-    if (this.skipping) {
-      const rest = added.subarray(added.indexOf(NEWLINE) + 1);
-      const skipped = added.length - rest.length;
-      this.base += skipped === 0 ? added.length : skipped;
-      if (skipped === 0 || rest.length === 0) {
-        this.skipping = skipped === 0;
-        return;
-      }
-      this.skipping = false;
-      bytes.set(rest, this.have);
-      this.add(rest.length);
-      return;
-    }
     const newline = added.lastIndexOf(NEWLINE);
     if (newline >= 0) this.wholeEnd = this.have + newline + 1;
     this.have += count;
+    if (this.unfinished !== null) this.goOn(this.unfinished, added);
+  }
+
+  /** The block begins with more of a long line. */
+  private goOn(line: SpooledLine, block: Buffer): void {
+    const newline = block.indexOf(NEWLINE);
+    line.push(newline < 0 ? block : block.subarray(0, newline));
+    if (newline >= 0) {
+      this.scanned = newline + 1;
+      if (!this.endLong(line)) this.options.onBadLine?.();
+      return;
+    }
+    this.base += this.have;
+    this.have = 0;
+  }
+
+  /** @returns false for a line that is no event, though no hole explains it */
+  private endLong(line: SpooledLine): boolean {
+    this.unfinished = null;
+    const verdict = line.end();
+    if (verdict.kind === "event" && this.wantsOdd(verdict)) this.long = line;
+    else line.close();
+    return verdict.kind !== "bad";
   }
 
   /**
@@ -144,6 +166,11 @@ export class LineRun {
    */
   private endLastLine(): boolean {
     const { bytes } = this.block!;
+    if (this.unfinished !== null) {
+      this.endLong(this.unfinished);
+      this.exhausted = true;
+      return this.long !== null;
+    }
     if (this.exhausted || readOddLine(bytes, this.scanned, this.have).kind !== "event") return false;
     this.exhausted = true;
     // There is room: makeRoom() was called before the read that found the end.
@@ -166,7 +193,7 @@ export class LineRun {
     return false;
   }
 
-  /** Moves an unfinished line to the block's beginning; a line longer than the block makes the block grow. */
+  /** Moves an unfinished line to the block's beginning. A line longer than the block makes it grow, until it is a long line. */
   private makeRoom(block: Block): void {
     if (this.scanned > 0) {
       block.bytes.copyWithin(0, this.scanned, this.have);
@@ -176,18 +203,12 @@ export class LineRun {
       this.wholeEnd = 0;
     }
     if (this.have < block.bytes.length) return;
-    if (isAllZero(block.bytes)) {
-      // Zeros of a punched hole may be gigabytes; one of them is enough to know what they were.
-      this.base += this.have - 1;
-      this.have = 1;
-    } else if (block.bytes.length < LINE_MAX_BYTES) {
+    if (block.bytes.length < LONG_LINE_BYTES) {
       block.grow();
-    } else {
-      this.options.onBadLine?.();
-      this.base += this.have;
-      this.have = 0;
-      this.skipping = true;
+      return;
     }
+    this.unfinished = new SpooledLine(this.base);
+    this.goOn(this.unfinished, block.bytes);
   }
 
   /** Leaves the wanted lines in the table. Hot. */
@@ -233,15 +254,17 @@ export class LineRun {
   private keepOdd(bytes: Buffer, table: LineTable, i: number, kept: number): boolean {
     const line = readOddLine(bytes, table.starts[i]!, table.ends[i]!);
     if (line.kind === "bad") this.options.onBadLine?.();
-    if (line.kind !== "event") return false;
-    const { range, paths } = this.options;
-    const inRange = line.timeMs >= range.sinceMs && line.timeMs < range.untilMs;
-    if (!inRange && !gapTouches(line.keys, range)) return false;
-    if (paths !== null && !paths.wantsKeys(line.keys)) return false;
+    if (line.kind !== "event" || !this.wantsOdd(line)) return false;
     table.starts[kept] = line.start;
     table.ends[kept] = line.end;
     table.timesMs[kept] = line.timeMs;
     return true;
+  }
+
+  private wantsOdd({ timeMs, keys }: { timeMs: number; keys: Record<string, unknown> }): boolean {
+    const { range, paths } = this.options;
+    const inRange = timeMs >= range.sinceMs && timeMs < range.untilMs;
+    return (inRange || gapTouches(keys, range)) && (paths?.wantsKeys(keys) ?? true);
   }
 
   /**
@@ -251,6 +274,7 @@ export class LineRun {
    * @returns false when the output is closed
    */
   emit(limitMs: number, inclusive: boolean, output: LineOutput): boolean {
+    if (this.long !== null) return this.emitLong(this.long, limitMs, inclusive, output);
     const { bytes, table } = this.block!;
     const { starts, ends, timesMs, count } = table;
     const lasting = this.lasting();
@@ -280,6 +304,14 @@ export class LineRun {
     return true;
   }
 
+  private emitLong(line: SpooledLine, limitMs: number, inclusive: boolean, output: LineOutput): boolean {
+    if (line.timeMs > limitMs || (line.timeMs === limitMs && !inclusive)) return true;
+    this.long = null;
+    const open = line.copyTo((bytes) => output.write(bytes, 0, bytes.length, null)) && output.newline();
+    line.close();
+    return open;
+  }
+
   /** Where the block's bytes stand for good. A newline that was put behind the last line doesn't. */
   private lasting(): { fd: number; from: number } | null {
     const lasting = this.input?.lasting ?? null;
@@ -288,15 +320,25 @@ export class LineRun {
   }
 
   /** Hands the waiting lines to `visit` instead. Hot. */
-  visit(visit: LineVisitor): void {
+  visit(visitor: LineVisitor): void {
+    if (this.long !== null) {
+      visitor.long(this.long);
+      this.long.close();
+      this.long = null;
+      return;
+    }
     const { bytes, table } = this.block!;
     const { starts, ends, timesMs, count } = table;
     for (let i = this.next; i < count; i++)
-      visit(bytes, starts[i]!, ends[i]!, this.base + starts[i]!, timesMs[i]!);
+      visitor.line(bytes, starts[i]!, ends[i]!, this.base + starts[i]!, timesMs[i]!);
     this.next = count;
   }
 
   close(): void {
+    this.long?.close();
+    this.unfinished?.close();
+    this.long = null;
+    this.unfinished = null;
     if (this.block !== null) this.options.pool.give(this.block);
     this.block = null;
     this.input?.close();
@@ -304,12 +346,4 @@ export class LineRun {
     this.ended = true;
     this.headMs = Number.POSITIVE_INFINITY;
   }
-}
-
-function isAllZero(bytes: Buffer): boolean {
-  for (let at = 0; at < bytes.length; at += ZEROS.length) {
-    const to = Math.min(bytes.length, at + ZEROS.length);
-    if (bytes.compare(ZEROS, 0, to - at, at, to) !== 0) return false;
-  }
-  return true;
 }

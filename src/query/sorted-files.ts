@@ -5,7 +5,8 @@ import { lineTimeBytes } from "../log/time.ts";
 import { firstLineAt, LineProbe } from "./bisect.ts";
 import { type FoundLine, findGaps } from "./gap-search.ts";
 import { descriptorOf, FileInput, MemoryInput } from "./input.ts";
-import { LINE_MAX_BYTES, parseKeys, readOddLine } from "./odd-line.ts";
+import { LONG_LINE_BYTES } from "./long-line.ts";
+import { parseKeys, readOddLine } from "./odd-line.ts";
 import { PackedInput, packedHead } from "./packed.ts";
 import { LineRun, type RunOptions } from "./run.ts";
 import type { SnapshotFile } from "./snapshot.ts";
@@ -108,13 +109,13 @@ function addUnfinished(
   if (file.sizeBytes === end) return;
   // A power cut leaves zeros, more of them than any line is long.
   const sizeBytes = withoutZeros(fd, end, file.sizeBytes);
-  if (sizeBytes - end > LINE_MAX_BYTES) return;
   // A torn line may be long; one that is whole shows at its end.
   const tail = readRange(fd, Math.max(end, sizeBytes - HEAD_BYTES), sizeBytes);
   if (!/\}[ \t\r]*$/.test(tail.toString("latin1"))) return;
-  const rest = readRange(fd, end, sizeBytes);
-  if (readOddLine(rest, 0, rest.length).kind !== "event") return;
-  runs.push(new LineRun(order + 0.25, Number.NEGATIVE_INFINITY, () => new MemoryInput(rest), options));
+  // Read now: the daemon may repair the file's end at any moment. What is too long to be the daemon's is read when its turn comes.
+  const rest = sizeBytes - end > LONG_LINE_BYTES ? null : readRange(fd, end, sizeBytes);
+  const open = () => (rest === null ? new FileInput(file, end, sizeBytes, null) : new MemoryInput(rest));
+  runs.push(new LineRun(order + 0.25, Number.NEGATIVE_INFINITY, open, options));
 }
 
 function addPacked(

@@ -10,6 +10,7 @@ import { writeWhole } from "../log/write.ts";
 import { type ByteInput, FileInput, heldOpen, MemoryInput } from "./input.ts";
 import type { NamedFile } from "./named-file.ts";
 
+const BLOCK_BYTES = 256 * 1024;
 /** Up to here no file is made. */
 const MEMORY_MAX_BYTES = 4 * 1024 * 1024;
 
@@ -30,7 +31,7 @@ export function storedFile(file: NamedFile): Stored {
 
 /** A place for bytes that are written once, front to back, and then read. */
 export class Spool implements Stored {
-  #memory = Buffer.allocUnsafeSlow(256 * 1024);
+  #memory = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #memoryBytes = 0;
   #fd = -1;
   sizeBytes = 0;
@@ -71,6 +72,18 @@ export class Spool implements Stored {
     return new FileInput(heldOpen(this.#fd), from, to, null);
   }
 
+  /** Hands on all of it in blocks that are valid until the next one. @returns false as soon as `write` does */
+  copyTo(write: (bytes: Buffer) => boolean): boolean {
+    if (this.#fd < 0) return write(this.#memory.subarray(0, this.#memoryBytes));
+    const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    for (let at = 0; at < this.sizeBytes; ) {
+      const got = readSync(this.#fd, block, 0, block.length, at);
+      if (got === 0 || !write(block.subarray(0, got))) return false;
+      at += got;
+    }
+    return true;
+  }
+
   close(): void {
     if (this.#fd >= 0) closeSync(this.#fd);
     this.#fd = -1;
@@ -109,7 +122,7 @@ function nameless(): number {
  */
 export function spoolStream(fd: number, name: string, onRead: (bytes: number) => void): Spool {
   const spool = new Spool();
-  const block = Buffer.allocUnsafeSlow(256 * 1024);
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   for (;;) {
     let got: number;
     try {
@@ -136,7 +149,7 @@ export async function spoolInput(
   onDamage: (error: unknown) => void,
 ): Promise<Spool> {
   const spool = new Spool();
-  const block = Buffer.allocUnsafeSlow(256 * 1024);
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   try {
     for (
       let got = await readOrEnd(input, block, onDamage);

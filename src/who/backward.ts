@@ -2,13 +2,15 @@
 // parsed lines come out. Blocks are searched as bytes, at memory speed; only what holds a needle is parsed. Hot.
 import { readSync } from "node:fs";
 import { lineTimeBytes } from "../log/time.ts";
-import { LINE_MAX_BYTES, readOddLine } from "../query/odd-line.ts";
+import { readOddLine } from "../query/odd-line.ts";
 import type { LineKeys } from "../show/event.ts";
 
 const NEWLINE = 10;
 /** The newest lines are mostly enough: a block that is read within a millisecond. */
 const FIRST_BLOCK_BYTES = 128 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
+/** Blocks don't grow beyond it: a longer line is no event, and memory has an end. */
+const LINE_MAX_BYTES = 512 * 1024 * 1024;
 /** Searched at a time: when a rename changes the needles, what was searched ahead is searched again. */
 const WINDOW_BYTES = 32 * 1024;
 

@@ -54,8 +54,23 @@ export function eventLine(random: Random, timeMs: number, root: string): string 
   };
   if (keys.event_type === "MOVED_TO") keys.from = `${root}/${random.pick(NAMES)}`;
   if (random.chance(0.1)) keys.ancestry = [{ pid: 1, cmd: "init" }, ["x", -1.5e3, true, {}]];
-  if (random.chance(0.01)) keys.args = "y".repeat(random.below(300_000));
+  if (random.chance(0.01)) keys.args = "y".repeat(random.below(random.chance(0.02) ? 1_500_000 : 300_000));
   return JSON.stringify(keys);
+}
+
+/** With a byte changed, cut out or doubled, or the end cut off; now and then as it was. */
+export function damaged(random: Random, line: Buffer): Buffer {
+  const at = random.below(line.length);
+  const other = Buffer.from(
+    random.pick(['"', "\\", "{", "}", "[", "]", ",", ":", "0", "\0", "\t", " ", "u"]),
+  );
+  return random.pick([
+    () => line.subarray(0, at),
+    () => Buffer.concat([line.subarray(0, at), line.subarray(at + 1)]),
+    () => Buffer.concat([line.subarray(0, at + 1), line.subarray(at)]),
+    () => Buffer.concat([line.subarray(0, at), other, line.subarray(at + 1)]),
+    () => line,
+  ])();
 }
 
 function gapLine(random: Random, timeMs: number, root: string): string {
@@ -77,7 +92,10 @@ function gapLine(random: Random, timeMs: number, root: string): string {
 
 /** What tools, crashes and people leave in a file. */
 function oddLine(random: Random, timeMs: number, root: string): string {
-  const line = eventLine(random, timeMs, root);
+  const plain = eventLine(random, timeMs, root);
+  // Longer than every buffer, however it is spelled or spoilt.
+  const long = random.chance(0.005) ? `,"more":{"a":["${"é".repeat(random.below(800_000))}"]}}` : null;
+  const line = long === null ? plain : plain.slice(0, -1) + long;
   const value = JSON.parse(line) as Record<string, unknown>;
   switch (random.below(15)) {
     case 0:
@@ -86,7 +104,7 @@ function oddLine(random: Random, timeMs: number, root: string): string {
       return line.slice(0, 1 + random.below(line.length - 1));
     case 2:
       return (
-        "\0".repeat(1 + random.below(random.chance(0.2) ? 200_000 : 9000)) +
+        "\0".repeat(1 + random.below(random.chance(0.05) ? 200_000 : 9000)) +
         (random.chance(0.3) ? gapLine(random, timeMs, root) : line)
       );
     case 3:
