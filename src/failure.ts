@@ -1,6 +1,5 @@
 // What a person is told when something can't be done: what was tried with the value quoted, and what to do
 // about it. Thrown by any folder, printed only by the command line (and sent over the control socket).
-import { getSystemErrorMap } from "node:util";
 
 /** 0 fine, 1 failed, 2 wrong usage: the whole contract of fsmon's exit codes. */
 export const EXIT = { fine: 0, failed: 1, usage: 2 } as const;
@@ -45,6 +44,8 @@ export function causeOf(passedOn: unknown): string {
   const error = rootCause(passedOn);
   const code = errorCode(error);
   if (error instanceof Failure || code === "") return error instanceof Error ? error.message : String(error);
+  // Loaded only here: importing it takes milliseconds of every command's start, and memory of the daemon.
+  const { getSystemErrorMap } = process.getBuiltinModule("node:util");
   const [, known] = [...getSystemErrorMap().values()].find(([name]) => name === code) ?? [];
   const words = code === "EDQUOT" ? QUOTA : known;
   return words === undefined ? code : `${words} (${code})`;

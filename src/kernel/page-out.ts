@@ -4,12 +4,13 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { helper } from "./helper.ts";
 
 /** start-end perms offset dev inode path (proc_pid_maps(5)) */
-const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (r-[x-])p \S+ \S+ \d+ +(.*)$/gm;
+const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) (r[w-][x-])p \S+ \S+ \d+ +(.*)$/gm;
 
 /**
- * Gives back the read-only pages of the binary; what is still in use is read again at its next touch.
+ * Gives back the pages of the binary; what is still in use is read again at its next touch. Its data are among them (the bytecode
+ * lies there, 2 MB of which only the start needs): what was changed in memory stays there, or goes to swap.
  *
- * Never by MADV_DONTNEED, which crashed the runtime: it keeps private changes in mappings that look read-only.
+ * Never by MADV_DONTNEED, which crashed the runtime: it throws such changes away.
  *
  * @returns how many mappings were given back; 0 where the kernel doesn't take the advice
  */
