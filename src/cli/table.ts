@@ -154,7 +154,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
     name: "health",
     summary: "tell whether everything is being recorded; exit code 1 when it isn't",
     details: [
-      "Shows the daemon, each managed path and how it is watched, events and their rates, the kernel's queue, GAPs of the last day, memory, the disk, and when keep_days or max_size will begin to delete.",
+      "Shows the daemon, each managed path and how it is watched, events and their rates, the kernel's queue, GAPs since its start, memory, the disk, and when keep_days or max_size will begin to delete.",
       "For node_exporter's textfile collector write the metrics to a file beside and rename it: the collector must never see half of it.",
     ],
     args: [],

@@ -1,10 +1,18 @@
 // The commands that show what was recorded, for the table of commands. Text and names only.
 import { TIME_FORMS } from "../filter/units.ts";
-import type { CommandDefinition } from "./definition.ts";
+import type { CommandDefinition, OptionDefinition } from "./definition.ts";
 import { CONFIG, FILTERS, LOG_DIR, TYPES } from "./options.ts";
 
 /** What --format takes. */
 export const FORMATS = ["jsonl", "text"] as const;
+
+const SINCE: OptionDefinition = {
+  name: "since",
+  value: "TIME",
+  summary: "from this time on",
+  default: "the beginning",
+  accepted: TIME_FORMS,
+};
 
 export const QUERY: CommandDefinition = {
   name: "query",
@@ -23,13 +31,7 @@ export const QUERY: CommandDefinition = {
       default: "every log",
       complete: "managed",
     },
-    {
-      name: "since",
-      value: "TIME",
-      summary: "from this time on",
-      default: "the beginning",
-      accepted: TIME_FORMS,
-    },
+    SINCE,
     { name: "until", value: "TIME", summary: "before this time", default: "the end", accepted: TIME_FORMS },
     {
       name: "file",
@@ -83,13 +85,7 @@ export const WHO: CommandDefinition = {
       default: "20",
       accepted: "a whole number from 1 on, or all",
     },
-    {
-      name: "since",
-      value: "TIME",
-      summary: "from this time on",
-      default: "the beginning",
-      accepted: TIME_FORMS,
-    },
+    SINCE,
     { ...TYPES, summary: "what counts as a change", default: "what changes something" },
     { name: "json", summary: "the log's own lines of these changes and gaps, for programs" },
     CONFIG,
@@ -119,13 +115,7 @@ export const WATCH: CommandDefinition = {
     },
   ],
   options: [
-    {
-      name: "since",
-      value: "TIME",
-      summary: "begin with what happened from this time on",
-      default: "now",
-      accepted: TIME_FORMS,
-    },
+    { ...SINCE, summary: "begin with what happened from this time on", default: "now" },
     { ...TYPES, default: "all that are recorded" },
     ...FILTERS,
     { name: "json", summary: "the log's own lines, for programs" },

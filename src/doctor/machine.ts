@@ -86,7 +86,7 @@ export function processFindings(): Finding[] {
   if (mayWatch()) {
     const streams = new ProcessStreams(new Set(SOURCES));
     streams.close();
-    if (streams.notes.length === 0) findings.fine(`Known by ${streams.way}: the shortest-lived, too`);
+    if (streams.notes.length === 0) findings.fine(`Known by ${streams.way}, the shortest-lived, too`);
     else findings.limit(`Known by ${streams.way}`, null);
     for (const note of streams.notes) findings.limit(note, remedyForStream(note));
   } else {

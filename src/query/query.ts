@@ -104,7 +104,8 @@ class Query {
     const { logDir, paths, managedPaths, owner = OWN_RIGHTS } = this.request;
     const hashes = new Set(listLogs(logDir, owner).keys());
     const forgotten = () => forgottenPaths(logDir, hashes, managedPaths, owner);
-    if (hashes.size === 0) this.note(`There are no logs in "${logDir}": nothing was recorded yet`);
+    if (hashes.size === 0 && paths.length === 0)
+      this.note(`There are no logs in "${logDir}": nothing was recorded yet`);
     const choice = chooseLogs(paths, { hashes, managedPaths, forgottenPaths: forgotten });
     const snapshot = takeSnapshot(logDir, new Set(choice.keys()), owner);
     this.toClose.push(() => snapshot.close());
