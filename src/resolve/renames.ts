@@ -29,6 +29,18 @@ type Batch = fan.EventBatch;
 /** How far back such events are looked for: a program renames what it has just written. */
 const EARLIER_MAX = 64;
 
+/** One end of a rename: an entry of a directory. */
+interface End {
+  /** The directory's; NOT_FOUND where the tree doesn't have it. */
+  readonly node: number;
+  readonly directoryColumn: number;
+  /** As managed paths see the directory, and the entry in it. */
+  readonly places: readonly Place[];
+  readonly entries: readonly Place[];
+  readonly nameAt: number;
+  readonly nameBytes: number;
+}
+
 export class RenameResolver {
   readonly journeys = new Journeys();
   private readonly exchanges: Exchanges;
@@ -62,82 +74,103 @@ export class RenameResolver {
     quiet: boolean,
     out: Occurrences,
   ): void {
-    const { bytes } = batch;
-    const oldNameAt = batch.get(i, fan.NAME_AT);
-    const oldNameBytes = batch.get(i, fan.NAME_BYTES);
-    const newNameAt = batch.get(i, fan.NEW_NAME_AT);
-    const newNameBytes = batch.get(i, fan.NEW_NAME_BYTES);
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
     const inScope = oldNode !== NOT_FOUND || newNode !== NOT_FOUND;
     if (directory && fs.verified !== null) this.compare(fs, batch, i);
-    if (newNode !== NOT_FOUND) this.learner.comparison.vacate(fs, newNode, bytes, newNameAt, newNameBytes);
+    if (newNode !== NOT_FOUND) this.vacate(fs, newNode, batch, i);
     const half = inScope ? this.exchanges.halfOf(fs, batch, i) : null;
-    const exchange = half !== null;
-    const { burials } = this.endings;
     this.endings.freeRenamed(fs, batch, i, oldNode, newNode, half === "first", out);
-    const oldPlaces =
-      oldNode === NOT_FOUND ? burials.placesOf(fs, batch, i, fan.DIR_AT) : fs.placesOf(oldNode);
-    const newPlaces =
-      newNode === NOT_FOUND ? burials.placesOf(fs, batch, i, fan.NEW_DIR_AT) : fs.placesOf(newNode);
-    const from = entryPlaces(oldPlaces, bytes, oldNameAt, oldNameBytes);
-    const to = entryPlaces(newPlaces, bytes, newNameAt, newNameBytes);
-    // A directory on the way to managed paths, which go and come with it.
-    const led = directory
-      ? [
-          ...watchesExpecting(fs, oldNode, bytes, oldNameAt, oldNameBytes),
-          ...watchesExpecting(fs, newNode, bytes, newNameAt, newNameBytes),
-        ]
-      : [];
-    let ride: Ride | null = null;
-    let otherRide: Ride | null = null;
-    if (!quiet && (from.length > 0 || to.length > 0 || led.length > 0)) {
-      const fromPath = this.endPath(fs, batch, i, from, fan.DIR_AT, oldNameAt, oldNameBytes);
-      const toPath = this.endPath(fs, batch, i, to, fan.NEW_DIR_AT, newNameAt, newNameBytes);
-      const journey = this.journeys.travel(fs, batch, i, directory);
-      const pid = batch.get(i, fan.PID);
-      // MOVE_SELF is the object's own event: under its new name where a managed path sees that, else under
-      // the old one.
-      const staying = from.filter((place) => to.some((other) => other.watch === place.watch));
-      const leaving = from.filter((place) => !staying.includes(place));
-      const add = (
-        mask: number,
-        places: readonly Place[],
-        at: number,
-        length: number,
-        other: Uint8Array | null,
-      ) => {
-        if (places.length === 0) return;
-        const one = out.add(mask, pid, places, directory);
-        one.concerns(fs, batch, i, at, length);
-        one.otherEnd = other;
-        one.exchange = exchange;
-        one.moved = (mask & abi.FAN_MOVED_TO) !== 0;
-        journey.occurrences.push(one);
-      };
-      add(abi.FAN_MOVED_FROM, staying, oldNameAt, oldNameBytes, toPath);
-      add(abi.FAN_MOVED_FROM | abi.FAN_MOVE_SELF, leaving, oldNameAt, oldNameBytes, toPath);
-      add(abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, to, newNameAt, newNameBytes, fromPath);
-      if (!directory && to.length > 0) this.tellEarlier(batch, i, out);
-      if (led.length > 0) {
-        for (const watch of led) journey.led.add(watch);
-        const told = journey.occurrences;
-        const away = { types: abi.FAN_MOVED_FROM | abi.FAN_MOVE_SELF, pid, otherEnd: toPath, told };
-        if (oldNode !== NOT_FOUND)
-          tellCarriedAway(fs, oldNode, bytes, oldNameAt, oldNameBytes, away, this.listener, out);
-        ride = { types: abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF, pid, otherEnd: fromPath, told };
-        otherRide = { ...ride, otherEnd: toPath };
-      }
-    }
-    if (oldNode !== NOT_FOUND && !exchange)
-      entryGone(fs, oldNode, bytes, oldNameAt, oldNameBytes, this.listener);
-    if (directory) this.moveNode(fs, batch, i, newNode, from.length > 0, exchange, newPlaces, ride);
-    else if (newNode !== NOT_FOUND) fileAppeared(fs, newNode, bytes, newNameAt, newNameBytes, this.listener);
+    const from = this.endOf(fs, batch, i, oldNode, fan.DIR_AT, fan.NAME_AT);
+    const to = this.endOf(fs, batch, i, newNode, fan.NEW_DIR_AT, fan.NEW_NAME_AT);
+    const rides = quiet ? null : this.tell(fs, batch, i, from, to, half !== null, out);
+    const { bytes } = batch;
+    if (oldNode !== NOT_FOUND && half === null)
+      entryGone(fs, oldNode, bytes, from.nameAt, from.nameBytes, this.listener);
+    if (directory) this.moveNode(fs, batch, i, from, to, half !== null, rides?.there ?? null);
+    else if (newNode !== NOT_FOUND) fileAppeared(fs, newNode, bytes, to.nameAt, to.nameBytes, this.listener);
     // Each half gives a name away that the other one takes: managed paths are looked for when both are done.
     if (half !== "second") return;
     if (oldNode !== NOT_FOUND)
-      entryExchanged(fs, oldNode, bytes, oldNameAt, oldNameBytes, otherRide, this.listener);
+      entryExchanged(fs, oldNode, bytes, from.nameAt, from.nameBytes, rides?.back ?? null, this.listener);
     if (newNode !== NOT_FOUND)
-      entryExchanged(fs, newNode, bytes, newNameAt, newNameBytes, ride, this.listener);
+      entryExchanged(fs, newNode, bytes, to.nameAt, to.nameBytes, rides?.there ?? null, this.listener);
+  }
+
+  /** What the tree has under the new name leaves it first, where it is compared with the disk. */
+  private vacate(fs: Filesystem, newNode: number, batch: Batch, i: number): void {
+    const nameAt = batch.get(i, fan.NEW_NAME_AT);
+    this.learner.comparison.vacate(fs, newNode, batch.bytes, nameAt, batch.get(i, fan.NEW_NAME_BYTES));
+  }
+
+  private endOf(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    node: number,
+    directoryColumn: number,
+    nameColumn: number,
+  ): End {
+    const nameAt = batch.get(i, nameColumn);
+    const nameBytes = batch.get(i, nameColumn + 1);
+    const { burials } = this.endings;
+    const places = node === NOT_FOUND ? burials.placesOf(fs, batch, i, directoryColumn) : fs.placesOf(node);
+    const entries = entryPlaces(places, batch.bytes, nameAt, nameBytes);
+    return { node, directoryColumn, places, entries, nameAt, nameBytes };
+  }
+
+  /**
+   * The lines of a rename, at whichever end a managed path sees it.
+   *
+   * @returns how managed paths below it go along, to its new place and, where two are exchanged, to the old one; null for none
+   */
+  private tell(
+    fs: Filesystem,
+    batch: Batch,
+    i: number,
+    from: End,
+    to: End,
+    exchange: boolean,
+    out: Occurrences,
+  ): { there: Ride; back: Ride } | null {
+    const { bytes } = batch;
+    const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
+    // A directory on the way to managed paths, which go and come with it.
+    const led = directory
+      ? [from, to].flatMap(({ node, nameAt, nameBytes }) =>
+          watchesExpecting(fs, node, bytes, nameAt, nameBytes),
+        )
+      : [];
+    if (from.entries.length === 0 && to.entries.length === 0 && led.length === 0) return null;
+    const fromPath = this.endPath(fs, batch, i, from);
+    const toPath = this.endPath(fs, batch, i, to);
+    const journey = this.journeys.travel(fs, batch, i, directory);
+    const told = journey.occurrences;
+    const pid = batch.get(i, fan.PID);
+    const add = (mask: number, places: readonly Place[], end: End, otherEnd: Uint8Array | null) => {
+      if (places.length === 0) return;
+      const one = out.add(mask, pid, places, directory);
+      one.concerns(fs, batch, i, end.nameAt, end.nameBytes);
+      one.otherEnd = otherEnd;
+      one.exchange = exchange;
+      one.moved = (mask & abi.FAN_MOVED_TO) !== 0;
+      told.push(one);
+    };
+    const comes = abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF;
+    const goes = abi.FAN_MOVED_FROM | abi.FAN_MOVE_SELF;
+    // MOVE_SELF is the object's own event: under its new name where a managed path sees that, else under the old one.
+    const staying = from.entries.filter((place) => to.entries.some((other) => other.watch === place.watch));
+    const leaving = from.entries.filter((place) => !staying.includes(place));
+    add(abi.FAN_MOVED_FROM, staying, from, toPath);
+    add(goes, leaving, from, toPath);
+    add(comes, to.entries, to, fromPath);
+    if (!directory && to.entries.length > 0) this.tellEarlier(batch, i, out);
+    if (led.length === 0) return null;
+    for (const watch of led) journey.led.add(watch);
+    const away = { types: goes, pid, otherEnd: toPath, told };
+    if (from.node !== NOT_FOUND)
+      tellCarriedAway(fs, from.node, bytes, from.nameAt, from.nameBytes, away, this.listener, out);
+    const there = { types: comes, pid, otherEnd: fromPath, told };
+    return { there, back: { ...there, otherEnd: toPath } };
   }
 
   /** A directory was lost sight of: first what brought it to where this rename takes it from. */
@@ -153,16 +186,14 @@ export class RenameResolver {
     fs: Filesystem,
     batch: Batch,
     i: number,
-    newNode: number,
-    wasInScope: boolean,
+    from: End,
+    { node: newNode, places: newPlaces, nameAt, nameBytes }: End,
     exchange: boolean,
-    newPlaces: readonly Place[],
     ride: Ride | null,
   ): void {
     const { bytes } = batch;
     const objectAt = batch.get(i, fan.OBJECT_AT);
-    const nameAt = batch.get(i, fan.NEW_NAME_AT);
-    const nameBytes = batch.get(i, fan.NEW_NAME_BYTES);
+    const wasInScope = from.entries.length > 0;
     const known = fs.tree.find(bytes, objectAt);
     const name = bytes.subarray(nameAt, nameAt + nameBytes);
     const expected = newNode !== NOT_FOUND && isExpected(fs, newNode, bytes, nameAt, nameBytes);
@@ -189,16 +220,10 @@ export class RenameResolver {
   }
 
   /** Absolute path of one end: from its place, else from the disk when it lies outside every managed path. */
-  private endPath(
-    fs: Filesystem,
-    batch: Batch,
-    i: number,
-    places: readonly Place[],
-    directoryColumn: number,
-    nameAt: number,
-    nameBytes: number,
-  ): Uint8Array | null {
-    if (places.length > 0) return entryPath(places[0]!, batch.bytes, nameAt, nameBytes);
+  private endPath(fs: Filesystem, batch: Batch, i: number, end: End): Uint8Array | null {
+    const { entries, directoryColumn, nameAt, nameBytes } = end;
+    const [seen] = entries;
+    if (seen !== undefined) return entryPath(seen, batch.bytes, nameAt, nameBytes);
     const at = batch.get(i, directoryColumn);
     const handle = batch.bytes.subarray(at, at + batch.get(i, directoryColumn + 1));
     const path = this.learner.pathAt(fs, handle);
