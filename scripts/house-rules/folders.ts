@@ -16,7 +16,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
   resolve: ["kernel", "decode"],
   process: ["kernel", "decode"],
   filter: [],
-  show: ["log/time"],
+  show: ["log/time", "log/json-text"],
   log: ["kernel", "filter"],
   config: ["kernel", "filter"],
   managed: ["kernel", "filter", "config", "log/json-text"],

@@ -2,8 +2,7 @@
 import { closeSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "../kernel/identity.ts";
-import { lockFile } from "../kernel/lock.ts";
-import { SyscallError } from "../kernel/syscall.ts";
+import { lockIfPossible } from "../kernel/lock.ts";
 import { openForUpdate } from "../log/open.ts";
 
 const LOCK_NAME = "clean.lock";
@@ -11,16 +10,12 @@ const LOCK_NAME = "clean.lock";
 /** @returns what gives it back; null when somebody else still cleans after `waitMs` */
 export function takeCleanLock(logDir: string, owner: Identity, waitMs: number): (() => void) | null {
   const { fd } = openForUpdate(join(logDir, LOCK_NAME), owner);
+  let taken = false;
   try {
-    if (lockFile(fd, waitMs)) return () => closeSync(fd);
-  } catch (error) {
-    // A filesystem without locks: two cleanings then do some work twice, and each checks before it replaces anything.
-    if (error instanceof SyscallError && ["ENOLCK", "EOPNOTSUPP", "ENOSYS"].includes(error.code)) {
-      return () => closeSync(fd);
-    }
-    closeSync(fd);
-    throw error;
+    // Without locks two cleanings do some work twice, and each checks before it replaces anything.
+    taken = lockIfPossible(fd, waitMs);
+  } finally {
+    if (!taken) closeSync(fd);
   }
-  closeSync(fd);
-  return null;
+  return taken ? () => closeSync(fd) : null;
 }

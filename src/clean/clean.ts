@@ -1,16 +1,15 @@
 // `fsmon clean`: trims logs by age and size, beside a daemon that writes or without one. Limits go in; what went (or would go)
 // comes out. No line goes that was not to go, and being killed leaves every file old or new, never half.
-import { closeSync, realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import type { Identity } from "../kernel/identity.ts";
 import { withoutDaemon } from "../log/lifetime.ts";
 import { type LogFiles, listLogs, logHash } from "../log/names.ts";
-import { openForReading } from "../log/open.ts";
+import { whileOpen } from "../log/open.ts";
+import { spellingsOf } from "../query/choose.ts";
 import { takeCleanLock } from "./clean-lock.ts";
 import { countLinesBefore } from "./count.ts";
 import { type Decision, decide, type Limits } from "./decide.ts";
-import { lastTimeOf, type SurveyedLog, surveyLog } from "./survey.ts";
+import { lastTimeOf, type SurveyedLog, surveyLog, totalBytes } from "./survey.ts";
 import { dropFile, freed, removeLeftovers, trimFile } from "./trim.ts";
 
 export interface CleanRequest {
@@ -199,15 +198,6 @@ function chosenLogs({ logDir, owner, paths }: CleanRequest): LogFiles[] {
   });
 }
 
-function spellingsOf(typed: string): string[] {
-  const path = resolve(typed);
-  try {
-    return [path, realpathSync(path)];
-  } catch {
-    return [path];
-  }
-}
-
 function summary(log: SurveyedLog, decisions: readonly Decision[]): LogCleaning {
   const bytes = decisions.reduce((sum, decision) => sum + decision.cutBytes, 0);
   return {
@@ -217,7 +207,7 @@ function summary(log: SurveyedLog, decisions: readonly Decision[]): LogCleaning 
     bytes,
     fromMs: decisions[0]?.file.firstMs ?? null,
     toMs: null,
-    keptBytes: log.files.reduce((sum, file) => sum + file.sizeBytes, 0) - bytes,
+    keptBytes: totalBytes(log.files) - bytes,
     filesDropped: decisions.filter(({ file, cutBytes }) => cutBytes >= file.sizeBytes).length,
     problems: [...log.problems],
   };
@@ -225,30 +215,16 @@ function summary(log: SurveyedLog, decisions: readonly Decision[]): LogCleaning 
 
 function lastCutMs({ file, cutBytes }: Decision, owner: Identity): number | null {
   if (cutBytes >= file.sizeBytes) return file.lastMs;
-  return withFile(file.path, owner, (fd) => lastTimeOf(fd, cutBytes));
+  return whileOpen(file.path, owner, ({ fd }) => lastTimeOf(fd, cutBytes));
 }
 
 function countLines(decisions: readonly Decision[], owner: Identity): number | null {
   let lines = 0;
   for (const { file, cutBytes } of decisions) {
     const count =
-      file.packing === null ? withFile(file.path, owner, (fd) => countLinesBefore(fd, cutBytes)) : null;
+      file.packing === null ? whileOpen(file.path, owner, ({ fd }) => countLinesBefore(fd, cutBytes)) : null;
     if (count === null) return null;
     lines += count;
   }
   return lines;
-}
-
-function withFile<T>(path: string, owner: Identity, work: (fd: number) => T): T | null {
-  let fd: number;
-  try {
-    fd = openForReading(path, owner).fd;
-  } catch {
-    return null;
-  }
-  try {
-    return work(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

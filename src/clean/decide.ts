@@ -1,8 +1,7 @@
 // Which lines of a log are to go: by age, by size, or both. Facts about its files go in, one decision a file comes out. Reads
 // the boundary file by halving; changes nothing.
-import { closeSync } from "node:fs";
 import type { Identity } from "../kernel/identity.ts";
-import { openForReading } from "../log/open.ts";
+import { whileOpen } from "../log/open.ts";
 import { wholeLinesEnd } from "../log/tail.ts";
 import { firstLineAt, LineProbe } from "../query/bisect.ts";
 import { newestMs, type SurveyedFile, type SurveyedLog } from "./survey.ts";
@@ -37,10 +36,11 @@ function cutByAge(file: SurveyedFile, keepFromMs: number | null, owner: Identity
   if (newestMs(file) < keepFromMs) return file.sizeBytes;
   // What is packed can't be cut; it goes once all of it is old.
   if (file.packing !== null || file.firstMs === null || file.firstMs >= keepFromMs) return 0;
-  return reading(file, owner, 0, (fd) => {
-    const end = wholeLinesEnd(fd, file.sizeBytes);
-    return firstLineAt(fd, end, keepFromMs)?.start ?? 0;
-  });
+  // One that is gone since the survey has nothing to cut any more.
+  const found = whileOpen(file.path, owner, ({ fd }) =>
+    firstLineAt(fd, wholeLinesEnd(fd, file.sizeBytes), keepFromMs),
+  );
+  return found?.start ?? 0;
 }
 
 function cutBySize(decisions: Decision[], maxSizeBytes: number, owner: Identity): void {
@@ -56,30 +56,11 @@ function cutBySize(decisions: Decision[], maxSizeBytes: number, owner: Identity)
       excess -= left;
       continue;
     }
-    decision.cutBytes = reading(file, owner, cutBytes, (fd) => {
+    const end = whileOpen(file.path, owner, ({ fd }) => {
       const probe = new LineProbe(fd, file.sizeBytes);
       return probe.endOfLine(cutBytes + excess - 1) ?? file.sizeBytes;
     });
+    decision.cutBytes = end ?? cutBytes;
     return;
-  }
-}
-
-function reading(
-  file: SurveyedFile,
-  owner: Identity,
-  otherwise: number,
-  work: (fd: number) => number,
-): number {
-  let fd: number;
-  try {
-    fd = openForReading(file.path, owner).fd;
-  } catch {
-    // Gone since the survey: there is nothing to cut any more.
-    return otherwise;
-  }
-  try {
-    return work(fd);
-  } finally {
-    closeSync(fd);
   }
 }

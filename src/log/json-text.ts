@@ -1,4 +1,4 @@
-// Values, text and bytes as JSON text for a line. Bytes that aren't UTF-8 become U+FFFD; isUtf8() tells whether that lost any.
+// Values, text and bytes as JSON text for a line, and an object back from it. Bytes that aren't UTF-8 become U+FFFD; isUtf8() tells whether that lost any.
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const fatalDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -12,6 +12,18 @@ export function stringifySafely(value: unknown): string {
     /[\x7f-\x9f]/g,
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** Null for what is no JSON object. */
+export function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
 }
 
 export function jsonOrNull(text: string | null): string {

@@ -14,9 +14,8 @@ import {
 import { join } from "node:path";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import { asOwner, type Identity } from "../kernel/identity.ts";
-import { lockFile } from "../kernel/lock.ts";
-import { SyscallError } from "../kernel/syscall.ts";
-import { stringifySafely } from "./json-text.ts";
+import { lockIfPossible } from "../kernel/lock.ts";
+import { parseObject, stringifySafely } from "./json-text.ts";
 import { closeQuietly, isSameFile, makeLogDir, openForUpdate } from "./open.ts";
 import { readRange } from "./tail.ts";
 import { formatTime, parseTime } from "./time.ts";
@@ -89,7 +88,8 @@ export class Lifetime {
         "check the directory and the disk, or set [logging] dir in the config",
       );
     }
-    if (!locked(this.#fd, TAKE_WAIT_MS)) {
+    // Some network filesystems know no locks: one daemon a directory is then the administrator's promise.
+    if (!lockIfPossible(this.#fd, TAKE_WAIT_MS)) {
       closeQuietly(this.#fd);
       throw new Failure(
         `Another fsmon daemon already writes to "${logDir}"`,
@@ -179,7 +179,7 @@ export class Lifetime {
     if (isSameFile(this.#fd, this.#path, this.#owner)) return;
     makeLogDir(this.#logDir, this.#owner);
     const { fd } = openForUpdate(this.#path, this.#owner);
-    if (!locked(fd, 0)) {
+    if (!lockIfPossible(fd, 0)) {
       // A second one was quicker; or a clean looks, and the next beat has it.
       closeQuietly(fd);
       return;
@@ -268,7 +268,7 @@ export function withoutDaemon<T>(logDir: string, owner: Identity, work: () => T)
     throw error;
   }
   try {
-    return locked(fd, 0) ? work() : null;
+    return lockIfPossible(fd, 0) ? work() : null;
   } finally {
     closeQuietly(fd);
   }
@@ -295,16 +295,6 @@ export function recordedUntil(logDir: string, owner: Identity): number | null {
   });
 }
 
-/** Some network filesystems know no locks: one daemon a directory is then the administrator's promise. */
-function locked(fd: number, waitMs: number): boolean {
-  try {
-    return lockFile(fd, waitMs);
-  } catch (error) {
-    if (error instanceof SyscallError && ["ENOLCK", "EOPNOTSUPP", "ENOSYS"].includes(error.code)) return true;
-    throw error;
-  }
-}
-
 function readPrevious(content: Buffer, mtimeMs: number): PreviousRun {
   if (content.length === 0) return { kind: "none", endedMs: null, startedMs: null };
   const { clean_stop, started, boot } = fieldsOf(content);
@@ -327,10 +317,5 @@ function bootId(): string | null {
 }
 
 function fieldsOf(content: Buffer): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(content.toString("utf8"));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  return parseObject(content.toString("utf8")) ?? {};
 }

@@ -58,6 +58,21 @@ export function openForReading(path: string, owner: Identity): OpenedLog {
   return openChecked(path, owner, constants.O_RDONLY | SAFELY);
 }
 
+/** What the work makes of an existing file; null where it can't be opened for reading: gone, or not the owner's. */
+export function whileOpen<T>(path: string, owner: Identity, work: (opened: OpenedLog) => T): T | null {
+  let opened: OpenedLog;
+  try {
+    opened = openForReading(path, owner);
+  } catch {
+    return null;
+  }
+  try {
+    return work(opened);
+  } finally {
+    closeQuietly(opened.fd);
+  }
+}
+
 function openChecked(path: string, owner: Identity, flags: number): OpenedLog {
   let fd: number;
   try {

@@ -2,8 +2,9 @@
 // the live file is to become. Reads a few blocks from the end and the first line; never the whole log, and changes nothing.
 import { join } from "node:path";
 import type { Identity } from "../kernel/identity.ts";
+import { parseObject } from "./json-text.ts";
 import { type LogFiles, listLog, liveName, type SegmentFile } from "./names.ts";
-import { closeQuietly, openForReading } from "./open.ts";
+import { whileOpen } from "./open.ts";
 import type { WatchState } from "./state.ts";
 import { linesBackward, readRange, wholeLinesEnd } from "./tail.ts";
 import { lineTimeBytes, parseTime } from "./time.ts";
@@ -63,18 +64,9 @@ function newestLife(logDir: string, sealed: readonly SegmentFile[], owner: Ident
 }
 
 function lifeIn(path: string, owner: Identity): FileLife {
-  let opened: ReturnType<typeof openForReading>;
-  try {
-    opened = openForReading(path, owner);
-  } catch {
-    // Deleted this moment, or not the owner's: then it tells nothing.
-    return nothing;
-  }
-  try {
-    return lifeOf(opened.fd, wholeLinesEnd(opened.fd, opened.stat.size));
-  } finally {
-    closeQuietly(opened.fd);
-  }
+  const life = whileOpen(path, owner, ({ fd, stat }) => lifeOf(fd, wholeLinesEnd(fd, stat.size)));
+  // Deleted this moment, or not the owner's: then it tells nothing.
+  return life ?? nothing;
 }
 
 function lifeOf(fd: number, end: number): FileLife {
@@ -96,14 +88,14 @@ function lifeOf(fd: number, end: number): FileLife {
 function timeOf(line: Buffer): number | null {
   const ours = lineTimeBytes(line, 0);
   if (!Number.isNaN(ours)) return ours;
-  const time = parseTime(String(asRecord(line)?.time));
+  const time = parseTime(String(parseObject(line.toString("utf8"))?.time));
   return Number.isNaN(time) ? null : time;
 }
 
 function watchOf(line: Buffer): Omit<FileLife, "lastTimeMs"> | null {
   // Cheap first: a file name could spell this too, so the parsed line decides.
   if (!line.includes('"WATCH"')) return null;
-  const record = asRecord(line);
+  const record = parseObject(line.toString("utf8"));
   const state = record?.state;
   const lastStateTimeMs = parseTime(String(record?.time));
   if (record?.event_type !== "WATCH" || typeof state !== "string" || !STATES.has(state)) return null;
@@ -114,13 +106,4 @@ function watchOf(line: Buffer): Omit<FileLife, "lastTimeMs"> | null {
     lastStateTimeMs,
     segment: Number.isSafeInteger(segment) && segment > 0 ? segment : null,
   };
-}
-
-function asRecord(line: Buffer): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(line.toString("utf8"));
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
 }

@@ -40,7 +40,7 @@ export function chooseLogs(paths: readonly string[], known: KnownLogs): Choice {
 }
 
 /** The absolute path, and where it leads: `add` resolves links once, and what is gone now can't be resolved. */
-function spellingsOf(typed: string): string[] {
+export function spellingsOf(typed: string): string[] {
   const path = resolve(typed);
   try {
     return [...new Set([path, realpathSync(path)])];

@@ -1,5 +1,6 @@
 // A line that doesn't look like one of ours: another key order, spaces, zeros of a punched hole, or no JSON at all. Bytes of
 // one line go in; what it is comes out. Slow and exact, for the few lines that need it.
+import { parseObject } from "../log/json-text.ts";
 import { parseTime } from "../log/time.ts";
 
 export type OddLine =
@@ -30,14 +31,7 @@ export function readOddLine(bytes: Uint8Array, lineStart: number, lineEnd: numbe
 
 /** The line's keys, or null when it isn't a JSON object. */
 export function parseKeys(bytes: Uint8Array, start: number, end: number): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(decoder.decode(bytes.subarray(start, end)));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
+  return parseObject(decoder.decode(bytes.subarray(start, end)));
 }
 
 /** Zeros, and what may stand around JSON. */

@@ -1,5 +1,6 @@
 // Cuts a stream of bytes into lines, and parses them: blocks go in, in order and cut anywhere; whole lines come out. What is no event
 // has been counted by whoever read the bytes, and is passed over here.
+import { parseObject } from "../log/json-text.ts";
 import { parseTime } from "../log/time.ts";
 import type { LineKeys } from "./event.ts";
 
@@ -52,20 +53,10 @@ export class LineCutter extends LineSplitter {
   constructor(take: TakeLine) {
     super((bytes, start, end) => {
       const text = bytes.toString("utf8", start, end);
-      const keys = parseLine(text);
+      const keys = parseObject(text);
       if (keys === null) return;
       const timeMs = typeof keys.time === "string" ? parseTime(keys.time) : Number.NaN;
       if (!Number.isNaN(timeMs)) take(keys, timeMs, text);
     });
-  }
-}
-
-/** Null for what is no JSON object. */
-export function parseLine(text: string): LineKeys | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as LineKeys) : null;
-  } catch {
-    return null;
   }
 }

@@ -1,9 +1,10 @@
 // Events in numbers: who, what, with what, where and when. Lines as bytes go in, in any number; a summary of bounded size comes out.
 // A line as fsmon writes it is read by one regular expression, any other is parsed. Hot.
+import { parseObject } from "../log/json-text.ts";
 import { lineTimeBytes, parseTime } from "../log/time.ts";
 import type { ByteSink } from "../query/output.ts";
 import { type LineKeys, numberKey, textKey } from "../show/event.ts";
-import { LineSplitter, parseLine } from "../show/lines.ts";
+import { LineSplitter } from "../show/lines.ts";
 import { type GapSpan, gapOf } from "../show/state.ts";
 import { Histogram } from "./histogram.ts";
 import { type Counted, TopNames } from "./top.ts";
@@ -91,7 +92,7 @@ export class StatsSink implements ByteSink {
       this.count(timeMs, ours[1]!, ours[2]!, ours[3] ?? null, ours[4] ?? null, Number(ours[5]));
       return;
     }
-    const keys = parseLine(text);
+    const keys = parseObject(text);
     if (keys !== null) this.parsed(keys);
   }
 
