@@ -32,16 +32,13 @@ export const FAN_CLOEXEC = 0x1;
 export const FAN_NONBLOCK = 0x2;
 export const FAN_CLASS_NOTIF = 0;
 export const FAN_UNLIMITED_MARKS = 0x20;
-export const FAN_REPORT_FID = 0x200;
 /** FAN_REPORT_DIR_FID | NAME | FID | TARGET_FID: directory, name and the object's own handle (5.17). */
 export const FAN_REPORT_DFID_NAME_TARGET = 0x1e00;
 
 // --- linux/fanotify.h: fanotify_mark flags ---
 export const FAN_MARK_ADD = 0x1;
 export const FAN_MARK_REMOVE = 0x2;
-export const FAN_MARK_ONLYDIR = 0x8;
 export const FAN_MARK_IGNORED_MASK = 0x20;
-export const FAN_MARK_FLUSH = 0x80;
 export const FAN_MARK_INODE = 0;
 export const FAN_MARK_FILESYSTEM = 0x100;
 

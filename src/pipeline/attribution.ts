@@ -7,7 +7,7 @@ import { readControlGroup } from "../process/cgroup.ts";
 import type { Executables } from "../process/executables.ts";
 import { isKnown, type Process, type Unknowable } from "../process/process.ts";
 import { readCommandLine, readExe, readLogin } from "../process/procfs.ts";
-import { isStill, surroundings } from "../process/surroundings.ts";
+import { ANCESTORS_MAX, isStill, surroundings } from "../process/surroundings.ts";
 import type { ProcessTable } from "../process/table.ts";
 import { UserNames } from "../process/users.ts";
 
@@ -24,8 +24,6 @@ interface Cached {
 /** Login and control group change without a message: a process that goes on working is looked at again this often. */
 const FRESH_NS = 1e9;
 const GROUP_BITS = DETAIL_BITS.unit | DETAIL_BITS.container;
-/** Deeper chains than a person reads. */
-const ANCESTORS_MAX = 16;
 /** A command line in a log is cut to this. */
 const ARGS_MAX_BYTES = 4096;
 /** Pids without a process whose text is kept. */

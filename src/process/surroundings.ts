@@ -4,8 +4,8 @@ import type { ControlGroup } from "./cgroup.ts";
 import { readComm } from "./procfs.ts";
 import type { Process } from "./table.ts";
 
-/** As long as the chain of ancestors that is shown. */
-const ANCESTORS_MAX = 16;
+/** Deeper chains than a person reads are neither shown nor asked. */
+export const ANCESTORS_MAX = 16;
 
 interface Kinds {
   login: number | null;

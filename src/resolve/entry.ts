@@ -1,6 +1,5 @@
 // An entry of a directory: from which managed paths it is seen, and under which path.
-import { NO_PLACES } from "./occurrence.ts";
-import { joinPath, type Place, sameBytes } from "./watch.ts";
+import { joinPath, NO_PLACES, type Place, sameBytes } from "./watch.ts";
 
 /** Hot. The places from which this entry is managed: nearly always the same array. */
 export function entryPlaces(

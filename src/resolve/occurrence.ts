@@ -4,7 +4,7 @@
 import { type EventBatch, OBJECT_AT, OBJECT_BYTES } from "../decode/fan.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import type { Rescan } from "./filesystems/rescan.ts";
-import type { Place } from "./watch.ts";
+import { NO_PLACES, type Place } from "./watch.ts";
 
 export class Occurrence {
   /** Type bits (src/event.ts); order.ts says in which order they become lines. */
@@ -56,7 +56,6 @@ export class Occurrence {
   sizeIndex = -1;
 }
 
-export const NO_PLACES: readonly Place[] = [];
 const NO_BYTES = new Uint8Array(0);
 
 /** The occurrences of one batch, in kernel order. */

@@ -30,6 +30,8 @@ export interface Place {
   cached: unknown;
 }
 
+export const NO_PLACES: readonly Place[] = [];
+
 /** The node of a directory tree at which a managed path, or a mount below it, begins. */
 export interface Anchor {
   readonly watch: Watch;

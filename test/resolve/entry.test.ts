@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { entryPath, entryPlaces, ownPlaces } from "../../src/resolve/entry.ts";
-import { NO_PLACES } from "../../src/resolve/occurrence.ts";
-import { joinPath, type Place, sameBytes } from "../../src/resolve/watch.ts";
+import { joinPath, NO_PLACES, type Place, sameBytes } from "../../src/resolve/watch.ts";
 import { pathBytes, watch } from "./watches.ts";
 
 function place(path: string, recursive: boolean, depth: number, onlyName: string | null = null): Place {

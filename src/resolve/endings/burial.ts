@@ -5,8 +5,7 @@ import { OBJECT_AT, PID } from "../../decode/fan.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 import { NOT_FOUND } from "../filesystems/tree.ts";
 import { handleKey } from "../keys.ts";
-import { NO_PLACES } from "../occurrence.ts";
-import type { Place } from "../watch.ts";
+import { NO_PLACES, type Place } from "../watch.ts";
 import type { Grave, Graves } from "./graves.ts";
 
 export class Burials {

@@ -5,8 +5,7 @@ import { entryPlaces } from "../entry.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
 import { NOT_FOUND } from "../filesystems/tree.ts";
 import { entryKey, objectKey } from "../keys.ts";
-import { NO_PLACES } from "../occurrence.ts";
-import type { Place } from "../watch.ts";
+import { NO_PLACES, type Place } from "../watch.ts";
 import { ObjectRows, sameObject } from "./object-rows.ts";
 import { isFileRename, linkProcesses } from "./orphans.ts";
 

@@ -4,8 +4,7 @@
 
 import type { FanotifyGroup, MarkKind } from "../../kernel/fanotify.ts";
 import type { Probe } from "../../kernel/probe.ts";
-import { NO_PLACES } from "../occurrence.ts";
-import type { Anchor, Expectation, Place, Watch } from "../watch.ts";
+import { type Anchor, type Expectation, NO_PLACES, type Place, type Watch } from "../watch.ts";
 import { Beginnings } from "./beginnings.ts";
 import { bytesKey, bytesOfKey } from "./handle-key.ts";
 import type { InodeMarks } from "./inode-marks.ts";

@@ -6,8 +6,8 @@ import type { GapReason } from "../../event.ts";
 import * as abi from "../../kernel/abi.ts";
 import type { TimeSpan } from "../../kernel/scan.ts";
 import { wantsEntry } from "../entry.ts";
-import { NO_PLACES, type Occurrence, type Occurrences } from "../occurrence.ts";
-import { ownEntry, type Place, type Watch } from "../watch.ts";
+import type { Occurrence, Occurrences } from "../occurrence.ts";
+import { NO_PLACES, ownEntry, type Place, type Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { NOWHERE } from "./tree.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Grave, Graves } from "../../../src/resolve/endings/graves.ts";
-import { NO_PLACES } from "../../../src/resolve/occurrence.ts";
+import { NO_PLACES } from "../../../src/resolve/watch.ts";
 import { inode } from "../../decode/fan-bytes.ts";
 
 const grave = (name: string): Grave => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { bytesKey } from "../../../src/resolve/filesystems/handle-key.ts";
 import type { Mount } from "../../../src/resolve/filesystems/mounts.ts";
-import { NO_PLACES } from "../../../src/resolve/occurrence.ts";
+import { NO_PLACES } from "../../../src/resolve/watch.ts";
 import { inode } from "../../decode/fan-bytes.ts";
 import { anchor, expectation, filesystemWith, shown, watch } from "../watches.ts";
 
