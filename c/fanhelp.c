@@ -1062,6 +1062,8 @@ EXPORT double fh_perf_lost(int32_t fd)
 
 /* What a kernel still writes behind data_head while it is read: four nested records of a path each, and some. */
 #define FLIGHT_MARGIN 32768
+/* 1 ms: whoever is interrupted between the two may be away for that long. */
+#define FLIGHT_DISORDER_NS 1000000
 
 /* Writes down what is mapped to be executed on one CPU, over and over into a ring of ring_bytes (a power of two of
  * pages) that nobody drains: the newest records are always there. *map is where it lies. */
@@ -1088,53 +1090,132 @@ EXPORT int32_t fh_flight_open(int32_t cpu, uint32_t ring_bytes, uint64_t *map)
 	return fd;
 }
 
+/* Which files a ring tells of, oldest first, in the caller's memory (all zero before): each record is walked over once, however
+ * many programs are asked for while the reader is behind. */
+struct flight_index {
+	/* data_head up to which the records are known; entries written so far, of which the last FLIGHT_ENTRIES are there. */
+	uint64_t seen, count;
+	/* Records were overwritten before they were seen: nothing is known of what came before the oldest entry. */
+	uint64_t torn;
+	struct {
+		uint64_t at, time;
+		uint64_t pid;
+	} entries[];
+};
+
+/* How many entries memory of this size has room for. */
+static uint64_t flight_room(uint32_t bytes)
+{
+	struct flight_index *none = NULL;
+
+	return (bytes - sizeof *none) / sizeof none->entries[0];
+}
+
+/* Where in an MMAP2 record the path begins, and what follows it: who, when, where (sample_id_all). */
+#define FLIGHT_PATH (sizeof(struct perf_event_header) + 64)
+#define FLIGHT_TRAILER 24
+
+/* "[vdso]" and "//anon" are no files. */
+static int names_file(const unsigned char *data, uint64_t ring, uint64_t at, const struct perf_event_header *header)
+{
+	return header->type == PERF_RECORD_MMAP2 && header->size > FLIGHT_PATH + FLIGHT_TRAILER &&
+	       data[(at + FLIGHT_PATH) % ring] == '/' && data[(at + FLIGHT_PATH + 1) % ring] != '/';
+}
+
+/* Writes down what came since the last look, whose newest record is at head. Returns 0 where the kernel overwrote it meanwhile. */
+static int flight_look(struct flight_index *index, uint64_t room, const struct perf_event_mmap_page *control, uint64_t head)
+{
+	const unsigned char *data = (const unsigned char *)control + control->data_offset;
+	/* The head starts at 0 and goes down, so older records are behind newer ones. */
+	uint64_t ring = control->data_size, fresh = index->seen - head, end = fresh, at = 0, files = 0, i;
+	struct perf_event_header header;
+	int torn = fresh > ring - 2 * FLIGHT_MARGIN;
+
+	if (torn)
+		end = ring - 2 * FLIGHT_MARGIN;
+	/* Records are 8-byte aligned: neither header nor trailer has the ring's end in it, but a path may. */
+	for (at = 0; at < end; at += header.size) {
+		ring_copy(&header, data, ring, head + at, sizeof header);
+		if (header.size < sizeof header + FLIGHT_TRAILER || at + header.size > end)
+			break;
+		files += (uint64_t)names_file(data, ring, head + at, &header);
+	}
+	end = at;
+	if (torn)
+		index->count = 0;
+	for (at = 0, i = files; at < end && i > 0; at += header.size) {
+		uint64_t slot = (index->count + i - 1) % room;
+		uint32_t pid;
+
+		ring_copy(&header, data, ring, head + at, sizeof header);
+		if (header.size < sizeof header + FLIGHT_TRAILER)
+			break;
+		if (!names_file(data, ring, head + at, &header))
+			continue;
+		/* Of more than there is room for the newest stay. */
+		if (files - i < room) {
+			ring_copy(&pid, data, ring, head + at + sizeof header, sizeof pid);
+			index->entries[slot].pid = pid;
+			index->entries[slot].at = head + at;
+			ring_copy(&index->entries[slot].time, data, ring, head + at + header.size - FLIGHT_TRAILER + 8, 8);
+		}
+		i--;
+	}
+	if (end + (head - __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE)) + FLIGHT_MARGIN > ring)
+		return 0;
+	index->count += files;
+	index->seen = head;
+	index->torn |= (uint64_t)torn;
+	return 1;
+}
+
 /* The first file that process pid mapped to be executed at since_ns or later, in one ring: its path to out, its time to
  * *time_ns; returns the path's length, 0 when there is none, -ENODATA when there may have been one that is overwritten by
- * now. Reads from the newest record backwards in time. */
-EXPORT int32_t fh_flight_find(uint64_t map, int32_t pid, double since_ns, void *out, uint32_t capacity, double *time_ns)
+ * now. memory is the ring's index, of index_bytes, aligned to 8. */
+EXPORT int32_t fh_flight_find(uint64_t map, void *memory, uint32_t index_bytes, int32_t pid, double since_ns, void *out,
+                              uint32_t capacity, double *time_ns)
 {
 	const struct perf_event_mmap_page *control = (const void *)(uintptr_t)map;
 	const unsigned char *data = (const unsigned char *)control + control->data_offset;
-	uint64_t ring = control->data_size, head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
-	/* The head starts at 0 and goes down. */
-	uint64_t written = 0 - head, valid = written < ring ? written : ring - FLIGHT_MARGIN, at = 0;
-	int32_t found = 0;
-	int whole = written < ring;
+	struct flight_index *index = memory;
+	uint64_t ring = control->data_size, room = flight_room(index_bytes), head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
+	/* A record's time is taken before its place: one may stand before another that is a little older. */
+	uint64_t since = since_ns > FLIGHT_DISORDER_NS ? (uint64_t)since_ns - FLIGHT_DISORDER_NS : 0;
+	uint64_t oldest, low, high, i;
 
-	while (at + sizeof(struct perf_event_header) < valid) {
-		struct perf_event_header header;
-		struct {
-			uint32_t pid, tid;
-			uint64_t time;
-		} id;
-		uint32_t path = sizeof header + 64, who;
+	if (!flight_look(index, room, control, head))
+		return -ENODATA;
+	oldest = index->count > room ? index->count - room : 0;
+	for (low = oldest, high = index->count; low < high;) {
+		uint64_t middle = low + (high - low) / 2;
 
-		/* Records are 8-byte aligned: neither header nor trailer has the ring's end in it, but a path may. */
-		ring_copy(&header, data, ring, head + at, sizeof header);
-		if (header.size < sizeof header + 24 || at + header.size > valid)
-			break;
-		ring_copy(&id, data, ring, head + at + header.size - 24, sizeof id);
-		if ((double)id.time < since_ns) {
-			whole = 1;
-			break;
-		}
-		ring_copy(&who, data, ring, head + at + sizeof header, sizeof who);
-		if (header.type == PERF_RECORD_MMAP2 && who == (uint32_t)pid && header.size > path + 24) {
-			uint32_t length = header.size - path - 24;
-
-			/* "[vdso]" and "//anon" are no files. */
-			if (length <= capacity && data[(head + at + path) % ring] == '/' && data[(head + at + path + 1) % ring] != '/') {
-				ring_copy(out, data, ring, head + at + path, length);
-				found = (int32_t)strnlen(out, length);
-				*time_ns = (double)id.time;
-			}
-		}
-		at += header.size;
+		if (index->entries[middle % room].time < since)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	/* What was written meanwhile has overwritten the oldest of it. */
-	if (at + (head - __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE)) + FLIGHT_MARGIN > ring && written + FLIGHT_MARGIN > ring)
-		whole = 0;
-	return whole ? found : -ENODATA;
+	if (low == oldest && (oldest > 0 || index->torn))
+		return -ENODATA;
+	for (i = low; i < index->count; i++) {
+		uint64_t slot = i % room, at = index->entries[slot].at;
+		struct perf_event_header header;
+		uint32_t length;
+
+		if (index->entries[slot].pid != (uint64_t)pid || (double)index->entries[slot].time < since_ns)
+			continue;
+		if (at - head > ring - FLIGHT_MARGIN)
+			return -ENODATA;
+		ring_copy(&header, data, ring, at, sizeof header);
+		length = header.size - FLIGHT_PATH - FLIGHT_TRAILER;
+		if (length > capacity)
+			return -ENODATA;
+		ring_copy(out, data, ring, at + FLIGHT_PATH, length);
+		*time_ns = (double)index->entries[slot].time;
+		if (at - __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE) > ring - FLIGHT_MARGIN)
+			return -ENODATA;
+		return (int32_t)strnlen(out, length);
+	}
+	return 0;
 }
 
 /* ---- netlink: process events, ends of processes, devices ------------------------------------------------------- */

@@ -11,7 +11,7 @@ const LINES_MAX = 350;
 /** Longer files, each with the reason why it stays one. */
 const LONGER_FILES: Readonly<Record<string, { lines: number; reason: string }>> = {
   "c/fanhelp.c": {
-    lines: 1700,
+    lines: 1800,
     reason: "one compilation unit: system calls side by side, no logic between them",
   },
 };

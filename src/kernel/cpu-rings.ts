@@ -2,6 +2,11 @@
 // follow the CPUs. perf_event_open(2).
 import { closeSync, readFileSync } from "node:fs";
 import { helper } from "./helper.ts";
+import { SyscallError } from "./syscall.ts";
+
+/** Many CPUs share what four would have in all, until each has a quarter of it: the kernel's memory, which is never swapped. */
+const CPUS_IN_FULL = 4;
+const LEAST_SHARE = 1 / 4;
 
 export interface CpuRing {
   readonly cpu: number;
@@ -13,15 +18,47 @@ export interface CpuRing {
 export class CpuRings<Ring extends CpuRing> {
   private rings: Ring[] = [];
   private online = "";
+  private ringBytes: number;
 
   /**
-   * @param ringBytes of one, without the page before it
-   * @param open throws {SyscallError}
+   * @param mostBytes of one ring where there are few CPUs, without the page before it
+   * @param openRing throws {SyscallError}
    */
   constructor(
-    private readonly ringBytes: number,
-    private readonly open: (cpu: number) => Ring,
-  ) {}
+    private readonly mostBytes: number,
+    private readonly openRing: (cpu: number, ringBytes: number) => Ring,
+  ) {
+    this.ringBytes = mostBytes;
+    const cpus = cpusOf(onlineText()).length;
+    while (!this.isLeast && this.ringBytes * cpus > mostBytes * CPUS_IN_FULL) this.ringBytes /= 2;
+  }
+
+  /** Of one. */
+  get bytes(): number {
+    return this.ringBytes;
+  }
+
+  private get isLeast(): boolean {
+    return this.ringBytes <= this.mostBytes * LEAST_SHARE;
+  }
+
+  /**
+   * Gives each CPU a ring, smaller ones where less memory may be locked.
+   *
+   * @throws {SyscallError} when not even those can be opened
+   */
+  open(): void {
+    for (;;) {
+      try {
+        this.follow();
+        return;
+      } catch (error) {
+        this.close();
+        if (!(error instanceof SyscallError && error.code === "EPERM") || this.isLeast) throw error;
+        this.ringBytes /= 2;
+      }
+    }
+  }
 
   /** Hot. */
   get all(): readonly Ring[] {
@@ -54,7 +91,7 @@ export class CpuRings<Ring extends CpuRing> {
     const opened: Ring[] = [];
     for (const cpu of online) {
       if (this.rings.some((ring) => ring.cpu === cpu)) continue;
-      const ring = this.open(cpu);
+      const ring = this.openRing(cpu, this.ringBytes);
       this.rings.push(ring);
       opened.push(ring);
     }

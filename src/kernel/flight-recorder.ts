@@ -7,15 +7,22 @@ import { monotonicNs } from "./monotonic.ts";
 import { checked } from "./syscall.ts";
 
 /**
- * A program with a libc writes four records, 500 B: the last 1,000 programs of each CPU are there, which is a second of a
- * busy shell script.
+ * A program with a libc writes four records, 500 B: the last 4,000 programs of each CPU are there, which is some seconds of a
+ * busy shell script; a quarter of that on machines with many CPUs.
  */
-const RING_BYTES = 1 << 19;
+const RING_BYTES_MOST = 1 << 21;
+/** 24 B a record that names a file, which takes 130 B and more of the ring. */
+const INDEX_SHARE = 1 / 4;
 /** PATH_MAX (linux/limits.h) and the padding behind it. */
 const PATH_BYTES = 4104;
 
+interface Ring extends CpuRing {
+  /** What the helper knows of the ring's records (c/fanhelp.c, struct flight_index). */
+  readonly index: Float64Array;
+}
+
 export class FlightRecorder {
-  private readonly rings = new CpuRings(RING_BYTES, openRing);
+  private readonly rings = new CpuRings<Ring>(RING_BYTES_MOST, openRing);
   /** Nothing is missing of what was executed since then. */
   private wholeSinceNs = 0;
   private readonly path = Buffer.alloc(PATH_BYTES);
@@ -25,7 +32,8 @@ export class FlightRecorder {
   static open(): FlightRecorder {
     const recorder = new FlightRecorder();
     try {
-      recorder.followCpus();
+      recorder.rings.open();
+      recorder.wholeSinceNs = monotonicNs();
     } catch (error) {
       recorder.close();
       throw error;
@@ -48,8 +56,17 @@ export class FlightRecorder {
     if (sinceNs < this.wholeSinceNs) return null;
     let path: Buffer | null = null;
     let firstNs = Number.POSITIVE_INFINITY;
-    for (const { map } of this.rings.all) {
-      const length = helper().fh_flight_find(map, pid, sinceNs, this.path, PATH_BYTES, this.timeNs);
+    for (const { map, index } of this.rings.all) {
+      const length = helper().fh_flight_find(
+        map,
+        index,
+        index.byteLength,
+        pid,
+        sinceNs,
+        this.path,
+        PATH_BYTES,
+        this.timeNs,
+      );
       if (length < 0) return null;
       if (length === 0 || this.timeNs[0]! >= firstNs) continue;
       firstNs = this.timeNs[0]!;
@@ -63,8 +80,8 @@ export class FlightRecorder {
   }
 }
 
-function openRing(cpu: number): CpuRing {
+function openRing(cpu: number, ringBytes: number): Ring {
   const map = new BigUint64Array(1);
-  const fd = checked("perf_event_open", helper().fh_flight_open(cpu, RING_BYTES, map), `CPU ${cpu}`);
-  return { cpu, fd, map: map[0]! };
+  const fd = checked("perf_event_open", helper().fh_flight_open(cpu, ringBytes, map), `CPU ${cpu}`);
+  return { cpu, fd, map: map[0]!, index: new Float64Array((ringBytes * INDEX_SHARE) / 8) };
 }

@@ -146,6 +146,8 @@ const SYMBOLS = {
   fh_flight_find: {
     args: [
       "u64" /* map */,
+      "ptr" /* memory */,
+      "u32" /* index_bytes */,
       "i32" /* pid */,
       "f64" /* since_ns */,
       "ptr" /* out */,

@@ -6,11 +6,12 @@ import { helper } from "./helper.ts";
 import { checked, errnoOf } from "./syscall.ts";
 
 /**
- * About 160 B a short-lived process: 1 MiB holds 6,500 of them per CPU while the daemon is busy elsewhere.
+ * About 160 B a short-lived process: 26,000 of them per CPU, which is seconds in which a daemon that shares a crowded CPU may
+ * not get its turn (half a second is common at a load of 6 a CPU); a quarter of that on machines with many CPUs.
  */
-const RING_BYTES = 1 << 20;
+const RING_BYTES_MOST = 1 << 22;
 /** Wake-ups cost more than records: a wake-up every 3,000 processes even if nothing else happens. */
-const WATERMARK_BYTES = RING_BYTES / 2;
+const WATERMARK_BYTES = 1 << 19;
 
 /** Less room than that left in a ring: several times the longest record. */
 const CROWDED_BYTES = 4096;
@@ -20,7 +21,7 @@ interface Ring extends CpuRing {
 }
 
 export class PerfSideband {
-  private readonly rings = new CpuRings<Ring>(RING_BYTES, (cpu) => this.openRing(cpu));
+  private readonly rings = new CpuRings<Ring>(RING_BYTES_MOST, (cpu, bytes) => this.openRing(cpu, bytes));
   private withLostCounter = true;
   /** A ring was nearly full when it was drained last: the next record may not have fitted. */
   private crowded = false;
@@ -34,7 +35,7 @@ export class PerfSideband {
   static open(): PerfSideband {
     const sideband = new PerfSideband();
     try {
-      sideband.rings.follow();
+      sideband.rings.open();
     } catch (error) {
       sideband.close();
       throw error;
@@ -42,9 +43,9 @@ export class PerfSideband {
     return sideband;
   }
 
-  private openRing(cpu: number): Ring {
+  private openRing(cpu: number, ringBytes: number): Ring {
     const fd = this.openCpu(cpu);
-    const map = helper().fh_perf_map(fd, RING_BYTES);
+    const map = helper().fh_perf_map(fd, ringBytes);
     if (map < 0n) {
       closeSync(fd);
       checked("mmap(perf ring)", Number(map), `CPU ${cpu}`);
@@ -82,14 +83,16 @@ export class PerfSideband {
    * Hot. Moves what the rings hold into buffer, ring after ring (records of one process may lie in several:
    * sort by time).
    *
-   * @param eachRing gets the bytes of one ring's whole records, and whether the ring had hardly any room left; called
-   *   again for a ring that held more than the buffer
+   * @param eachRing gets the bytes of one ring's whole records, and whether the ring may have had hardly any room left behind
+   *   them; called again for a ring that held more than the buffer
    */
   drain(buffer: Uint8Array, eachRing: (bytes: number, crowded: boolean) => void): void {
     for (const ring of this.rings.all) {
+      let held = 0;
       for (;;) {
         const got = checked("perf ring", helper().fh_perf_drain(ring.map, buffer, buffer.length));
-        const crowded = got > RING_BYTES - CROWDED_BYTES;
+        held += got;
+        const crowded = held > this.rings.bytes - CROWDED_BYTES;
         if (crowded) this.crowded = true;
         if (got > 0) eachRing(got, crowded);
         // A record is at most 64 KiB, here under 100 bytes: less than that much room left means there may be

@@ -17,7 +17,7 @@ const ALL_PROCESS_EVENTS =
   abi.PROC_EVENT_FORK | abi.PROC_EVENT_EXEC | abi.PROC_EVENT_UID | abi.PROC_EVENT_COMM | abi.PROC_EVENT_EXIT;
 /** More than fit into what is left of a ring when it counts as crowded (kernel/perf.ts). */
 const CROWDED_RECORDS = 128;
-/** A full ring in one piece. */
+/** A full ring in a few pieces. */
 const BUFFER_BYTES = 1 << 20;
 
 /** Records that the kernel dropped. */

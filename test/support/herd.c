@@ -2,11 +2,13 @@
  *
  *   herd exec LAUNCHERS COUNT    each launcher executes COUNT times a program that ends at once
  *   herd fork LAUNCHERS COUNT    the same without exec
+ *   herd name TIMES              one process takes a name so often
  *   herd                         that program */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,11 @@ int main(int argc, char **argv)
 {
 	int failed = 0, count;
 
+	if (argc == 3) {
+		for (int i = 0; i < atoi(argv[2]); i++)
+			prctl(PR_SET_NAME, argv[1]);
+		return 0;
+	}
 	if (argc < 4)
 		return 0;
 	count = atoi(argv[3]);
