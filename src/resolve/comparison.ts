@@ -8,6 +8,9 @@ import { type Departure, fromBelow, tellArrival, tellDeparture, tellVanished } f
 import { NOT_FOUND } from "./filesystems/tree.ts";
 import type { Learner } from "./learn.ts";
 
+/** Before a handle's data: its length, 4 bytes, and its type. */
+const HANDLE_HEADER_BYTES = 8;
+
 export class Comparison {
   /** Directories that have left their place, and aren't told at the next one yet: nowhere in the tree. */
   private readonly departed = new Map<number, { entry: DirectoryEntry; departure: Departure }>();
@@ -45,15 +48,28 @@ export class Comparison {
     this.placed(fs);
   }
 
+  /** Whether an event will tell of a directory that a scan has met and the tree doesn't know: it was elsewhere, or isn't made yet. */
+  isQueued(fs: Filesystem, bytes: Uint8Array, handleAt: number): boolean {
+    if (fs.verified === null) return false;
+    const end = handleAt + HANDLE_HEADER_BYTES + bytes[handleAt]!;
+    return this.learner.queued(fs, Uint8Array.from(bytes.subarray(handleAt, end))) !== null;
+  }
+
   /** Hot. Something has that name: what the tree has there leaves. To be followed by placed() when what is there now was told. */
   makeRoom(fs: Filesystem, parent: number, bytes: Uint8Array, nameAt: number, nameBytes: number): void {
     this.nested++;
     if (fs.verified === null) return;
     const node = fs.verified.unverifiedAt(parent, bytes, nameAt, nameBytes);
-    if (node === NOT_FOUND || isManaged(fs, node)) return;
-    const entry = this.learner.entryAt(fs, fs.tree.handleOf(node));
-    if (entry === null) this.vanish(fs, node);
-    else this.makeWay(fs, node, entry);
+    if (node !== NOT_FOUND) this.leave(fs, node);
+  }
+
+  /** Hot. A directory is about to be removed: what the tree still has in it has left it. */
+  empty(fs: Filesystem, node: number): void {
+    if (fs.verified === null || fs.tree.isLeaf(node)) return;
+    this.nested++;
+    for (const inside of fs.verified.unverifiedIn(node))
+      if (fs.tree.parentOf(inside) === node) this.leave(fs, inside);
+    this.placed(fs);
   }
 
   /** Hot. What had to make room is told where it is. */
@@ -117,6 +133,14 @@ export class Comparison {
     for (let steps = fs.tree.size; fs.tree.parentOf(top) >= 0 && steps > 0; steps--)
       top = fs.tree.parentOf(top);
     if (this.departed.has(top)) this.arrive(fs, top);
+  }
+
+  /** A directory that isn't verified leaves its place, if it has. */
+  private leave(fs: Filesystem, node: number): void {
+    if (isManaged(fs, node)) return;
+    const entry = this.learner.entryAt(fs, fs.tree.handleOf(node));
+    if (entry === null) this.vanish(fs, node);
+    else this.makeWay(fs, node, entry);
   }
 
   /** A directory leaves, if it has; what the tree has below it, and its new place is in, leaves before. */

@@ -22,6 +22,8 @@ export class Exchanges {
   private readonly second = new Set<number>();
   /** Directories whose lock was waited for since the batch was read: its renames are over. */
   private readonly awaited = new Set<string>();
+  /** The handle of the directory that the second half moves, when the first was recognised; null where it is a file. */
+  other: Uint8Array | null = null;
   private live: Batch | null = null;
   /** By row: the row of the same process's next event, or -1. Made when the batch has a rename. */
   private following = new Int32Array(START_ROWS);
@@ -60,6 +62,9 @@ export class Exchanges {
   private isFirst(batch: Batch, i: number, other: Batch, next: number): boolean {
     if (!isSwapped(batch, i, other, next)) return false;
     this.second.add(other.placeOf(next));
+    const at = other.get(next, fan.OBJECT_AT);
+    const handle = other.bytes.subarray(at, at + other.get(next, fan.OBJECT_BYTES));
+    this.other = (other.get(next, fan.MASK) & abi.FAN_ONDIR) === 0 ? null : Uint8Array.from(handle);
     return true;
   }
 

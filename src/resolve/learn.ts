@@ -258,8 +258,7 @@ export class Learner {
 
   /** It came while events were lost, unless it came with the directory that it is in. */
   private tellLearned(fs: Filesystem, node: number, handle: Uint8Array): void {
-    const times = fs.verified === null ? null : this.disk.timesOf(fs, handle);
-    if (times !== null) tellLearned(fs, node, times, this.out);
+    if (fs.verified !== null) tellLearned(fs, node, this.disk.timesOf(fs, handle), this.out);
   }
 
   /** The removal of what the disk has no more is queued within microseconds, or was told before. */

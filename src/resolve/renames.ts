@@ -76,9 +76,11 @@ export class RenameResolver {
   ): void {
     const directory = (batch.get(i, fan.MASK) & abi.FAN_ONDIR) !== 0;
     const inScope = oldNode !== NOT_FOUND || newNode !== NOT_FOUND;
-    if (directory && fs.verified !== null) this.compare(fs, batch, i);
+    if (directory) this.compare(fs, batch.bytes, batch.get(i, fan.OBJECT_AT), batch.get(i, fan.OBJECT_BYTES));
     if (newNode !== NOT_FOUND) this.vacate(fs, newNode, batch, i);
     const half = inScope ? this.exchanges.halfOf(fs, batch, i) : null;
+    const { other } = this.exchanges;
+    if (half === "first" && other !== null) this.compare(fs, other, 0, other.length);
     this.endings.freeRenamed(fs, batch, i, oldNode, newNode, half === "first", out);
     const from = this.endOf(fs, batch, i, oldNode, fan.DIR_AT, fan.NAME_AT);
     const to = this.endOf(fs, batch, i, newNode, fan.NEW_DIR_AT, fan.NEW_NAME_AT);
@@ -174,12 +176,11 @@ export class RenameResolver {
   }
 
   /** A directory was lost sight of: first what brought it to where this rename takes it from. */
-  private compare(fs: Filesystem, batch: Batch, i: number): void {
-    const at = batch.get(i, fan.OBJECT_AT);
-    const known = fs.tree.find(batch.bytes, at);
+  private compare(fs: Filesystem, bytes: Uint8Array, handleAt: number, handleBytes: number): void {
+    if (fs.verified === null) return;
+    const known = fs.tree.find(bytes, handleAt);
     if (known !== NOT_FOUND) this.learner.comparison.verify(fs, known);
-    else
-      this.learner.learn(fs, Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES))));
+    else this.learner.learn(fs, Uint8Array.from(bytes.subarray(handleAt, handleAt + handleBytes)));
   }
 
   private moveNode(

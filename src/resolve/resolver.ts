@@ -240,6 +240,7 @@ export class Resolver {
       this.endings.hold(fs, batch, i, child, node, wanted, Math.max(inside, this.placeOf(batch, i)));
       return mask & ~abi.FAN_DELETE;
     }
+    if (child !== NOT_FOUND) this.learner.comparison.empty(fs, child);
     if (child !== NOT_FOUND) this.endings.tellBelow(fs, child, out);
     this.endings.burials.laterObject(fs, batch, i);
     tellTaken(fs, node, batch, i, this.structure, out);

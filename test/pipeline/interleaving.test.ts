@@ -56,6 +56,7 @@ describe.skipIf(captureObstacle !== null)(
         } finally {
           watcher.at = () => {};
           watcher.readBytes = () => Number.POSITIVE_INFINITY;
+          watcher.scanMs = () => 0;
           watcher.remove();
           await hands.end();
           filesystem.unmount();
@@ -68,6 +69,7 @@ describe.skipIf(captureObstacle !== null)(
     function interleave(ground: Ground, hands: Hands, dice: Dice): void {
       const [oneIn, atOnce] = [2 + dice.below(20), 1 + dice.below(12)];
       const batches = dice.of(["large", "small", "tiny"]);
+      const scans = dice.of(["quick", "slow", "very slow"]);
       let left = BETWEEN;
       const act = (count: number) => {
         const now = Math.min(left, count);
@@ -79,6 +81,7 @@ describe.skipIf(captureObstacle !== null)(
       };
       watcher.readBytes = () =>
         batches === "large" ? Number.POSITIVE_INFINITY : batches === "small" ? 1000 + dice.below(3000) : 0;
+      watcher.scanMs = () => (scans === "quick" ? 0 : scans === "slow" ? dice.below(3) : 10);
       for (watcher.turn(); left > 0; watcher.turn()) if (dice.below(3) === 0) act(1 + dice.below(30));
       watcher.finish();
     }
@@ -101,13 +104,17 @@ describe.skipIf(captureObstacle !== null)(
       const found = await differences("tmpfs", 25, async (top, hands, dice) => {
         const ground = new Ground(dice, true);
         hands.do(ground.draw(BEFORE));
-        await Bun.sleep(TICK_MS);
+        Bun.sleepSync(TICK_MS);
         watcher.add(join(top, "m"));
         watcher.finish();
         const before = TreeModel.of(top);
         hands.do(FLOOD);
         hands.do(ground.draw(LOST));
-        await Bun.sleep(TICK_MS);
+        Bun.sleepSync(TICK_MS);
+        // The loss is noticed, and the first directory compared.
+        watcher.scanMs = () => 10;
+        watcher.turn();
+        Bun.sleepSync(TICK_MS);
         interleave(ground, hands, dice);
         const gaps = watcher.lines.filter((line) => line.event_type === "GAP").map((line) => line.reason);
         expect(gaps).toEqual(["queue_overflow"]);

@@ -20,6 +20,9 @@ export class Watcher {
   at: (moment: Moment) => void = () => {};
   /** How many bytes one read of the queue returns at most. */
   readBytes: () => number = () => Number.POSITIVE_INFINITY;
+  /** How long the reading of a directory takes. By this alone it is decided how much is scanned at a time, not by how busy the machine is. */
+  scanMs: () => number = () => 0;
+  private nowMs = 0;
 
   /** @param queueEvents beyond which the kernel drops events */
   constructor(queueEvents: number) {
@@ -41,9 +44,11 @@ export class Watcher {
         return read.call(this, buffer.subarray(0, bytes));
       };
     });
+    this.wrap(performance, "now", () => () => watcher.nowMs);
     this.wrap(DirectoryScanner.prototype, "scan", (scan) => {
       return function (this: DirectoryScanner, ...args) {
         const got = scan.apply(this, args);
+        watcher.nowMs += watcher.scanMs();
         watcher.at("scanned");
         return got;
       };
@@ -92,6 +97,7 @@ export class Watcher {
 
   /** Everything that was done is in the log, and every directory read, when this returns. */
   finish(): void {
+    this.scanMs = () => 0;
     // Not by turns alone: they hold a batch in which a user's name isn't known yet.
     for (let turn = 0; turn < 10; turn++) {
       this.pipeline.drain();

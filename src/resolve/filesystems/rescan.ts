@@ -101,17 +101,20 @@ export function tellEntry(
   }
 }
 
-/** A directory that was found before a scan came by, because something happens in it: told where that stands. */
-export function tellLearned(fs: Filesystem, node: number, times: FoundTimes, out: Occurrences): void {
+/**
+ * A directory that was found before a scan came by, because something happens in it: told where that stands.
+ *
+ * @param times null for one that is gone by now
+ */
+export function tellLearned(fs: Filesystem, node: number, times: FoundTimes | null, out: Occurrences): void {
   const name = Uint8Array.from(fs.tree.nameOf(node));
   for (const place of fs.placesOf(fs.tree.parentOf(node))) {
     const rescan = fs.rescans.get(place.watch);
     if (rescan === undefined || !wantsEntry(place, name, 0, name.length)) continue;
-    const mask = directoryTypes(
-      times,
-      rescan,
-      fs.wasWhole ? "unknown, and all others were known" : "unknown",
-    );
+    const known = fs.wasWhole ? "unknown, and all others were known" : "unknown";
+    // Gone, it has no times; nor has anybody else told of it.
+    const unseen = fs.wasWhole ? abi.FAN_CREATE : 0;
+    const mask = times === null ? unseen : directoryTypes(times, rescan, known);
     if (mask !== 0) add(fs, mask, rescan, place, name, true, out);
   }
 }

@@ -114,6 +114,8 @@ export class TreeScanner {
     let child = tree.find(bytes, handleAt);
     let known: Known = "here";
     const isNew = child === NOT_FOUND || tree.parentOf(child) === NOWHERE;
+    // An event that is queued says where it was until then.
+    if (child === NOT_FOUND && comparison.isQueued(fs, bytes, handleAt)) return;
     if (isNew) {
       comparison.makeRoom(fs, node, bytes, nameAt, nameBytes);
       // Known without its place: a managed path begins there, seen through another mount.
