@@ -165,18 +165,18 @@ export class Retention {
       files.push(...surveyLog(logDir, log, owner).files);
       yield;
     }
-    // What was dropped a moment ago must not cost further files.
-    while (isFreeing()) yield;
     let leftBytes = totalBytes(files);
     const oldestFirst = files
       .filter((file) => file.number !== null)
       .sort((a, b) => (a.lastMs ?? a.mtimeMs) - (b.lastMs ?? b.mtimeMs));
     for (const file of oldestFirst) {
+      // What was dropped a moment ago must not cost further files.
+      while (!this.breaksTotal(leftBytes) && isFreeing()) yield;
       if (!this.breaksTotal(leftBytes) && !this.spaceIsShort()) break;
       if (dropFile(file, owner)) leftBytes -= file.sizeBytes;
-      do yield;
-      while (isFreeing());
+      yield;
     }
+    while (isFreeing()) yield;
     this.hold = this.breaksTotal(leftBytes) || this.spaceIsShort();
     if (this.hold) this.tell(`No space may be used for the logs in "${logDir}" any more: recording stops`);
     else this.lastTrouble = "";

@@ -1,7 +1,7 @@
 // The only place that writes to stdout, and to stderr but for a query's progress (progress-line.ts). stdout is data, stderr is talk.
 // Never touches process.stdout: that alone makes a pipe non-blocking for everybody who shares it, and what doesn't fit
 // into the pipe at the end is lost.
-import { writeSync } from "node:fs";
+import { fstatSync, readFileSync, writeSync } from "node:fs";
 import { causeOf, errorCode, Failure } from "../failure.ts";
 import { MoveTarget } from "../kernel/move.ts";
 import { isAbandoned, waitWritable } from "../kernel/poll.ts";
@@ -88,6 +88,22 @@ export async function writeOutPatiently(data: string, givenUp: () => boolean): P
     }
   }
   return true;
+}
+
+/** makedev(1, 3): devices.txt of the kernel. */
+const NULL_DEVICE = 0x103;
+/** Linux's value; node:fs has no name for it. */
+const O_CLOEXEC = 0o2000000;
+
+/**
+ * Whether stdout was closed (`>&-`) when the program was started. The runtime opens /dev/null in its place; unlike one that somebody
+ * has handed over, that is closed on exec.
+ */
+export function stdoutIsMissing(): boolean {
+  if (fstatSync(STDOUT).rdev !== NULL_DEVICE) return false;
+  const [, flags = "0"] =
+    /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${STDOUT}`, "latin1")) ?? [];
+  return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
 }
 
 /** Whether nobody reads stdout any more, asked without writing. */

@@ -1,11 +1,11 @@
 // `fsmon query`: options into a request, lines to stdout, remarks to stderr. With --file it needs neither config nor store.
-import { type ExitCode, UsageFailure } from "../failure.ts";
+import { type ExitCode, Failure, UsageFailure } from "../failure.ts";
 import { parseTime } from "../filter/units.ts";
 import { type ByteSink, type QueryRequest, runQuery } from "../query/query.ts";
 import { isTerminal } from "../show/is-terminal.ts";
 import { type Context, loadContext } from "./context.ts";
 import { contextInUse } from "./in-use.ts";
-import { moveOut, StdoutClosed, writeOut } from "./output.ts";
+import { moveOut, StdoutClosed, stdoutIsMissing, writeOut } from "./output.ts";
 import type { ParsedArguments } from "./parse.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { remark } from "./report.ts";
@@ -22,6 +22,8 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
     );
   }
   const format = formatOption(args);
+  if (stdoutIsMissing())
+    throw new Failure("Cannot write to stdout: it is closed", "redirect it to /dev/null or to a file");
   const request = { ...(await sources(args)), ...range, paths: args.all("path").map(absolutePath) };
   const progress = new ProgressLine();
   const note = (sentence: string) => {

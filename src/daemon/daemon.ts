@@ -86,7 +86,12 @@ export class Daemon {
       this.reporter = new StatusReporter(this.pipeline, options.version, startedMs);
       this.pipeline.processes.attribution.commonDetails = detailsToMask(config.details, config.args);
       for (const note of this.pipeline.processes.streams.notes) this.notes.add(note);
-      this.logs = new Logs(options, previousRun, (reason, timeMs) => this.pipeline.countGap(reason, timeMs));
+      this.logs = new Logs(
+        options,
+        previousRun,
+        (reason, timeMs) => this.pipeline.countGap(reason, timeMs),
+        () => this.upkeep.lookSoon(),
+      );
       this.unwatched = new UnwatchedPaths(
         stored.paths,
         (managed, atStart) => this.watch(managed, atStart),

@@ -31,11 +31,15 @@ export class Logs {
   /** Logs of removed paths, by path. */
   readonly #unfinished = new Map<string, LogWriter>();
 
-  /** @param onGap told the reason of every GAP line */
+  /**
+   * @param onGap told the reason of every GAP line
+   * @param onNewFile told that a log has begun another file
+   */
   constructor(
     private readonly options: DaemonOptions,
     private readonly previousRun: PreviousRun,
     private readonly onGap: (reason: GapReason, timeMs: number) => void,
+    private readonly onNewFile: () => void,
   ) {
     this.#before = listLogs(options.config.logDir, options.owner);
   }
@@ -70,6 +74,7 @@ export class Logs {
       describe: () => watchInfo(current(), `${version} (${commit})`),
       onTrouble: say,
       onGap: this.onGap,
+      onNewFile: this.onNewFile,
     });
     return { log, gap: gapBefore(log.open(this.#before), this.previousRun, managedAtStart, nowMs) };
   }

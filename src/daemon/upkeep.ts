@@ -24,6 +24,8 @@ export class Upkeep {
   private ticker: ReturnType<typeof setInterval> | null = null;
   private stepper: ReturnType<typeof setTimeout> | null = null;
   private held = false;
+  /** A log has grown by a file since the last step. */
+  private hasGrown = false;
   /** Settings that wait for a cleaning's end. */
   private waiting: Config | null = null;
 
@@ -48,7 +50,14 @@ export class Upkeep {
 
   stop(): void {
     if (this.ticker !== null) clearInterval(this.ticker);
+    this.ticker = null;
     if (this.stepper !== null) clearTimeout(this.stepper);
+  }
+
+  /** A log has begun another file: in a storm its limits are broken long before the next tick. */
+  lookSoon(): void {
+    this.hasGrown = true;
+    if (this.ticker !== null) this.stepper ??= setTimeout(() => this.step(), 0);
   }
 
   /** Other limits from now on; a cleaning that has begun ends by the old ones, since it holds the lock for cleaning. */
@@ -110,15 +119,17 @@ export class Upkeep {
 
   private step(): void {
     this.stepper = null;
+    this.hasGrown = false;
     const nowMs = Date.now();
     const { more, hold } = this.retention.step(nowMs);
     // Each time: a log may have been opened since.
     if (hold) for (const log of this.logs()) log.hold(nowMs);
     else if (this.held) for (const log of this.logs()) log.release(nowMs);
     this.held = hold;
-    if (more) {
+    if (more || this.hasGrown) {
       this.stepper = setTimeout(() => this.step(), STEP_PAUSE_MS);
-    } else if (this.waiting !== null) {
+    }
+    if (!more && this.waiting !== null) {
       this.retention = this.retentionFor(this.waiting);
       this.waiting = null;
     }

@@ -25,6 +25,8 @@ export interface LogWriterOptions {
   onTrouble: (message: string) => void;
   /** Told the reason of every GAP line that is written. */
   onGap?: (reason: GapReason, timeMs: number) => void;
+  /** Told of every file that is begun. */
+  onNewFile?: () => void;
 }
 
 /** A full disk is tried again this often: soon enough for a person, cheap enough for hours (one failing write). */
@@ -321,6 +323,7 @@ export class LogWriter {
   }
 
   #head(timeMs: number, clockBack: { fromMs: number } | null): Uint8Array {
+    this.#options.onNewFile?.();
     const watch = this.#watchLine("continued", timeMs);
     if (clockBack === null) return watch;
     const gap: Gap = { reason: "clock", fromMs: timeMs, toMs: clockBack.fromMs, lost: 0 };

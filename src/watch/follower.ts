@@ -203,8 +203,9 @@ export class LogFollower {
       const known = Number.isFinite(this.lastMs);
       this.close();
       this.use(fd, 0);
-      this.sifting = false;
-      if (again && known) this.sift(fd, size);
+      // Known lines may go on in the next file: what a copy lacks is carried over into as many as it takes.
+      if ((again || this.sifting) && known) this.sift(fd, size);
+      else this.sifting = false;
       if (number !== null) this.highestNumber = Math.max(this.highestNumber, number);
       return true;
     } catch {

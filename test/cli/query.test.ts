@@ -72,6 +72,7 @@ describe("query", () => {
     };
     expect(ask(".")).toMatch(/^fsmon: Cannot read ".": it is a directory\n {2}hint: /);
     expect(ask("- <.")).toMatch(/^fsmon: Cannot read standard input: it is a directory\n {2}hint: /);
+    expect(ask("copy.jsonl >&-")).toMatch(/^fsmon: Cannot write to stdout: it is closed\n {2}hint: /);
     for (const form of ["", "--stats", "--format text"])
       expect(ask(`copy.jsonl ${form} >/dev/full`)).toMatch(
         /^fsmon: Cannot write to stdout: no space left on device \(ENOSPC\)\n {2}hint: /,

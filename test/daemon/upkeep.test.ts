@@ -1,5 +1,14 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, loadConfig } from "../../src/config/config.ts";
@@ -48,6 +57,45 @@ test("other settings in the middle of a cleaning let it end: the lock for cleani
     await until("the cleaning has ended", isFree, 10_000);
   } finally {
     upkeep.stop();
+    lifetime.stop(Date.now());
+  }
+});
+
+test("limits are looked at as soon as a log begins another file, not with the next tick", async () => {
+  const env = { HOME: logDir };
+  const owner = findOwner({ env });
+  const config: Config = { ...loadConfig({ owner, env }), logDir, maxSizeBytes: 200_000 };
+  const lifetime = new Lifetime(logDir, owner, Date.now());
+  const log = new LogWriter({
+    logDir,
+    managedPath: "/srv",
+    owner,
+    segmentSizeBytes: 64 * 1024,
+    describe: () => ({ filters: "", host: "", version: "" }),
+    onTrouble: () => {},
+    onNewFile: () => upkeep.lookSoon(),
+  });
+  log.open();
+  const upkeep = new Upkeep(
+    owner,
+    config,
+    lifetime,
+    () => [log],
+    () => {},
+    () => {},
+  );
+  const ticks = spyOn(globalThis, "setInterval").mockReturnValue(0 as never);
+  upkeep.start();
+  ticks.mockRestore();
+  const segments = () => readdirSync(logDir).filter((name) => /\.\d{6}_log\.jsonl$/.test(name));
+  const lines = Buffer.from('{"time":"2026-05-07T10:00:00.000+00:00"}\n'.repeat(1000));
+  try {
+    for (let i = 0; i < 20; i++) log.append(lines, lines.length, 1000, Date.UTC(2026, 4, 7, 10));
+    expect(segments().length).toBeGreaterThan(10);
+    await until("the oldest are gone", () => segments().length <= 4);
+  } finally {
+    upkeep.stop();
+    log.close();
     lifetime.stop(Date.now());
   }
 });

@@ -274,7 +274,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
 
   for (const [limit, room] of [
     [`min_free = "8MB"`, 4],
-    [`max_total = "64KB"`, 0],
+    [`max_total = "128KB"`, 0],
   ] as const) {
     test(`no space left to use by ${limit}: recording stops with a GAP, and goes on when there is room`, async () => {
       run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "fsmon-test", daemon.logDir]);

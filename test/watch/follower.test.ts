@@ -147,6 +147,27 @@ describe("a log is followed", () => {
     });
   }
 
+  test("while lines that it has read are carried over into several segments behind a copy: each line once", async () => {
+    const follower = follow();
+    writer.resize(2 ** 30);
+    // The daemon carries over a megabyte at a time.
+    for (let i = 0; i < 40; i++) put(1000);
+    writer.resize(8 * 1024);
+    let text = readAll(follower);
+    dir.sh(`head -n 1 ${live()} > new && mv new ${live()}`);
+    text += readAll(follower);
+    await until("the lines are carried over", () => {
+      writer.tick(Date.now());
+      text += readAll(follower);
+      return numbersIn(dir.text()).length === 40_000;
+    });
+    expect(dir.names().length).toBeGreaterThan(3);
+    put(10);
+    text += readAll(follower);
+    expect(numbersIn(text)).toEqual(range(0, 40_010));
+    follower.close();
+  });
+
   test("while it is cut to nothing by a tool that copies and truncates", () => {
     const follower = follow();
     put(20);
