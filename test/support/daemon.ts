@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -252,8 +253,8 @@ export class TestDaemon {
     const sizes = new Map<string, number>();
     if (!existsSync(this.logDir)) return sizes;
     for (const name of readdirSync(this.logDir)) {
-      const { ino, size } = statSync(join(this.logDir, name));
-      sizes.set(String(ino), size);
+      const stat = statSync(join(this.logDir, name));
+      sizes.set(identityOf(stat), stat.size);
     }
     return sizes;
   }
@@ -268,11 +269,14 @@ export class TestDaemon {
         // A segment may be sealed or dropped between the listing and the reading.
         const stat = statSync(path, { throwIfNoEntry: false });
         if (stat === undefined || !existsSync(path)) return Buffer.alloc(0);
-        return readFileSync(path).subarray(before.get(String(stat.ino)) ?? 0);
+        return readFileSync(path).subarray(before.get(identityOf(stat)) ?? 0);
       });
     return Buffer.concat(parts);
   }
 }
+
+/** The inode number of a segment that was dropped may be given to the next file. */
+const identityOf = ({ ino, birthtimeMs }: Stats) => `${ino} ${birthtimeMs}`;
 
 export const SENTINEL = "fsmon-sentinel-";
 
