@@ -1,6 +1,6 @@
 // The compiled daemon's log while the disk answers with errors, while the clock is set, and after it was killed.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { liveName, logHash } from "../../src/log/names.ts";
 import { range } from "../log/log-dir.ts";
@@ -73,6 +73,8 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
 
   test("the clock set back and far ahead: a new segment with a GAP, and no time goes back within a file", async () => {
     const clock = new OwnClock();
+    // A year ahead, everything from before is older than the default allows.
+    appendFileSync(daemon.configFile, "[logging]\nkeep_days = 10000\n");
     try {
       await daemon.start([], clock.wrapper);
       await daemon.add(root, "-r", "--types", "CREATE");
