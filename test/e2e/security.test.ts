@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { NEEDED, PASSED_ON, RUNTIME_SETTINGS } from "../../src/daemon/anew.ts";
+import { NEEDED, PASSED_ON, PRIORITY, RUNTIME_SETTINGS } from "../../src/daemon/anew.ts";
 import {
   CAPABILITY_BITS,
   capabilityMask,
@@ -219,6 +219,29 @@ describe.skipIf(captureObstacle !== null)("safe as root (needs root and mounts)"
       }
     } finally {
       await plain.destroy();
+    }
+  });
+
+  test("it comes before what it watches, all its threads, unless somebody chose another priority", async () => {
+    for (const [wrapper, expected] of [
+      [[], PRIORITY],
+      [["nice", "-n", "5"], 5],
+      // Without the right it takes its turn.
+      [["setpriv", "--bounding-set=-sys_nice"], 0],
+    ] as const) {
+      const plain = new TestDaemon();
+      try {
+        await plain.start([], wrapper);
+        // proc_pid_stat(5): behind the name, which may hold spaces, nice is the 17th.
+        const nices = readdirSync(`/proc/${plain.pid}/task`).map((task) =>
+          Number(
+            readFileSync(`/proc/${plain.pid}/task/${task}/stat`, "latin1").split(") ")[1]?.split(" ")[16],
+          ),
+        );
+        expect(new Set(nices)).toEqual(new Set([expected]));
+      } finally {
+        await plain.destroy();
+      }
     }
   });
 

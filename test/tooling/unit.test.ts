@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { unitFile } from "../../scripts/package/tree.ts";
-import { NEEDED } from "../../src/daemon/anew.ts";
+import { NEEDED, PRIORITY } from "../../src/daemon/anew.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fsmon-unit-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -36,9 +36,10 @@ describe.skipIf(Bun.which("systemd-analyze") === null)("fsmon@.service (needs sy
   });
 });
 
-test("the unit leaves the capabilities that the daemon wants, and no other", () => {
+test("the unit leaves the capabilities that the daemon wants, and no other, and has its priority", () => {
   expect(new Set(values("CapabilityBoundingSet")[0]?.split(" "))).toEqual(new Set(NEEDED));
   expect(values("MemoryDenyWriteExecute")).toEqual([]);
+  expect(values("Nice")).toEqual([String(PRIORITY)]);
   expect(values("ExecStart")).toEqual([`${dir}/fsmon daemon --user %i`]);
 });
 
