@@ -3,8 +3,8 @@ import type { AddReply, ControlHandler, DaemonStatus, RemoveReply } from "../con
 import type { ManagedPath } from "../event.ts";
 import { Failure } from "../failure.ts";
 import { checkPatterns } from "../filter/filter.ts";
-import { nearest } from "../filter/nearest.ts";
 import { logHash } from "../log/names.ts";
+import { notManaged } from "../managed/not-managed.ts";
 import { updateStore } from "../managed/store.ts";
 import type { Daemon } from "./daemon.ts";
 import { logDirNote } from "./own-files.ts";
@@ -61,19 +61,13 @@ export class Handler implements ControlHandler {
     const { pipeline, options } = this.daemon;
     const { managedFile } = this.daemon.config;
     this.daemon.unwatched.watchNow(path);
-    let known = pipeline.watching.paths.has(path);
+    const managed = new Set(pipeline.watching.paths.keys());
     const change = (paths: readonly ManagedPath[]) => {
-      known ||= paths.some((one) => one.path === path);
+      for (const one of paths) managed.add(one.path);
       return paths.filter((one) => one.path !== path);
     };
     updateStore(managedFile, options.owner, change, LOCK_WAIT_MS);
-    if (!known) {
-      const near = nearest(path, [...pipeline.watching.paths.keys()]);
-      throw new Failure(
-        `Cannot remove "${path}": it is not managed`,
-        near === null ? "fsmon managed lists the managed paths" : `did you mean "${near}"?`,
-      );
-    }
+    if (!managed.has(path)) throw notManaged(path, [...managed]);
     return { path, logFile: this.daemon.unwatch(path) };
   }
 

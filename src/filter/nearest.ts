@@ -30,6 +30,7 @@ function editDistance(a: string, b: string, enough: number): number {
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
+    let least = row;
     for (let column = 1; column <= b.length; column++) {
       const same = a[row - 1] === b[column - 1];
       let cost = Math.min(
@@ -40,7 +41,10 @@ function editDistance(a: string, b: string, enough: number): number {
       const swapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
       if (swapped) cost = Math.min(cost, (beforeLast[column - 2] ?? 0) + 1);
       current.push(cost);
+      least = Math.min(least, cost);
     }
+    // It never becomes less further down: thousands of managed paths are compared with one word.
+    if (least >= enough) return enough;
     beforeLast = last;
     last = current;
   }

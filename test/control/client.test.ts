@@ -25,7 +25,10 @@ describe("askDaemon()", () => {
   test("throws the daemon's refusal with its hint and exit code", async () => {
     await using daemon = await fakeDaemon();
     const failure = await failureOf(askDaemon(daemon.socketPath, { command: "remove", path: "/nope" }));
-    expect(failure).toMatchObject({ message: '"/nope" is not managed', exitCode: EXIT.failed });
+    expect(failure).toMatchObject({
+      message: 'Cannot remove "/nope": it is not managed',
+      exitCode: EXIT.failed,
+    });
     expect(failure.hint).toContain("/srv/data");
   });
 

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { AddReply, ControlHandler, DaemonStatus } from "../../src/control/protocol.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import type { ManagedPath, PathStatus } from "../../src/event.ts";
-import { Failure } from "../../src/failure.ts";
 import type { Identity } from "../../src/kernel/identity.ts";
+import { notManaged } from "../../src/managed/not-managed.ts";
 import { managedPath } from "../support/managed-path.ts";
 
 export const ME: Identity = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, groups: [] };
@@ -95,8 +95,7 @@ export class FakeHandler implements ControlHandler {
     };
   }
   remove(path: string) {
-    if (!this.entries.delete(path))
-      throw new Failure(`"${path}" is not managed`, 'did you mean "/srv/data"?');
+    if (!this.entries.delete(path)) throw notManaged(path, ["/srv/data"]);
     return { path, logFile: "/l" };
   }
   status(): DaemonStatus {

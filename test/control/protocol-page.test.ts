@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeReply } from "../../src/control/reply.ts";
 import type { ManagedPath } from "../../src/event.ts";
-import { Failure } from "../../src/failure.ts";
+import { notManaged } from "../../src/managed/not-managed.ts";
 import { FakeHandler, fakeDaemon, STATUS, WATCHED } from "./fake-daemon.ts";
 
 const LOG_FILE = "/home/alice/.local/state/fsmon/6a3f4c19d0b25e78_log.jsonl";
@@ -17,7 +17,7 @@ class PageHandler extends FakeHandler {
   }
   override remove(path: string) {
     if (this.entries.delete(path)) return { path, logFile: LOG_FILE };
-    throw new Failure(`Cannot remove "${path}": it is not managed`, 'did you mean "/var/www"?');
+    throw notManaged(path, ["/var/www"]);
   }
   override status() {
     return { ...STATUS, paths: [WATCHED], notes: ["Kernel 5.15: no FAN_RENAME"] };
