@@ -44,6 +44,11 @@ export function causeOf(passedOn: unknown): string {
   const error = rootCause(passedOn);
   const code = errorCode(error);
   if (error instanceof Failure || code === "") return error instanceof Error ? error.message : String(error);
+  return systemWords(code);
+}
+
+/** "no space left on device (ENOSPC)" for "ENOSPC". */
+export function systemWords(code: string): string {
   // Loaded only here: importing it takes milliseconds of every command's start, and memory of the daemon.
   const { getSystemErrorMap } = process.getBuiltinModule("node:util");
   const [, known] = [...getSystemErrorMap().values()].find(([name]) => name === code) ?? [];

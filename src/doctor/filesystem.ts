@@ -4,6 +4,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { TYPE_BITS } from "../event.ts";
 import { FAN_EVENT_ON_CHILD, FAN_ONDIR, FAN_RENAME } from "../kernel/abi.ts";
 import { FanotifyGroup, type MarkKind } from "../kernel/fanotify.ts";
+import { markRefusal } from "../kernel/mark-refusal.ts";
 import { errnoName, errnoOf } from "../kernel/syscall.ts";
 import { UNWATCHABLE } from "../kernel/unwatchable.ts";
 import { type Mount, mountOf, readMounts } from "../resolve/filesystems/mounts.ts";
@@ -35,7 +36,7 @@ export function filesystemFindings(path: string): Finding[] {
     findings.broken(`${where} has no files that can be watched`, "name another path");
     return findings.list;
   }
-  if (mayWatch()) tryMarks(path, where, findings);
+  if (mayWatch()) tryMarks(path, mount.type, where, findings);
   else judgeByType(mount, where, findings);
   if (NETWORK.test(mount.type)) {
     findings.limit(
@@ -57,7 +58,7 @@ function judgeByType(mount: Mount, where: string, findings: Findings): void {
 const BY_DIRECTORY_REMEDY =
   "docs/limits.md lists what is missing then; an overlay with index=on,nfs_export=on has it all";
 
-function tryMarks(path: string, where: string, findings: Findings): void {
+function tryMarks(path: string, type: string, where: string, findings: Findings): void {
   const group = FanotifyGroup.open(QUEUE_EVENTS);
   const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -74,7 +75,7 @@ function tryMarks(path: string, where: string, findings: Findings): void {
         );
       else {
         findings.broken(
-          `${where} can't be watched: the kernel refuses marks (${errnoName(whole)}, ${errnoName(single)})`,
+          `${where} can't be watched: ${markRefusal(type, single)}`,
           "docs/limits.md lists what can, and since which kernel",
         );
       }

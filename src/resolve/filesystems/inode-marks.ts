@@ -47,10 +47,10 @@ export class InodeMarks {
   }
 
   /** It is there and can't be marked, or not be read. */
-  lost(place: Place, code: string): void {
+  lost(place: Place, reason: string): void {
     if (this.unmarked.has(place.watch)) return;
     const path = Buffer.from(place.path).toString();
-    this.unmarked.set(place.watch, `${path} can't be watched (${code}), nor perhaps others`);
+    this.unmarked.set(place.watch, `${path} can't be watched, nor perhaps others: ${reason}`);
   }
 
   get hasLost(): boolean {

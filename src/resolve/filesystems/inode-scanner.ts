@@ -2,6 +2,7 @@
 // be opened, each compared with its handle. A slice at a time, between batches of events.
 import { closeSync } from "node:fs";
 import { decodeScan, ScanEntry } from "../../decode/scan.ts";
+import { markRefusal } from "../../kernel/mark-refusal.ts";
 import { DirectoryScanner } from "../../kernel/scan.ts";
 import { errnoName } from "../../kernel/syscall.ts";
 import type { Learner } from "../learn.ts";
@@ -53,16 +54,15 @@ export class InodeScanner {
     }
     const fd = this.filesystems.openDirectory(fs, whole.path, node);
     if (fd < 0) {
-      const code = errnoName(-fd);
-      if (ELSEWHERE.has(code)) return false;
-      marks.lost(whole, code);
+      if (ELSEWHERE.has(errnoName(-fd))) return false;
+      marks.lost(whole, markRefusal(fs.type, -fd));
       return true;
     }
     const deeper = places.some((place) => place.onlyName === null && place.watch.recursive);
     const newborn = marks.newborns.has(node);
     // Marked first, read second: what is made in between is both an event and found, and told once.
     const refused = fs.group.mark("inode", fd, fs.markedMask);
-    if (refused < 0) marks.lost(whole, errnoName(-refused));
+    if (refused < 0) marks.lost(whole, markRefusal(fs.type, -refused));
     const telling = !newborn && fs.rescans.size > 0 && !fs.rescanned.has(node);
     const each = () => this.meet(fs, node, deeper, newborn, telling, found);
     this.scanner.startAt(null);

@@ -3,6 +3,7 @@
 import { closeSync } from "node:fs";
 import * as abi from "../../kernel/abi.ts";
 import { type FilesystemIdentity, identityOfDescriptor } from "../../kernel/handles.ts";
+import { markRefusal } from "../../kernel/mark-refusal.ts";
 import { openBtrfsTop } from "../../kernel/mount.ts";
 import { errnoName, errnoOf } from "../../kernel/syscall.ts";
 import { UNWATCHABLE } from "../../kernel/unwatchable.ts";
@@ -27,9 +28,9 @@ export function markNew(
   mask: number,
 ): Filesystem | string {
   const { type, device } = mount;
-  if (UNWATCHABLE.has(type)) return refusal(type, errnoOf("EOPNOTSUPP"));
+  if (UNWATCHABLE.has(type)) return markRefusal(type, errnoOf("EOPNOTSUPP"));
   const opened = access.open(mount);
-  if (typeof opened === "number") return refusal(type, -opened);
+  if (typeof opened === "number") return markRefusal(type, -opened);
   const whole = (fd: number): Filesystem | number => {
     const { fsidLow, fsidHigh } = halves(identityOfDescriptor(fd));
     // A cloned image: a group of its own tells them apart, because nothing else reports to it.
@@ -54,13 +55,13 @@ export function markNew(
     return marked;
   }
   const code = errnoName(-marked);
-  if (code !== "EOPNOTSUPP" && code !== "ENODEV" && code !== "EXDEV") return refusal(type, -marked);
+  if (code !== "EOPNOTSUPP" && code !== "ENODEV" && code !== "EXDEV") return markRefusal(type, -marked);
   const queue = queues.openOwn();
   const each = mask | abi.FAN_EVENT_ON_CHILD;
   const refused = queue.group.mark("inode", opened.fd, each);
   if (refused < 0) {
     queues.closeOwn(queue.group);
-    return refusal(type, -refused);
+    return markRefusal(type, -refused);
   }
   const fs = new Filesystem(id, queue.fsidLow, queue.fsidHigh, type, device, queue.group, "inode", false);
   fs.inodeMarks = new InodeMarks();
@@ -82,25 +83,4 @@ export function withTop<T>(mount: Mount, work: (fd: number) => T): T | number {
 /** As the columns of a batch have them: signed. */
 function halves(identity: FilesystemIdentity): { fsidLow: number; fsidHigh: number } {
   return { fsidLow: identity.fsidLow | 0, fsidHigh: identity.fsidHigh | 0 };
-}
-
-/** fanotify_mark(2): each errno means one thing there. */
-function refusal(type: string, errno: number): string {
-  const code = errnoName(errno);
-  switch (code) {
-    case "EOPNOTSUPP":
-      return `${type} has no file handles, so the kernel can't tell names on it (EOPNOTSUPP)`;
-    case "ENODEV":
-      return `${type} has no filesystem id, and this kernel doesn't watch such ones (ENODEV)`;
-    case "EXDEV":
-      return `a ${type} subvolume has another filesystem id than its top level (EXDEV)`;
-    case "EACCES":
-      return `${type} lets nobody look into it but who mounted it, not even root (EACCES): mount it with allow_other`;
-    case "EINVAL":
-      return "the kernel doesn't report renames with both names (EINVAL): Linux 5.17, or 5.15.154 and 5.10.220, are needed";
-    case "ENOSPC":
-      return "too many marks (ENOSPC): raise sysctl fs.fanotify.max_user_marks";
-    default:
-      return `the kernel refused to watch it (${code})`;
-  }
 }
