@@ -16,6 +16,7 @@ import { ReadAhead } from "../resolve/read-ahead.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { Awake } from "./awake.ts";
 import { LineMaker } from "./lines.ts";
+import { MountChanges } from "./mount-changes.ts";
 import { Pace } from "./pace.ts";
 import { Processes } from "./processes.ts";
 import { Reading } from "./reading.ts";
@@ -65,6 +66,7 @@ export class Pipeline {
   private emptiedNs = monotonicNs();
   private readonly reading: Reading;
   private readonly awake = new Awake(Date.now());
+  private readonly mountChanges: MountChanges;
   /** Ends the waiting for the next turn; null while none is waited for. */
   private cancelTurn: (() => void) | null = null;
   private stopped = false;
@@ -79,6 +81,7 @@ export class Pipeline {
       (fs, parent, name) => this.resolver.learner.childAt(fs, parent, name),
     );
     this.watching = watching;
+    this.mountChanges = new MountChanges(watching, this);
     this.resolver = new Resolver(watching.filesystems, watching, process.pid, this.ahead);
     this.reading = new Reading(this.ahead, this.processes, () => {
       watching.filesystems.uncover();
@@ -137,7 +140,7 @@ export class Pipeline {
   add(managed: ManagedPath, openLog: () => LogWriter): WatchedPath {
     // What happened before belongs to the old filters.
     this.drain();
-    this.lookAtMounts();
+    this.mountChanges.look(this.awake.look(Date.now()));
     const watched = this.watching.put(managed, openLog);
     this.resolver.takeBack();
     this.watching.filesystems.release();
@@ -203,6 +206,7 @@ export class Pipeline {
 
   /** Everything the kernel has queued by now is written when this returns. */
   drain(): void {
+    while (!this.mountChanges.isDone) this.mountChanges.step();
     // Bounded by what is there as it begins: a storm that never ends must not hold up whoever waits for this.
     let left = this.ahead.pendingEvents();
     do {
@@ -249,6 +253,11 @@ export class Pipeline {
   private turn(): void {
     this.cancelTurn?.();
     this.cancelTurn = null;
+    if (!this.mountChanges.isDone) {
+      this.mountChanges.step();
+      this.pauseTurn();
+      return;
+    }
     let events = 0;
     let emptied = false;
     for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
@@ -267,7 +276,11 @@ export class Pipeline {
     if (emptied) {
       this.processes.caughtUp();
       this.processes.attribution.refresh();
-      this.lookAtMounts();
+      this.mountChanges.look(this.awake.look(Date.now()));
+    }
+    if (!this.mountChanges.isDone) {
+      this.pauseTurn();
+      return;
     }
     const working = this.watching.workOnTrees(this.resolver.learner);
     this.resolver.takeBack();
@@ -277,6 +290,11 @@ export class Pipeline {
     if (working) this.goOn();
     else if (delayMs === null) this.waiter.arm();
     else this.schedule(delayMs);
+  }
+
+  private pauseTurn(): void {
+    this.watching.filesystems.release();
+    this.goOn();
   }
 
   /** One batch through all the stages. */
@@ -321,29 +339,5 @@ export class Pipeline {
     this.eventsLogged += this.lines.make(found, timeMs);
     this.lines.flush(timeMs);
     found.clear();
-  }
-
-  private lookAtMounts(): void {
-    this.watching.lookAtMounts(
-      this.awake.look(Date.now()),
-      (concerned) => {
-        for (const watched of concerned) {
-          watched.unmountedSinceMs ??= this.emptiedMs;
-          this.unmountedUntilNow(watched);
-        }
-      },
-      (watched) => {
-        // What happened between the mounting and this moment was not seen.
-        this.unmountedUntilNow(watched);
-        watched.unmountedSinceMs = null;
-        watched.log.watch("changed", this.now());
-      },
-    );
-  }
-
-  private unmountedUntilNow(watched: WatchedPath): void {
-    const timeMs = this.now();
-    const fromMs = watched.unmountedSinceMs ?? timeMs;
-    this.gap(watched, { reason: "unmounted", fromMs, toMs: timeMs, lost: null }, timeMs);
   }
 }

@@ -8,7 +8,7 @@ import { countDirectories } from "../resolve/filesystems/extent.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import { Filesystems } from "../resolve/filesystems/filesystems.ts";
 import { InodeScanner } from "../resolve/filesystems/inode-scanner.ts";
-import { MountWatch, mountOf } from "../resolve/filesystems/mounts.ts";
+import { MountWatch } from "../resolve/filesystems/mounts.ts";
 import { TreeScanner } from "../resolve/filesystems/scanner.ts";
 import type { Learner } from "../resolve/learn.ts";
 import type { StructureListener } from "../resolve/structure.ts";
@@ -136,7 +136,7 @@ export class Watching implements StructureListener {
   /** Compares every tree with the disk: events were lost. */
   verify(loss: Loss): void {
     this.rescanning.beginAll(this.paths.values(), loss, (watched) => {
-      this.detach(watched);
+      this.detach(new Set([watched]));
       this.attach(watched);
     });
     this.filesystems.updateMarks();
@@ -146,15 +146,21 @@ export class Watching implements StructureListener {
   /** Looks at the disk for paths whose way there was moved into place by the last batch. */
   attachMoved(): void {
     if (this.toAttach.size === 0) return;
-    const { servers, mounts } = this.filesystems;
-    for (const watched of this.toAttach) {
-      // It keeps what it has, and is looked at when the server answers.
-      if (watched.state !== "impossible" && servers.silentOn(mounts, watched.path) !== null) continue;
-      this.detach(watched);
-      this.attach(watched);
-    }
+    const some = new Set(this.toAttach);
     this.toAttach.clear();
+    this.reattach(some);
     this.filesystems.updateMarks();
+  }
+
+  /** Looks at the disk for where some managed paths are now. Marks are the caller's to update. */
+  reattach(some: ReadonlySet<WatchedPath>): void {
+    const { servers, mounts } = this.filesystems;
+    const answers = ({ state, path }: WatchedPath) =>
+      state === "impossible" || servers.silentOn(mounts, path) === null;
+    // Behind a silent server it keeps what it has, and is looked at when the server answers.
+    const lookedAt = new Set([...some].filter(answers));
+    this.detach(lookedAt);
+    for (const watched of lookedAt) this.attach(watched);
   }
 
   /**
@@ -180,64 +186,6 @@ export class Watching implements StructureListener {
     return true;
   }
 
-  /**
-   * Follows what was mounted and unmounted: what is managed may be elsewhere now, or gone with its mark, which the
-   * kernel removes silently.
-   *
-   * @param sinceMs when the mounts were the same as before for the last time
-   * @param unmounted is told the managed paths that lost something by it
-   * @param whole is told those that have it all again, once it is being watched
-   */
-  lookAtMounts(
-    sinceMs: number,
-    unmounted: (concerned: Iterable<WatchedPath>) => void,
-    whole: (watched: WatchedPath) => void,
-  ): void {
-    if (!this.mounts.changed() || !this.filesystems.mountsMatter(this.paths.keys())) return;
-    const { rescanning } = this;
-    const known = new Map([...this.paths.values()].map((one) => [one, rescanning.beginningKeys(one)]));
-    const before = this.filesystems.mounts;
-    const beginnings = this.beginnings();
-    const { gone, vanished } = this.filesystems.refreshMounts();
-    const concerned = new Set<WatchedPath>(gone.flatMap((fs) => this.watchedOn(fs)));
-    for (const mount of vanished) {
-      for (const { watched, path, device } of beginnings) {
-        if (device !== mount.device || mountOf(before, path) !== mount) continue;
-        watched.unmounted.set(mount.mountPoint, mount.type);
-        concerned.add(watched);
-      }
-    }
-    if (concerned.size > 0) unmounted(concerned);
-    for (const watched of this.paths.values()) this.toAttach.add(watched);
-    this.attachMoved();
-    this.filesystems.coverLater();
-    const toMs = Date.now();
-    for (const [watched, before] of known) {
-      // What happened between the mounting and its mark sent no event.
-      const fromMs = watched.unmountedSinceMs ?? sinceMs;
-      rescanning.beginNew(watched, before, { reason: "unmounted", fromMs, toMs });
-    }
-    for (const watched of this.paths.values()) {
-      if (watched.unmountedSinceMs !== null && watched.unmounted.size === 0) whole(watched);
-    }
-  }
-
-  /** Where managed paths, and mounts below them, begin or are expected. */
-  private beginnings(): { watched: WatchedPath; path: string; device: string }[] {
-    const all: { watched: WatchedPath; path: string; device: string }[] = [];
-    for (const fs of this.filesystems.all()) {
-      for (const { watch, path } of [
-        ...fs.begins.anchors.values(),
-        ...fs.begins.expectations.values(),
-      ].flat()) {
-        const watched = this.byWatch(watch);
-        const text = path.length === 0 ? "/" : Buffer.from(path).toString();
-        if (watched !== undefined) all.push({ watched, path: text, device: fs.device });
-      }
-    }
-    return all;
-  }
-
   appeared(watch: Watch): void {
     this.byWatch(watch)?.becomes("watched", null);
   }
@@ -261,13 +209,13 @@ export class Watching implements StructureListener {
   needsAttach(watch: Watch): void {
     const watched = this.byWatch(watch);
     if (watched === undefined) return;
-    this.detach(watched);
+    this.detach(new Set([watched]));
     this.attach(watched);
     // Where each directory is marked by itself, the disk was asked, which is ahead of the queue: once more when the batch is done.
     if (watched.mark === "inode") this.toAttach.add(watched);
   }
 
-  private watchedOn(fs: Filesystem): WatchedPath[] {
+  watchedOn(fs: Filesystem): WatchedPath[] {
     return [...fs.begins.watches()].map((watch) => this.byWatch(watch)).filter((one) => one !== undefined);
   }
 
@@ -275,9 +223,9 @@ export class Watching implements StructureListener {
     watched.take(attach(this.filesystems, watched, this.childAt), this.filesystems.mounts);
   }
 
-  private detach(watched: WatchedPath): void {
-    for (const fs of this.filesystems.all()) fs.drop(watched);
-    this.toAttach.delete(watched);
+  private detach(some: ReadonlySet<WatchedPath>): void {
+    for (const fs of this.filesystems.all()) fs.dropAll(some);
+    for (const watched of some) this.toAttach.delete(watched);
   }
 
   /** Detaches for good, or for other filters: what only this path needed leaves the trees bit by bit. */
@@ -288,6 +236,6 @@ export class Watching implements StructureListener {
       fs.forgetScan(watched);
       fs.sweep.begin();
     }
-    this.detach(watched);
+    this.detach(new Set([watched]));
   }
 }

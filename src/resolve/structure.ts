@@ -78,7 +78,7 @@ export function entryGone(
 ): void {
   for (const one of fs.begins.expectations.get(node) ?? []) {
     if (!sameBytes(one.name, bytes, nameAt, nameBytes)) continue;
-    fs.drop(one.watch, one.path.length);
+    fs.dropBelow(one.watch, one.path.length);
     listener.vanished(one.watch);
   }
 }

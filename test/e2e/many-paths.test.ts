@@ -7,6 +7,7 @@ import type { DaemonStatus, HealthReply } from "../../src/control/protocol.ts";
 import { TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { managedPath } from "../support/managed-path.ts";
+import { Mounts } from "../support/mounts.ts";
 import { until } from "../support/wait.ts";
 
 /** Some 2 s of starting: a hundred steps. */
@@ -102,6 +103,40 @@ describe.skipIf(captureObstacle !== null)("thousands of managed paths (needs roo
     expect(Date.parse(gap?.gap_from ?? "")).toBeLessThanOrEqual(crashedMs);
   }, 60_000);
 
+  test("what is mounted and unmounted costs no look at each of them where it concerns none, and is followed where it concerns all", async () => {
+    const mounts = new Mounts();
+    const some = paths.slice(0, 2000);
+    try {
+      manage(some);
+      await daemon.start();
+      const cpuBefore = cpuMs(daemon.pid);
+      mounts.bind(filesystem.path, join(mounts.home, "elsewhere"));
+      await daemon.settle(some[0]!);
+      expect(cpuMs(daemon.pid) - cpuBefore).toBeLessThan(120);
+      const [inner = "", other = ""] = some.slice(-2);
+      mounts.tmpfs(filesystem.path);
+      const states = async () => (await status())?.paths.map(({ state }) => state) ?? [];
+      await until("all are hidden", async () => (await states()).every((state) => state === "pending"));
+      // What is done as soon as the mount was noticed is recorded.
+      mkdirSync(inner);
+      writeFileSync(join(inner, "f"), "");
+      await daemon.settle(inner);
+      mounts.umount(filesystem.path);
+      await until("all are there again", async () => (await states()).every((state) => state === "watched"));
+      await daemon.settle(other);
+      expect(
+        daemon.events(inner).map((line) => [line.event_type, line.path.slice(inner.length), line.pid]),
+      ).toEqual([
+        ["CREATE", "", process.pid],
+        ["CREATE", "/f", process.pid],
+        ["CLOSE_WRITE", "/f", process.pid],
+      ]);
+      expect(daemon.gaps(other).map(({ reason }) => reason)).toEqual(["unmounted", "unmounted"]);
+    } finally {
+      mounts.destroy();
+    }
+  }, 60_000);
+
   test("beyond the files that it may have open, paths are told as impossible and the others work", async () => {
     const some = paths.slice(0, 300);
     manage(some);
@@ -122,3 +157,14 @@ describe.skipIf(captureObstacle !== null)("thousands of managed paths (needs roo
     expect((await daemon.fsmon("add", others[0]!.path)).stderr).toContain("it is being watched now");
   }, 60_000);
 });
+
+/** What a process has used of the CPUs, in its ticks of 10 ms. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  const [utime = 0, stime = 0] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13)
+    .map(Number);
+  return (utime + stime) * 10;
+}

@@ -4,11 +4,11 @@
 import { lstatSync } from "node:fs";
 import { isAtOrBelow } from "../../containment.ts";
 import { handleOf } from "../../kernel/handles.ts";
-import { errnoName } from "../../kernel/syscall.ts";
+import { markRefusal } from "../../kernel/mark-refusal.ts";
 import type { Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
-import { type Mount, mountOf } from "./mounts.ts";
+import { type Mount, mountOf, prefixes } from "./mounts.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
 export type Attachment =
@@ -45,7 +45,7 @@ export function attach(filesystems: Filesystems, watch: Watch, childAt: ChildAt)
     const reached = attachChain(filesystems, fs, watch, deepest, childAt);
     // A component that appeared or went between the look and the mark sent no event.
     if (fs.inodeMarks !== null && deepestDirectory(watch.path) !== deepest && look < LOOKS_MAX) {
-      fs.drop(watch);
+      fs.dropAll(new Set([watch]));
       continue;
     }
     if (typeof reached === "string") return { state: "impossible", reason: reached, filesystemType: fs.type };
@@ -90,7 +90,7 @@ function attachChain(
     if (path !== mountPoint && fs.inodeMarks === null) handle = childAt(fs, fs.tree.handleOf(parent), name);
     else if (isAtOrBelow(deepest, path)) handle = handleOf(path);
     if (handle === null) return false;
-    if (typeof handle === "number") return `no file handle for "${path}" (${errnoName(-handle)})`;
+    if (typeof handle === "number") return `"${path}": ${markRefusal(fs.type, -handle)}`;
     const known = fs.tree.find(handle, 0);
     // The mount point's own name and parent belong to another filesystem (or, for a bind mount, to another
     // place of this one).
@@ -110,7 +110,7 @@ function attachChain(
       fs.inodeMarks?.read(node);
     }
     const refused = fs.inodeMarks === null ? 0 : filesystems.markDirectory(fs, node);
-    if (refused < 0) return `"${path}" can't be marked (${errnoName(-refused)})`;
+    if (refused < 0) return `"${path}": ${markRefusal(fs.type, -refused)}`;
   }
   return true;
 }
@@ -163,7 +163,7 @@ function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
       fs.addAnchor(node, { watch, path: pathBytes(mount.mountPoint), depth });
       const refused = fs.inodeMarks === null ? 0 : filesystems.markDirectory(fs, node);
       if (refused < 0) {
-        notes.push(`${mount.mountPoint}: it can't be marked (${errnoName(-refused)})`);
+        notes.push(`${mount.mountPoint}: ${markRefusal(fs.type, -refused)}`);
         continue;
       }
       fs.scanFrom(node, watch);
@@ -177,14 +177,6 @@ function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
 
 function silenceOf({ mountPoint, type }: Mount): string {
   return `the server of ${mountPoint} (${type}) doesn't answer; it is tried again`;
-}
-
-/** "/a/b" → "/", "/a", "/a/b". */
-function prefixes(path: string): string[] {
-  const all = ["/"];
-  for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1)) all.push(path.slice(0, at));
-  if (path !== "/") all.push(path);
-  return all;
 }
 
 /**

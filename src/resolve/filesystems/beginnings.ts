@@ -21,8 +21,24 @@ export class Beginnings {
     this.add("expectations", this.expectations, node, expectation);
   }
 
-  /** Removes what a managed path has: all of it, or only what lies deeper than a path of so many bytes. */
-  drop(watch: Watch, deeperThanBytes: number): void {
+  /** Removes all that some managed paths have. Where thousands begin in one directory, its list is walked over once. */
+  dropAll(watches: ReadonlySet<Watch>): void {
+    const stays = (one: Anchor | Expectation) => !watches.has(one.watch);
+    const anchored = new Set<number>();
+    const expecting = new Set<number>();
+    for (const watch of watches) {
+      const known = this.nodes.get(watch);
+      for (const node of known?.anchors ?? []) anchored.add(node);
+      for (const node of known?.expectations ?? []) expecting.add(node);
+      this.nodes.delete(watch);
+    }
+    for (const node of anchored) keep(this.anchors, node, stays);
+    for (const node of expecting) keep(this.expectations, node, stays);
+    this.excludes = null;
+  }
+
+  /** Removes what a managed path has deeper than a path of so many bytes. */
+  dropBelow(watch: Watch, deeperThanBytes: number): void {
     const known = this.nodes.get(watch);
     if (known === undefined) return;
     const stays = (one: Anchor | Expectation) => one.watch !== watch || one.path.length <= deeperThanBytes;

@@ -135,13 +135,17 @@ export class Filesystem {
     this.placesChanged();
   }
 
-  /**
-   * Removes what a managed path has here: all of it, or only what lies deeper than a path of so many bytes.
-   */
-  drop(watch: Watch, deeperThanBytes = -1): void {
-    this.begins.drop(watch, deeperThanBytes);
-    // Gone with an entry above: what comes in its place was never scanned, and may get the same number.
-    if (deeperThanBytes >= 0) this.forgetScan(watch);
+  /** Removes all that some managed paths have here. */
+  dropAll(watches: ReadonlySet<Watch>): void {
+    this.begins.dropAll(watches);
+    this.placesChanged();
+  }
+
+  /** An entry above a managed path is gone, and what the path has deeper than that entry's directory, a path of so many bytes. */
+  dropBelow(watch: Watch, deeperThanBytes: number): void {
+    this.begins.dropBelow(watch, deeperThanBytes);
+    // What comes in its place was never scanned, and may get the same number.
+    this.forgetScan(watch);
     this.placesChanged();
   }
 

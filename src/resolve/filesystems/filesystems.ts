@@ -1,7 +1,6 @@
 // The filesystems that are being watched, found by the id that every event carries, and their kernel marks: one a filesystem,
 // whose mask is the union of what its managed paths want; or one a directory where a filesystem refuses the other.
 import { closeSync } from "node:fs";
-import { isAtOrBelow } from "../../containment.ts";
 import * as abi from "../../kernel/abi.ts";
 import * as handles from "../../kernel/handles.ts";
 import { openDirectory } from "../../kernel/mount.ts";
@@ -12,7 +11,15 @@ import type { EventQueues } from "./event-queues.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { markNew, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
-import { changedMounts, type Mount, type MountWatch, mountKey, mountOf, readMounts } from "./mounts.ts";
+import {
+  changedMounts,
+  concernedBy,
+  type Mount,
+  type MountWatch,
+  mountKey,
+  mountOf,
+  readMounts,
+} from "./mounts.ts";
 import { ParkedTrees } from "./parked-trees.ts";
 import { Servers } from "./servers.ts";
 
@@ -69,7 +76,7 @@ export class Filesystems {
 
   /**
    * Whether something was mounted or unmounted that can matter to one of these paths, or to a watched filesystem. Where containers
-   * come and go that is rare, and to look at each of a thousand managed paths takes a while.
+   * come and go that is rare.
    */
   mountsMatter(paths: Iterable<string>): boolean {
     const now = readMounts();
@@ -78,9 +85,8 @@ export class Filesystems {
     // Unmounted and mounted again with the same numbers: only the mark is gone.
     const marked = this.queues.shared.markedDevices();
     for (const fs of this.byDevice.values()) if (!this.isMarked(fs, marked)) return true;
-    const points = [...new Set(changed.map(({ mountPoint }) => mountPoint))];
-    for (const path of paths)
-      for (const point of points) if (isAtOrBelow(path, point) || isAtOrBelow(point, path)) return true;
+    const isConcerned = concernedBy(changed.map(({ mountPoint }) => mountPoint));
+    for (const path of paths) if (isConcerned(path)) return true;
     this.mounts = now;
     // Mounts are compared by identity.
     for (const fs of this.byDevice.values()) fs.mounts = this.mountsOf(fs.device);
@@ -88,11 +94,11 @@ export class Filesystems {
   }
 
   /**
-   * Looks at the mounts again. Filesystems that are gone are forgotten here.
+   * Looks at the mounts again; filesystems whose marks went with their last mount (`gone`) are forgotten here.
    *
-   * @returns filesystems whose marks went with their last mount, and mounts that are there no more, those filesystems' among them
+   * @returns also mounts that are there no more (`vanished`), and where something was mounted or unmounted
    */
-  refreshMounts(): { gone: readonly Filesystem[]; vanished: readonly Mount[] } {
+  refreshMounts(): { gone: readonly Filesystem[]; vanished: readonly Mount[]; points: readonly string[] } {
     this.access.release();
     const before = this.mounts;
     this.mounts = readMounts();
@@ -106,8 +112,10 @@ export class Filesystems {
       this.departed.push(fs);
       this.parked.park(fs);
     }
-    const there = new Set(this.mounts.map(mountKey));
-    return { gone, vanished: before.filter((mount) => !there.has(mountKey(mount))) };
+    const changed = changedMounts(before, this.mounts);
+    const there = new Set(this.mounts);
+    const points = changed.map(({ mountPoint }) => mountPoint);
+    return { gone, vanished: changed.filter((mount) => !there.has(mount)), points };
   }
 
   /** What other mounts hide is hidden from the next caughtUp() on: events from before it are still to come. */

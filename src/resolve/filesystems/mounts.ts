@@ -122,6 +122,25 @@ export function changedMounts(before: readonly Mount[], now: readonly Mount[]): 
   ];
 }
 
+/** Whether a path may lead elsewhere, or have other things below it, since something was mounted or unmounted at these points. */
+export function concernedBy(points: readonly string[]): (path: string) => boolean {
+  const atOrAbove = new Set(points);
+  const lengths = [...new Set(points.map((point) => point.length))];
+  const below = new Set(points.flatMap(prefixes));
+  return (path) =>
+    below.has(path) ||
+    atOrAbove.has("/") ||
+    lengths.some((length) => path[length] === "/" && atOrAbove.has(path.slice(0, length)));
+}
+
+/** "/a/b" → "/", "/a", "/a/b". */
+export function prefixes(path: string): string[] {
+  const all = ["/"];
+  for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1)) all.push(path.slice(0, at));
+  if (path !== "/") all.push(path);
+  return all;
+}
+
 /** Space, tab, newline and backslash stand as octal escapes. */
 function unescapeOctal(field: string): string {
   return field.includes("\\")

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { pollsPriority } from "../../../src/kernel/poll.ts";
 import {
   changedMounts,
+  concernedBy,
   MountWatch,
   mountOf,
   parseMountinfo,
@@ -70,6 +71,29 @@ describe("readMounts()", () => {
       expect(mount.device).toMatch(/^\d+:\d+$/);
     }
     expect(mounts.find((mount) => mount.mountPoint === "/proc")?.type).toBe("proc");
+  });
+});
+
+describe("concernedBy()", () => {
+  test("paths at, below and above what was mounted or unmounted, and no others", () => {
+    const isConcerned = concernedBy(["/srv/a", "/mnt/x/y"]);
+    const paths = [
+      "/",
+      "/srv",
+      "/srv/a",
+      "/srv/a/b",
+      "/srv/ab",
+      "/srv/b",
+      "/mnt/x",
+      "/mnt/x/y/z",
+      "/mnt/y",
+      "/mnt/x/yy",
+    ];
+    expect(paths.filter(isConcerned)).toEqual([
+      ...["/", "/srv", "/srv/a", "/srv/a/b", "/mnt/x", "/mnt/x/y/z"],
+    ]);
+    expect(paths.filter(concernedBy(["/"]))).toEqual(paths);
+    expect(paths.filter(concernedBy([]))).toEqual([]);
   });
 });
 
