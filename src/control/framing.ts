@@ -11,14 +11,18 @@ export class FramingError extends Error {
 
 const NEWLINE = 10;
 const RETURN = 13;
+const NOTHING = new Uint8Array(0);
+/** To begin with: most messages fit. */
+const HELD_BYTES = 512;
 
 /**
- * Puts together one message. Empty lines before the first line are skipped (a person at a keyboard presses Enter);
+ * Puts together one message. Empty lines before the first line end nothing (a person at a keyboard presses Enter);
  * "\r\n" ends a line as well. What follows the message's empty line is ignored: one message a direction.
  */
 export class MessageReader {
   readonly #sizeMaxBytes: number;
-  #chunks: Uint8Array[] = [];
+  /** One buffer that doubles: a client may send each byte by itself, and a buffer of its own for each takes a hundred. */
+  #held = NOTHING;
   #sizeBytes = 0;
   /** True while the line being read has no character yet. */
   #lineEmpty = true;
@@ -57,24 +61,26 @@ export class MessageReader {
     return this.#started ? this.#text() : null;
   }
 
-  /** Bytes held at present. */
-  get sizeBytes(): number {
-    return this.#sizeBytes;
-  }
-
   #keep(bytes: Uint8Array): void {
-    this.#sizeBytes += bytes.length;
-    if (this.#sizeBytes > this.#sizeMaxBytes) {
-      this.#chunks = [];
+    const before = this.#sizeBytes;
+    const after = before + bytes.length;
+    if (after > this.#sizeMaxBytes) {
+      this.#held = NOTHING;
       throw new FramingError(`The message is longer than ${this.#sizeMaxBytes} bytes`);
     }
-    // Before the first character nothing is worth holding. (Not slice(): a Buffer's slice shares its memory.)
-    if (this.#started && bytes.length > 0) this.#chunks.push(new Uint8Array(bytes));
+    if (after > this.#held.length) {
+      const roomBytes = Math.min(this.#sizeMaxBytes, Math.max(HELD_BYTES, after, 2 * this.#held.length));
+      const held = new Uint8Array(roomBytes);
+      held.set(this.#held.subarray(0, before));
+      this.#held = held;
+    }
+    this.#held.set(bytes, before);
+    this.#sizeBytes = after;
   }
 
   #text(): string {
-    const bytes = Buffer.concat(this.#chunks);
-    this.#chunks = [];
+    const bytes = this.#held.subarray(0, this.#sizeBytes);
+    this.#held = NOTHING;
     try {
       // The message's end may have been "\r\n": the TOML parser takes no lone "\r".
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes).replace(/\r$/, "");

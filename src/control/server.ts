@@ -8,6 +8,7 @@ import { asOwner, type Identity } from "../kernel/identity.ts";
 import { listenAt, peerCredentials } from "../kernel/socket.ts";
 import { type Answerer, answerer, failureText } from "./answer.ts";
 import { listenOn, socketDescriptor } from "./descriptor.ts";
+import { LeftBehind } from "./left-behind.ts";
 import { type Inode, inodeAt, inspectPlace, removeSocketFile } from "./place.ts";
 import type { ControlHandler } from "./protocol.ts";
 import { Session } from "./session.ts";
@@ -20,12 +21,6 @@ const UNSENT_MAX_BYTES = 8 * 1024 * 1024;
 
 /** Always sent, however much others have not fetched yet: 64 of them are 4 MiB. */
 const SMALL_REPLY_BYTES = 64 * 1024;
-
-/**
- * The runtime makes a new buffer of whatever arrives, and its collector takes its time: hostile clients would grow the daemon by
- * tens of megabytes. An honest request has some hundred bytes, so without them this is rare.
- */
-const COLLECT_AFTER_BYTES = 4 * 1024 * 1024;
 
 export interface ControlServerOptions {
   readonly socketPath: string;
@@ -44,10 +39,9 @@ export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #answer: Answerer;
   readonly #sessions = new Set<Session>();
+  readonly #leftBehind = new LeftBehind();
   #listener: SocketListener<Session> | null = null;
   #inode: Inode | null = null;
-  /** Received since the last collection. */
-  #uncollectedBytes = 0;
   #state: ControlState = { controllable: false, reason: "The control socket has not been opened yet" };
   #closed = false;
 
@@ -143,6 +137,7 @@ export class ControlServer {
   }
 
   #welcome(socket: Socket<Session>): void {
+    this.#leftBehind.byClient();
     if (!this.#mayAsk(socket)) {
       socket.write(
         failureText(
@@ -201,10 +196,7 @@ export class ControlServer {
 
   #take(session: Session | undefined, bytes: Uint8Array): void {
     this.#receive(session, (one) => one.receive(bytes));
-    this.#uncollectedBytes += bytes.length;
-    if (this.#uncollectedBytes < COLLECT_AFTER_BYTES) return;
-    this.#uncollectedBytes = 0;
-    Bun.gc(true);
+    this.#leftBehind.byBytes(bytes.length);
   }
 
   #hangUp(session: Session | undefined): void {
@@ -221,6 +213,7 @@ export class ControlServer {
     const crowded =
       unsentBytes > UNSENT_MAX_BYTES && unsentBytes > reply.length && reply.length > SMALL_REPLY_BYTES;
     session.reply(crowded ? busyText() : reply);
+    this.#leftBehind.byRequest();
   }
 
   #forget(session: Session | undefined): void {

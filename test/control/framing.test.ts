@@ -28,11 +28,11 @@ describe("MessageReader", () => {
     expect(new MessageReader(100).push(bytes("a = 1\r\n\r\n"))).toBe("a = 1\r\n");
   });
 
-  test("skips empty lines before the first line and holds nothing of them", () => {
+  test("is not ended by empty lines before the first line", () => {
     const reader = new MessageReader(10);
     expect(reader.push(bytes("\n\r\n"))).toBeNull();
     expect(reader.end()).toBeNull();
-    expect(reader.push(bytes("\na = 1\n\n"))).toBe("\na = 1\n");
+    expect(reader.push(bytes("\na = 1\n\n"))).toBe("\n\r\n\na = 1\n");
   });
 
   test("refuses more than its limit, empty lines included", () => {
