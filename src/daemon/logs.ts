@@ -27,9 +27,9 @@ export function segmentSizeOf({ segmentSizeBytes, maxSizeBytes, maxTotalBytes }:
 
 export class Logs {
   /** The files as they were before the start: with thousands, none of the logs must look for its own. Null later. */
-  #before: ReadonlyMap<string, LogFiles> | null;
-  /** Logs of removed paths, by path. */
-  readonly #unfinished = new Map<string, LogWriter>();
+  private before: ReadonlyMap<string, LogFiles> | null;
+  /** Logs of removed paths that lack something still, by path. */
+  private readonly ofRemoved = new Map<string, LogWriter>();
 
   /**
    * @param onGap told the reason of every GAP line
@@ -41,12 +41,12 @@ export class Logs {
     private readonly onGap: (reason: GapReason, timeMs: number) => void,
     private readonly onNewFile: () => void,
   ) {
-    this.#before = listLogs(options.config.logDir, options.owner);
+    this.before = listLogs(options.config.logDir, options.owner);
   }
 
   /** Each path of the store has had its turn. */
   started(): void {
-    this.#before = null;
+    this.before = null;
   }
 
   /**
@@ -62,7 +62,7 @@ export class Logs {
     nowMs: number,
     current: () => ManagedPath,
   ): OpenedLog {
-    const unfinished = this.#unfinished.get(managed.path);
+    const unfinished = this.ofRemoved.get(managed.path);
     // What it lacks it will say itself.
     if (unfinished !== undefined) return { log: unfinished, gap: null };
     const { owner, say, version, commit } = this.options;
@@ -76,35 +76,35 @@ export class Logs {
       onGap: this.onGap,
       onNewFile: this.onNewFile,
     });
-    return { log, gap: gapBefore(log.open(this.#before), this.previousRun, managedAtStart, nowMs) };
+    return { log, gap: gapBefore(log.open(this.before), this.previousRun, managedAtStart, nowMs) };
   }
 
   /** The path of an opened log is under watch. */
   use(path: string): void {
-    this.#unfinished.delete(path);
+    this.ofRemoved.delete(path);
   }
 
   /** It could not be put under watch after all. */
   takeBack(path: string, log: LogWriter): void {
-    if (!this.#unfinished.has(path)) log.discard();
+    if (!this.ofRemoved.has(path)) log.discard();
   }
 
   /** Its path isn't managed any more. */
   end(path: string, log: LogWriter): void {
     if (log.finish()) log.close();
-    else this.#unfinished.set(path, log);
+    else this.ofRemoved.set(path, log);
   }
 
   unfinished(): Iterable<LogWriter> {
-    return this.#unfinished.values();
+    return this.ofRemoved.values();
   }
 
   /** Once a second. */
   tick(): void {
-    for (const [path, log] of this.#unfinished) {
+    for (const [path, log] of this.ofRemoved) {
       if (!log.complete) continue;
       log.close();
-      this.#unfinished.delete(path);
+      this.ofRemoved.delete(path);
     }
   }
 }
