@@ -41,18 +41,14 @@ function installed(program: string): string | null {
  */
 async function drained(root: string, output: string, child: Bun.Subprocess): Promise<void> {
   const name = `bench-sentinel-${sentinels++}`;
-  await until(
-    `${output} names ${name}`,
-    async () => {
-      if (child.exitCode !== null) throw new Fallen(child.exitCode);
-      writeFileSync(join(root, name), "x");
-      if (readFileSync(output).includes(name)) return true;
-      await Bun.sleep(1);
-      unlinkSync(join(root, name));
-      return false;
-    },
-    60_000,
-  );
+  await until(`${output} names ${name}`, async () => {
+    if (child.exitCode !== null) throw new Fallen(child.exitCode);
+    writeFileSync(join(root, name), "x");
+    if (readFileSync(output).includes(name)) return true;
+    await Bun.sleep(1);
+    unlinkSync(join(root, name));
+    return false;
+  });
   for (let before = -1; ; ) {
     const size = statSync(output).size;
     if (size === before) return;

@@ -88,7 +88,7 @@ async function startOnce(root: string, round: number): Promise<Start> {
       await Bun.sleep(1);
     }
     await started;
-    await until("every directory is known", () => isReady(daemon), 120_000);
+    await until("every directory is known", () => isReady(daemon));
     const readyMs = performance.now() - startMs;
     await daemon.settle(join(root, "probes"));
     const text = logText(daemon.logDir);

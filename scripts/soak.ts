@@ -146,7 +146,6 @@ class Life {
         this.logged = row?.events_logged ?? 0;
         return this.logged >= lines;
       },
-      60_000,
       () => `${this.logged} are there`,
     );
   }

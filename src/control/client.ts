@@ -12,7 +12,7 @@ import { encodeRequest } from "./request.ts";
 
 /** A live daemon takes a connection within milliseconds; its backlog may be full for a moment. */
 const CONNECT_TIME_MS = 2_000;
-/** An `add` of a path on a slow disk, behind other clients. */
+/** An `add` of a path on a slow disk, behind other clients; so long a place among them is waited for, too. */
 const REPLY_TIME_MS = 30_000;
 /** Between two tries at a busy daemon. */
 const RETRY_MS = 50;
@@ -32,13 +32,18 @@ export async function askDaemon<C extends Command>(
   request: Extract<Request, { command: C }>,
   replyTimeMs = REPLY_TIME_MS,
 ): Promise<Answer<C>> {
-  const until = performance.now() + CONNECT_TIME_MS;
+  const begunMs = performance.now();
   for (;;) {
-    const text = await converse(socketPath, encodeRequest(request), until, replyTimeMs);
+    const text = await converse(
+      socketPath,
+      encodeRequest(request),
+      performance.now() + CONNECT_TIME_MS,
+      replyTimeMs,
+    );
     if (text === null) return { running: false, obstacle: obstacleAt(socketPath) };
     const reply = decode<C>(request.command, text, socketPath);
     if (reply.ok) return { running: true, reply: reply.data };
-    if (reply.failure.retry && performance.now() < until) {
+    if (reply.failure.retry && performance.now() - begunMs < replyTimeMs) {
       await Bun.sleep(RETRY_MS);
       continue;
     }

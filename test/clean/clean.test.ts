@@ -239,7 +239,7 @@ test("applyClean() beside a writer at full speed loses no line that was not to g
   expect(first).toBeGreaterThan(10_000);
   await storm.end("SIGTERM");
   expect(span(numbersIn(dir.text()))).toBe(`${first}..${storm.acknowledged - 1}`);
-}, 60_000);
+});
 
 test("applyClean() killed at any moment leaves each file old or new, and the next one tidies up", async () => {
   using dir = new LogDir();
@@ -264,7 +264,7 @@ test("applyClean() killed at any moment leaves each file old or new, and the nex
     expect(readdirSync(dir.path).filter((name) => name.endsWith(".clean"))).toEqual([]);
     expect(dir.text().length).toBeLessThanOrEqual(1_000_000);
   }
-}, 60_000);
+});
 
 test("two applyClean() at once do what one does", async () => {
   using dir = new LogDir();
@@ -281,4 +281,4 @@ test("two applyClean() at once do what one does", async () => {
     expect(dir.text().length).toBeLessThanOrEqual(900_000);
     expect(dir.text().length).toBeGreaterThan(899_000);
   }
-}, 60_000);
+});

@@ -36,7 +36,6 @@ describe.skipIf(captureObstacle !== null)("an internal fault (needs root and mou
       await until(
         "it has begun, or come to its end before",
         () => /watching \d managed/.test(said) || child.exitCode !== null,
-        20_000,
         () => said,
       );
       if (fault === "in the pipeline") writeFileSync(join(paths[0]!, "f"), "x");

@@ -44,16 +44,9 @@ describe.skipIf(obstacle() !== null)(
 
     /** Programs on that CPU, which are gone when their events are read. */
     async function expectNamed(root: string): Promise<void> {
-      daemon.signal("SIGSTOP");
-      try {
-        const done = await command([
-          ...["taskset", "-c", "1", witness.program, "launch"],
-          ...[join(filesystem.path, "links"), root, "1", "3"],
-        ]);
-        expect(done.code).toBe(0);
-      } finally {
-        daemon.signal("SIGCONT");
-      }
+      const launch = [witness.program, "launch", join(filesystem.path, "links"), root, "1", "3"];
+      const done = await daemon.whileStopped(() => command(["taskset", "-c", "1", ...launch]));
+      expect(done.code).toBe(0);
       await daemon.settle(root);
       const told = daemon.events(root).filter((line) => line.path.includes("/ran."));
       expect(told).toHaveLength(6);
@@ -75,7 +68,7 @@ describe.skipIf(obstacle() !== null)(
         writeFileSync(SWITCH, "1");
       }
       // Nobody does anything below the path: the daemon notices by itself.
-      const gap = await until("the log tells of it", () => gapsOf(root)[0], 5_000);
+      const gap = await until("the log tells of it", () => gapsOf(root)[0]);
       expect(gap).toMatchObject({ reason: "process_stream_lost", lost: null });
       await expectNamed(root);
       expect(gapsOf(root)).toHaveLength(1);
@@ -83,14 +76,14 @@ describe.skipIf(obstacle() !== null)(
 
     test("the same where it was back before the daemon could look", async () => {
       const root = await managed("flipped");
-      daemon.signal("SIGSTOP");
-      try {
-        writeFileSync(SWITCH, "0");
-      } finally {
-        writeFileSync(SWITCH, "1");
-        daemon.signal("SIGCONT");
-      }
-      await until("the log tells of it", () => gapsOf(root)[0], 5_000);
+      await daemon.whileStopped(() => {
+        try {
+          writeFileSync(SWITCH, "0");
+        } finally {
+          writeFileSync(SWITCH, "1");
+        }
+      });
+      await until("the log tells of it", () => gapsOf(root)[0]);
       await expectNamed(root);
       expect(gapsOf(root)).toHaveLength(1);
     });

@@ -51,16 +51,6 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
   /** The daemon has read all of it that comes before a rest. */
   const resting = (root: string, ...argv: string[]) => runResting(() => daemon.settle(root), ...argv);
 
-  /** Runs while the daemon is stopped, so that all of it is read at once. */
-  function atOnce(work: () => void): void {
-    daemon.signal("SIGSTOP");
-    try {
-      work();
-    } finally {
-      daemon.signal("SIGCONT");
-    }
-  }
-
   test("are inherited by fork, and follow prctl(PR_SET_NAME) and /proc/self/comm", async () => {
     const root = await managed("renames");
     guise.run(root, "plain");
@@ -129,7 +119,7 @@ describe.skipIf(captureObstacle !== null)("the names of processes (needs root an
 
   test("are the later ones, and the lines say so, where both are read at once", async () => {
     const root = await managed("at-once");
-    atOnce(() => {
+    await daemon.whileStopped(() => {
       guise.run(root, "rename-at-once");
       guise.run(root, "exec-at-once", program("at-once"));
       guise.run(root, "drop-at-once", 33);

@@ -121,7 +121,7 @@ describe.skipIf(captureObstacle !== null)("fsmon clean in a storm (needs root an
     });
     expect(deleted).toBeGreaterThan(0);
     expectUnharmed(read);
-  }, 60_000);
+  });
 
   test("killed at any moment: every file is the old or the new one, and the next clean takes the leftovers away", async () => {
     let killed = 0;
@@ -141,5 +141,5 @@ describe.skipIf(captureObstacle !== null)("fsmon clean in a storm (needs root an
     expect(done).toMatchObject({ code: 0, stderr: "" });
     expect(readdirSync(daemon.logDir).filter((name) => name.endsWith(".clean"))).toEqual([]);
     expectUnharmed(read);
-  }, 60_000);
+  });
 });

@@ -106,7 +106,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     expect(made()).toEqual(range(0, 310));
     expect(daemon.gaps(root)[0]).toMatchObject({ reason: "write_error", lost: 0 });
     expect(await daemon.stop()).toBe(0);
-  }, 30_000);
+  });
 
   test("a full disk: what doesn't fit into memory is counted exactly, is one stretch of time, and no line is torn", async () => {
     run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "fsmon-test", daemon.logDir]);
@@ -138,7 +138,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     } finally {
       workload.remove();
     }
-  }, 60_000);
+  });
 
   for (const [how, signal, reason] of [
     ["stopped", "SIGTERM", "daemon_stopped"],
@@ -171,7 +171,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       expect(Date.parse(gap!.gap_to!)).toBeLessThanOrEqual(startedMs);
       expect(full!.gap_from! >= gap!.gap_to!).toBe(true);
       expect(await daemon.stop()).toBe(0);
-    }, 30_000);
+    });
   }
 
   for (const [how, signal] of [
@@ -200,7 +200,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       await settled(daemon, root);
       expect(known()).toEqual(range(0, 20));
       expect(daemon.gaps(root)).toMatchObject([{ gap_from: last!.time }]);
-    }, 30_000);
+    });
   }
 
   for (const addedAgain of [true, false]) {
@@ -224,7 +224,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
         spawnSync("ls", ["-l", `/proc/${daemon.pid}/fd`], { encoding: "utf8" }).stdout.includes(`${log}\n`);
       if (!addedAgain) await until("the log is closed", () => !isOpen());
       expect(isOpen()).toBe(addedAgain);
-    }, 30_000);
+    });
   }
 
   for (const [flags, done] of [
@@ -249,7 +249,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       expect(numbers.length).toBeGreaterThan(30);
       expect(numbers).toEqual(range(done.code === 0 ? numbers[0]! : 0, 850));
       expect(daemon.gaps(root)).toMatchObject([{ reason: "disk_full", lost: 0 }]);
-    }, 30_000);
+    });
   }
 
   test.skipIf(Bun.which("bindfs") === null)(
@@ -269,7 +269,6 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       expect(daemon.stderr.split("keeps no owners").length - 1).toBe(1);
       expect(await daemon.stop()).toBe(0);
     },
-    30_000,
   );
 
   for (const [limit, room] of [
@@ -294,7 +293,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       await settled(daemon, root);
       expect(made()).toEqual(range(0, 230));
       expect(daemon.gaps(root)).toMatchObject([{ reason: "disk_full", lost: 0 }]);
-    }, 30_000);
+    });
   }
 
   test("max_total: the oldest segments of all logs go first, and recording goes on without a GAP", async () => {
@@ -325,7 +324,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     expect(kept.length).toBeGreaterThan(1000);
     expect(kept).toEqual(range(kept[0]!, 6000));
     expect(daemon.gaps(root)).toEqual([]);
-  }, 30_000);
+  });
 
   test("segments that somebody packs are read by query, from the log directory and as files", async () => {
     await start(`[logging]\nsegment_size = "64KB"\n`);
@@ -350,7 +349,7 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     make(1500, 2000);
     await settled(daemon, root);
     expect(made()).toEqual(range(Number(made()[0]), 2000));
-  }, 30_000);
+  });
 });
 
 describe.skipIf(captureObstacle !== null)("fsmon clean by root for a person (needs root and mounts)", () => {

@@ -56,18 +56,19 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
         const inject = ["-P", log, "-e", `inject=write,pwrite64:error=${errno}:when=5..12`];
         await daemon.start([], ["strace", "-f", "-qq", "-o", "/dev/null", ...inject]);
         await daemon.add(root, "-r", "--types", "CREATE");
-        for (let from = 0; from < 200; from += 20) {
-          make(from, from + 20);
-          await Bun.sleep(20);
-        }
-        await until("it says so", () => daemon.stderr.includes(`(${errno})`));
+        let files = 0;
+        // How many come with one write is the daemon's affair.
+        await until("it says so", () => {
+          make(files, files + 20);
+          files += 20;
+          return daemon.stderr.includes(`(${errno})`);
+        });
         await until("the daemon writes again", () => daemon.stderr.includes("can be written again"));
-        make(200, 220);
+        make(files, files + 20);
         await settled(daemon, root);
-        expect(made()).toEqual(range(0, 220));
+        expect(made()).toEqual(range(0, files + 20));
         expect(daemon.gaps(root)).toMatchObject([{ reason, lost: 0 }]);
       },
-      30_000,
     );
   }
 
@@ -98,8 +99,8 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
       const spans = daemon
         .gaps(root)
         .map(({ gap_from = "", gap_to = "" }) => (Date.parse(gap_to) - Date.parse(gap_from)) / 1000);
-      expect(Math.abs(spans[0]! - HOUR_S)).toBeLessThan(30);
-      expect(Math.abs(spans[1]! - YEAR_S - HOUR_S)).toBeLessThan(30);
+      expect(Math.abs(spans[0]! - HOUR_S)).toBeLessThan(600);
+      expect(Math.abs(spans[1]! - YEAR_S - HOUR_S)).toBeLessThan(600);
       for (const [head] of files().slice(1))
         expect(head).toMatchObject({ event_type: "WATCH", state: "continued" });
       // What happened while the clock was an hour behind is found by that time, and everything is in order of time.
@@ -114,7 +115,7 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
     } finally {
       clock.remove();
     }
-  }, 30_000);
+  });
 
   test(`killed ${KILLS} times in a storm: no line is torn, none is lost but by a GAP's time`, async () => {
     const workload = new Workload("storm");
@@ -157,5 +158,5 @@ describe.skipIf(captureObstacle !== null)("the log when things go wrong (needs r
     } finally {
       workload.remove();
     }
-  }, 120_000);
+  });
 });

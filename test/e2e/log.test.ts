@@ -69,6 +69,9 @@ function wrongIn(events: readonly string[]): { missing: string[]; twice: string[
   return { missing: [...missing], twice };
 }
 
+/** What the daemon has sealed. */
+const SEALED = /\.\d{6}_log\.jsonl$/;
+
 const NOTHING_WRONG = { missing: [], twice: [] };
 
 describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mounts)", () => {
@@ -140,10 +143,14 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
       stderr: "ignore",
     });
     const seen = new Response(tail.stdout).text();
+    let rotated = 0;
     const rounds = await duringStorm((round) => {
       try {
-        if (round % 3 === 0)
+        // Each time after the daemon has sealed it, so that both happen however quick the storm is.
+        if (filesNamed(SEALED).length > rotated) {
           renameSync(log, join(daemon.logDir, `rotated-${String(round).padStart(4, "0")}`));
+          rotated++;
+        }
         // What stands there at any moment is whole, but for what is being written.
         else eventsIn(wholeLines(readFileSync(log, "utf8")));
       } catch (error) {
@@ -153,7 +160,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     });
     expect(rounds).toBeGreaterThan(0);
     expect(wrongIn(eventsIn(textOf(filesNamed(/_log\.jsonl$|^rotated-/))))).toEqual(NOTHING_WRONG);
-    expect(filesNamed(/\.\d{6}_log\.jsonl$/).length).toBeGreaterThan(2);
+    expect(rotated).toBeGreaterThan(2);
     tail.kill();
     const lines = wholeLines(await seen)
       .split("\n")
@@ -162,7 +169,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     expect(lines.length).toBeGreaterThan(1000);
     const times = lines.map(({ time }) => String(time));
     expect(times).toEqual(times.toSorted());
-  }, 30_000);
+  });
 
   test("deleted: everything written since is in the new file", async () => {
     await start();
@@ -189,7 +196,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     expect(deleted.length).toBeGreaterThan(0);
     const { missing, twice } = wrongIn([...kept, ...new Set(thrownAway)]);
     expect({ missing, twice }).toEqual(NOTHING_WRONG);
-  }, 30_000);
+  });
 
   for (const [what, trim, dropped] of [
     ["tail -n 500", "tail -n 500 log > t && mv t log", /^$/],
@@ -223,7 +230,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
         }
       }
       expect(wrongIn([...kept, ...gone])).toEqual(NOTHING_WRONG);
-    }, 30_000);
+    });
   }
 
   test("copied and truncated: goes on at the new end with whole lines, and only what came in between is lost", async () => {
@@ -243,7 +250,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
       const files = new Set(mine.map((event) => Number(event.slice(event.lastIndexOf("-") + 1))));
       if (files.size > 0) expect(Math.max(...files) - Math.min(...files) + 1).toBe(files.size);
     }
-  }, 30_000);
+  });
 
   test("fsmon clean beside it: the oldest lines go, and none other", async () => {
     await start(`[logging]\nsegment_size = "2MB"\n`);
@@ -270,7 +277,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
       for (let file = mine[0]!.file + 1; file < GUSTS * FILES; file++)
         for (const type of TYPES) expect(keys.has(keyOf({ type, process, file }))).toBe(true);
     }
-  }, 30_000);
+  });
 
   test("the daemon itself keeps max_size, over paths that aren't managed any more as well, and WATCH heads each segment", async () => {
     const maxSizeBytes = 2 * 1024 * 1024;
@@ -290,7 +297,7 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     });
     const total = (hash: string) =>
       filesNamed(new RegExp(`^${hash}`)).reduce(
-        (sum, name) => sum + statSync(join(daemon.logDir, name)).size,
+        (sum, name) => sum + (statSync(join(daemon.logDir, name), { throwIfNoEntry: false })?.size ?? 0),
         0,
       );
     await until(
@@ -307,5 +314,5 @@ describe.skipIf(captureObstacle !== null)("the log in a storm (needs root and mo
     // The newest stay, without a hole.
     const kept = eventsIn(textOf(filesNamed(new RegExp(`^${logHash(root)}`))));
     for (const type of TYPES) expect(kept).toContain(`${type} 0-${GUSTS * FILES - 1}`);
-  }, 30_000);
+  });
 });

@@ -34,12 +34,7 @@ for (const kind of KINDS) {
       const directory = join(root, name);
       mkdirSync(join(directory, "in"), { recursive: true });
       await daemon.add(directory, "-r", "-t", types, "-e", "many*");
-      daemon.signal("SIGSTOP");
-      try {
-        work((entry) => join(directory, entry));
-      } finally {
-        daemon.signal("SIGCONT");
-      }
+      await daemon.whileStopped(() => work((entry) => join(directory, entry)));
       await daemon.settle(directory);
       return daemon
         .events(directory)

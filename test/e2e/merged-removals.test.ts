@@ -42,12 +42,7 @@ for (const kind of KINDS) {
         mkdirSync(at("d"), { recursive: true });
         prepare(at);
         await daemon.add(directory, "-r", "-t", TYPES, "-e", "many*");
-        daemon.signal("SIGSTOP");
-        try {
-          work(at);
-        } finally {
-          daemon.signal("SIGCONT");
-        }
+        await daemon.whileStopped(() => work(at));
         await daemon.settle(directory);
         await daemon.fsmon("remove", directory);
         return daemon

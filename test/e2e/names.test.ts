@@ -170,10 +170,8 @@ os.unlink("deeper")`,
       python(`import os\nfor i in range(${levels}):\n    os.mkdir("d")\n    os.chdir("d")`, root);
       run(["rm", "-rf", join(root, "d")]);
       // The outermost goes last.
-      await until(
-        "the end of the tree is told",
-        () => logEnd(daemon, root).includes(`"DELETE","path":"${root}/d",`),
-        50_000,
+      await until("the end of the tree is told", () =>
+        logEnd(daemon, root).includes(`"DELETE","path":"${root}/d",`),
       );
       const made = ofType(root, "CREATE");
       expect(made).toHaveLength(levels);
@@ -181,7 +179,7 @@ os.unlink("deeper")`,
       const removed = ofType(root, "DELETE").map((line) => line.path.length);
       expect(removed).toHaveLength(levels);
       expect(Math.max(...removed)).toBe(root.length + 2 * levels);
-    }, 60_000);
+    });
 
     test("a tree 5,000 levels deep that was there before holds nothing up", async () => {
       const levels = 5000;
@@ -203,7 +201,7 @@ os.unlink("deeper")`,
       const deepest = `${root}${"/d".repeat(levels)}/f`;
       expect(ofType(root, "CREATE").map((line) => line.path)).toEqual([deepest]);
       expect(ofType(root, "DELETE").map((line) => line.path)).toEqual([deepest]);
-    }, 60_000);
+    });
 
     test("loops of symlinks are never followed", async () => {
       const root = join(filesystem.path, "loops");

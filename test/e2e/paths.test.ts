@@ -40,11 +40,7 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
   const state = async (path: string) => (await daemon.managedPath(path))?.state;
   const shell = (script: string, cwd = base) => runShell(script, cwd);
   /** The same while the daemon stands still, so that it finds all of it at once. */
-  const stopped = (script: string) => {
-    daemon.signal("SIGSTOP");
-    shell(script);
-    daemon.signal("SIGCONT");
-  };
+  const stopped = (script: string) => daemon.whileStopped(() => shell(script));
   const settle = () => daemon.settle(join(filesystem.path, "settle"));
   /** "TYPE path" below base, of one managed path. */
   const words = async (path: string): Promise<string[]> => {
@@ -102,7 +98,7 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     shell("mkdir -p prepared/b/c/old");
     await daemon.add(path, "-r", ...NAMES);
     // And used at once, before anybody can have looked.
-    stopped("mv prepared a; touch a/b/c/old/f; rm -r a/b/c/old");
+    await stopped("mv prepared a; touch a/b/c/old/f; rm -r a/b/c/old");
     expect(await words(path)).toEqual([
       "MOVED_TO a/b/c",
       "CREATE a/b/c/old/f",
@@ -137,7 +133,7 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     shell("mv a z; touch z/b/c/d/unseen; mkdir -p a/b/c; touch a/b/c/new; rm -r a");
     await settle();
     expect(await state(path)).toBe("pending");
-    stopped("mv z a; touch a/b/c/d/f");
+    await stopped("mv z a; touch a/b/c/d/f");
     expect(await words(path)).toEqual([
       "MOVED_FROM a/b/c",
       "CREATE a/b/c",
@@ -177,7 +173,7 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
     const file = join(base, "d/e/conf");
     shell("mkdir -p d/e");
     await daemon.add(file, ...NAMES);
-    stopped("touch d/e/conf; mv d z");
+    await stopped("touch d/e/conf; mv d z");
     expect(await words(file)).toEqual(["CREATE d/e/conf", "MOVED_FROM d/e/conf"]);
     shell("mv z d");
     expect((await words(file)).slice(2)).toEqual(["MOVED_TO d/e/conf"]);
@@ -191,9 +187,9 @@ describe.skipIf(captureObstacle !== null)("managed paths (needs root and mounts)
       const [here, away] = [join(base, moved), join(base, "away")];
       mkdir(path);
       await daemon.add(path, "-r", ...NAMES);
-      daemon.signal("SIGSTOP");
-      for (const to of [away, here, away]) renameSync(to === away ? here : away, to);
-      daemon.signal("SIGCONT");
+      await daemon.whileStopped(() => {
+        for (const to of [away, here, away]) renameSync(to === away ? here : away, to);
+      });
       await settle();
       // Both renames to `away` are one event: the order isn't known, where it is, is.
       expect(daemon.events(path).every((line) => line.merged)).toBe(true);

@@ -218,23 +218,22 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     const root = directory("root");
     await daemon.start();
     await daemon.add(root, "-r");
-    daemon.signal("SIGSTOP");
     const storm = new Workload("storm");
-    // More than a second's work.
-    storm.run("files", root, 4, 60_000);
-    storm.remove();
-    daemon.signal("SIGINT");
-    daemon.signal("SIGCONT");
+    await daemon.whileStopped(() => {
+      // More than a second's work.
+      storm.run("files", root, 4, 60_000);
+      storm.remove();
+      daemon.signal("SIGINT");
+    });
     const SIGINT_BIT = 0x2n;
     const caught = () =>
       BigInt(
         `0x${/^SigCgt:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${daemon.pid}/status`, "latin1"))?.[1]}`,
       );
     await until("the first SIGINT was taken", () => (caught() & SIGINT_BIT) === 0n);
-    const fromMs = performance.now();
     daemon.signal("SIGINT");
     await daemon.ended();
-    expect(performance.now() - fromMs).toBeLessThan(500);
+    // It wrote neither what was left nor its end.
     expect(states(root)).toEqual(["started"]);
     expect(existsSync(join(daemon.logDir, "daemon.lock"))).toBe(true);
     // The next one knows.

@@ -67,7 +67,6 @@ class Viewer {
     return until(
       `the viewer shows ${what}`,
       () => this.text.includes(what),
-      20_000,
       () => this.text.slice(-2000) + this.stderr,
     );
   }
@@ -133,7 +132,6 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
         for (let i = 0; i < 20 && !viewer.text.includes("mark-"); i++) await Bun.sleep(5);
         return viewer.text.includes("mark-");
       },
-      20_000,
       () => viewer.text + viewer.stderr,
     );
   }
@@ -193,7 +191,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     expect(states).toContain("stopped");
     expect(viewer.text).toContain('"reason":"daemon_stopped"');
     expect(await viewer.end()).toBe(0);
-  }, 60_000);
+  });
 
   test("--since: the past and the present without a seam, while a storm goes on", async () => {
     const storm = new Viewer(
@@ -212,7 +210,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
       expect(await viewer.end("SIGTERM")).toBe(0);
     }
     await storm.end();
-  }, 60_000);
+  });
 
   test("--since: what has passed has the form of what comes", async () => {
     writeFileSync(join(tree, "passed"), "");
@@ -317,7 +315,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     for (let part = await stream.read(); !part.done; part = await stream.read())
       rest += new TextDecoder().decode(part.value);
     expect(rest).toContain("over");
-  }, 60_000);
+  });
 
   const terminal = (columns: number, ...args: string[]) => {
     const line = `stty cols ${columns}; exec "${daemon.binary}" watch ${args.join(" ")}`;
@@ -368,7 +366,7 @@ describe.skipIf(captureObstacle !== null)("fsmon watch (needs root and mounts)",
     expect(viewer.text).toContain("repeats are folded");
     expect(viewer.rows.length).toBeLessThan(400);
     expect(await viewer.endInside()).toBe(0);
-  }, 60_000);
+  });
 });
 
 test.skipIf(captureObstacle !== null)(

@@ -68,5 +68,4 @@ test.skipIf(!asRoot)(
       recorder.close();
     }
   },
-  60_000,
 );

@@ -146,7 +146,7 @@ test("Lifetime lets a directory have one daemon", async () => {
   expect(() => new Lifetime(storm.dir.path, OWNER, T0)).toThrow(/^Another fsmon daemon already writes to/);
   await storm.end("SIGTERM");
   new Lifetime(storm.dir.path, OWNER, T0).stop(T0);
-}, 15_000);
+});
 
 test("Lifetime takes an unreadable lock file for a crash, and refuses a link in its place", () => {
   using dir = new LogDir();

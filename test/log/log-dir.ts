@@ -7,6 +7,7 @@ import { groupLogNames } from "../../src/log/names.ts";
 import { formatTime } from "../../src/log/time.ts";
 import { LogWriter } from "../../src/log/writer.ts";
 import { parseLine } from "../support/schema.ts";
+import { until as waitFor } from "../support/wait.ts";
 
 export const OWNER = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: [] };
 export const ROOT = "/managed";
@@ -124,11 +125,7 @@ export function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
-/** Waits for a condition, looking every few milliseconds. */
-export async function until(condition: () => boolean, withinMs = 10_000): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${condition}`);
-    await Bun.sleep(5);
-  }
+/** Waits for a condition that speaks for itself. */
+export async function until(condition: () => boolean): Promise<void> {
+  await waitFor(String(condition), condition);
 }

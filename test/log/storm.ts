@@ -35,7 +35,7 @@ export class Storm {
 
   async pass(events: number): Promise<void> {
     const to = this.acknowledged + events;
-    await until(() => this.acknowledged >= to, 30_000);
+    await until(() => this.acknowledged >= to);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

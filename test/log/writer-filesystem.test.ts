@@ -103,7 +103,7 @@ describe.skipIf(captureObstacle !== null)(
           expect.stringContaining(`(${errno})`),
           expect.stringMatching(/can be written again: 0 events were lost/),
         ]);
-      }, 20_000);
+      });
     }
 
     test("keeps events while a quota is used up, loses none, and says so", async () => {
@@ -127,7 +127,7 @@ describe.skipIf(captureObstacle !== null)(
       writer.close();
       expect(numbersIn(dir.text())).toEqual(range(0, dir.written));
       expect(gapsIn(dir.text())).toMatchObject([{ reason: "disk_full", lost: 0 }]);
-    }, 20_000);
+    });
 
     const ownerless = ownerlessKind();
     test.skipIf(ownerless === null)(

@@ -199,7 +199,7 @@ describe("updateStore()", () => {
     expect(new Set(paths)).toEqual(new Set(Array.from({ length: 100 }, (_, path) => `/p${path}`)));
     expect(paths).toHaveLength(100);
     expect(readdirSync(dir).sort()).toEqual(["add.ts", "managed.jsonl", "managed.jsonl.lock"]);
-  }, 60_000);
+  });
 
   test.skipIf(!asRoot)("works as the person and leaves root's files alone (needs root)", () => {
     mkdirSync(join(dir, "home"));

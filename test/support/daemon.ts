@@ -116,7 +116,6 @@ export class TestDaemon {
           throw new Error(`The daemon ended with ${child.exitCode}: ${this.stderr}`);
         return /^.*watching \d+ managed path/m.test(this.stderr);
       },
-      20_000,
       () => this.stderr,
     );
     return this;
@@ -129,6 +128,17 @@ export class TestDaemon {
 
   signal(name: NodeJS.Signals): void {
     this.child?.kill(name);
+  }
+
+  /** Does work that the daemon finds done when it goes on: each of its threads stands still, in no system call either. */
+  async whileStopped<T>(work: () => T | Promise<T>): Promise<T> {
+    this.signal("SIGSTOP");
+    try {
+      await until("the daemon stands still", () => standsStill(this.pid));
+      return await work();
+    } finally {
+      this.signal("SIGCONT");
+    }
   }
 
   /** Waits for the end after a signal; the exit code. */
@@ -188,7 +198,7 @@ export class TestDaemon {
 
   /** Waits for the end of a path's first scan. */
   async scanned(path: string): Promise<void> {
-    await until(`${path} is scanned`, async () => (await this.managedPath(path))?.scanning === false, 30_000);
+    await until(`${path} is scanned`, async () => (await this.managedPath(path))?.scanning === false);
   }
 
   /** Every line of all logs, in order of the files; a line that isn't whole JSON fails the test here. */
@@ -243,7 +253,6 @@ export class TestDaemon {
       await until(
         `the log has the sentinel ${name}`,
         () => this.grownBy(before).includes(name),
-        30_000,
         () => `${this.stderr}\n${this.grownBy(before).toString("latin1").slice(-5000)}`,
       );
     }
@@ -279,6 +288,18 @@ export class TestDaemon {
 const identityOf = ({ ino, birthtimeMs }: Stats) => `${ino} ${birthtimeMs}`;
 
 export const SENTINEL = "fsmon-sentinel-";
+
+/** As proc_pid_stat(5) has the states of threads. */
+function standsStill(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((task) => {
+    try {
+      return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${task}/status`, "latin1"));
+    } catch {
+      // The thread has ended.
+      return true;
+    }
+  });
+}
 
 /** Runs a program to its end. */
 export async function command(

@@ -17,7 +17,7 @@ export const machineObstacle: string | null =
   (!existsSync(SYSTEMD) ? "needs systemd" : cgroupDir === null ? "needs a mounted cgroup2" : null);
 
 /** Long enough for a busy machine; a service that doesn't come up ends by its own time limit before. */
-const RUN_MAX_S = 90;
+const RUN_MAX_S = 240;
 
 /** Runs in the namespaces: $1 a directory for what is thrown away, $2 one that both sides see, $3 systemd. */
 const BEGIN = `

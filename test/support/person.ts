@@ -41,9 +41,9 @@ export class PersonsDaemon extends TestDaemon {
     return super.start(args, this.wrapper);
   }
 
-  /** Runs the daemon to its end, which must come by itself, or kills it after a time: then the code is 124. */
-  tryToStart(seconds = 10): Promise<Finished> {
-    const argv = ["timeout", "-s", "KILL", String(seconds), ...this.wrapper, this.binary, "daemon"];
+  /** Runs the daemon to its end, which must come by itself, or kills it after two minutes: then the code is 137. */
+  tryToStart(): Promise<Finished> {
+    const argv = ["timeout", "-s", "KILL", "120", ...this.wrapper, this.binary, "daemon"];
     return command(argv, { env: this.environment, cwd: "/" });
   }
 
