@@ -31,7 +31,6 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const context = await contextInUse(loadContext(args), args);
   const { owner } = context;
   const { logDir } = context.config;
-  tellWhatToExpect(context, paths);
   lowerPriority();
 
   let ended = false;
@@ -54,7 +53,9 @@ export async function run(args: ParsedArguments): Promise<ExitCode> {
   const viewer = rowViewer ?? new RawViewer(wanted, outlet);
   const managedPaths = () => storedEntries(context).map(({ path }) => path);
   const wantsLog = (managedPath: string) => wanted.wantsLog(managedPath);
-  watch = new Watch({ logDir, owner, managedPaths, wantsLog, sinceMs }, viewer);
+  // Not before: who adds a path because it is said not to be managed is to see all that comes of it.
+  const onBegin = () => tellWhatToExpect(context, paths);
+  watch = new Watch({ logDir, owner, managedPaths, wantsLog, sinceMs, onBegin }, viewer);
   const end = () => {
     ended = true;
     watch?.end();

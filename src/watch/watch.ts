@@ -26,6 +26,8 @@ export interface WatchRequest {
   wantsLog: (managedPath: string) => boolean;
   /** Null: from now on. */
   sinceMs: number | null;
+  /** Called when it is settled what is past: whatever is written after that is shown. */
+  onBegin: () => void;
 }
 
 export interface ViewedLine {
@@ -123,6 +125,7 @@ export class Watch {
     const { logDir, owner, sinceMs } = this.request;
     const wanted = this.namesOfWanted([...listLogs(logDir, owner).keys()]);
     const snapshot = takeSnapshot(logDir, new Set(wanted.keys()), owner);
+    this.request.onBegin();
     for (const problem of snapshot.problems) this.viewer.note(problem);
     this.past = [...wanted.values()];
     const open = sinceMs === null || (await this.showPast(snapshot, wanted.size, sinceMs));
