@@ -2,8 +2,11 @@
 // the binary that nothing needs any more are given back. Never while events come.
 import { pageOutProgram } from "../kernel/page-out.ts";
 
-/** Events a tick up to which a moment is quiet: collecting takes some milliseconds. */
-const QUIET_EVENTS = 50;
+/**
+ * Events a tick up to which a moment is quiet. Collecting takes some milliseconds, which a few events may wait; and many machines are
+ * never without: what happens elsewhere on a watched filesystem counts too.
+ */
+const QUIET_EVENTS = 1000;
 /** Quiet ticks before what a storm left is collected: storms come in gusts. */
 const COLLECT_AFTER_TICKS = 3;
 /** After the start: by then everything was loaded that an idle daemon needs. */
