@@ -43,10 +43,15 @@ function containerOf(path: string): string | null {
   if (id !== undefined) return id.slice(0, 12);
   const lxc = /\/lxc(?:\.payload)?[./]([^/]+)/.exec(path)?.[1];
   if (lxc !== undefined) return lxc;
-  return (
-    /\/machine\.slice\/(?:machine-|systemd-nspawn@)?([^/]+?)\.(?:scope|service)(?:\/|$)/.exec(path)?.[1] ??
-    null
-  );
+  const unit = /\/machine\.slice\/(?:machine-|systemd-nspawn@)?([^/]+?)\.(?:scope|service)(?:\/|$)/.exec(
+    path,
+  )?.[1];
+  return unit === undefined ? null : unescapeUnit(unit);
+}
+
+/** `my\x2dbox` → `my-box` (systemd-escape(1)). */
+function unescapeUnit(name: string): string {
+  return name.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 /** The innermost service or scope; a slice where there is neither. */

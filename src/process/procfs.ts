@@ -1,13 +1,11 @@
 // Readers of /proc/PID. Each answers null for a process that is gone: whoever asks late must expect it.
 // proc(5).
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { monotonicNs } from "../kernel/monotonic.ts";
+import type { Thread, Threads } from "./threads.ts";
 
-export interface ProcStatus {
-  comm: string;
+export interface ProcStatus extends Thread {
   parentPid: number;
-  uid: number;
-  euid: number;
 }
 
 /**
@@ -15,19 +13,38 @@ export interface ProcStatus {
  * thread's by now: /proc shows those too, though it doesn't list them.
  */
 export function readStatus(pid: number): ProcStatus | null {
+  const read = readThread(`/proc/${pid}`);
+  const parent = /^PPid:\t(\d+)/m.exec(read?.status ?? "");
+  if (read === null || parent === null || !read.status.includes(`\nTgid:\t${pid}\n`)) return null;
+  return { ...read.thread, parentPid: Number(parent[1]) };
+}
+
+/** A process's threads besides its first one, null for none. Those that end meanwhile are left out. */
+export function readThreads(pid: number): Threads | null {
+  const threads: Threads = new Map();
+  for (const tid of threadsOf(pid)) {
+    const read = tid === pid ? null : readThread(`/proc/${pid}/task/${tid}`);
+    if (read !== null) threads.set(tid, read.thread);
+  }
+  return threads.size === 0 ? null : threads;
+}
+
+function threadsOf(pid: number): number[] {
   try {
-    const comm = readComm(pid);
-    const status = readFileSync(`/proc/${pid}/status`, "latin1");
-    const uid = /^Uid:\t(\d+)\t(\d+)/m.exec(status);
-    const parent = /^PPid:\t(\d+)/m.exec(status);
-    if (comm === null || uid === null || parent === null) return null;
-    if (!status.includes(`\nTgid:\t${pid}\n`)) return null;
-    return {
-      comm,
-      parentPid: Number(parent[1]),
-      uid: Number(uid[1]),
-      euid: Number(uid[2]),
-    };
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** @param directory a process's, or one thread's below it */
+function readThread(directory: string): { thread: Thread; status: string } | null {
+  try {
+    const comm = readName(directory);
+    const status = readFileSync(`${directory}/status`, "latin1");
+    const users = /^Uid:\t(\d+)\t(\d+)/m.exec(status);
+    if (users === null) return null;
+    return { thread: { comm, uid: Number(users[1]), euid: Number(users[2]) }, status };
   } catch {
     return null;
   }
@@ -36,11 +53,15 @@ export function readStatus(pid: number): ProcStatus | null {
 /** Name, latin1. */
 export function readComm(pid: number): string | null {
   try {
-    // The file ends in a newline of its own; the name may contain others.
-    return withoutWork(readFileSync(`/proc/${pid}/comm`, "latin1").slice(0, -1));
+    return readName(`/proc/${pid}`);
   } catch {
     return null;
   }
+}
+
+function readName(directory: string): string {
+  // The file ends in a newline of its own; the name may contain others.
+  return withoutWork(readFileSync(`${directory}/comm`, "latin1").slice(0, -1));
 }
 
 /** A clock tick of /proc: USER_HZ is 100 on every architecture that we run on. */
@@ -75,9 +96,13 @@ const PID_MAX_DEFAULT = 32768;
 
 const DELETED = " (deleted)";
 
-/** A path as the kernel tells it of an open file, without what it adds when the file has no name any more. */
+/**
+ * A path (latin1) as the kernel tells it of an open file, without what it adds when the file has no name any more: unless a
+ * file is really called so.
+ */
 export function withoutDeleted(path: string): string {
-  return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
+  if (!path.endsWith(DELETED) || existsSync(Buffer.from(path, "latin1"))) return path;
+  return path.slice(0, -DELETED.length);
 }
 
 /**

@@ -1,8 +1,9 @@
 // After records of processes were lost: who is still the same, who isn't known any more. Never keeps a name that another
 // program or another process may have had in the meantime.
 import type { Process } from "./process.ts";
-import { readExe, readPidMax, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import { readExe, readPidMax, readStartNs, readStatus, readThreads, START_ACCURACY_NS } from "./procfs.ts";
 import type { RecordLoss } from "./streams.ts";
+import { takeThreads } from "./threads.ts";
 import type { Tells } from "./way.ts";
 
 /**
@@ -45,8 +46,7 @@ export function repair(
     process.userBy = !tells.users ? "unread" : uid === process.uid && euid === process.euid ? "lost" : "proc";
     if (!usersOnly) {
       process.image = { pid: process.pid, sinceNs: 0, exe: readExe(process.pid) };
-      process.threads = null;
-      process.mixedUsers = false;
+      takeThreads(process, readThreads(process.pid));
       process.nameBy = process.comm === comm ? "lost" : "proc";
     }
     changed.push(process);

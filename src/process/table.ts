@@ -7,11 +7,19 @@ import { Graveyard } from "./graveyard.ts";
 import { changeUser, keepForChildren, newImage, rename, weighUsers } from "./life.ts";
 import { ProcessNumbers } from "./numbers.ts";
 import { inherit, isKnown, type Process, type Unknowable, unknownProcess } from "./process.ts";
-import { type ProcStatus, readExe, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
+import {
+  type ProcStatus,
+  readExe,
+  readPids,
+  readStartNs,
+  readStatus,
+  readThreads,
+  START_ACCURACY_NS,
+} from "./procfs.ts";
 import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
-import { forgetThread, forkThread, threadOf } from "./threads.ts";
+import { forgetThread, forkThread, takeThreads, threadOf } from "./threads.ts";
 import { ALL_TOLD, type Tells } from "./way.ts";
 
 export type { Process } from "./process.ts";
@@ -306,6 +314,7 @@ export class ProcessTable {
     const process: Process = { ...unknownProcess(pid, "proc"), ...status };
     process.image = { pid, sinceNs: 0, exe: readExe(pid) };
     process.parent = this.numbers.get(process.parentPid) ?? null;
+    if (this.tells.forks) takeThreads(process, readThreads(pid));
     this.numbers.set(process);
     this.provisional.add(process);
     return process;

@@ -9,8 +9,14 @@ export interface Thread {
   euid: number;
 }
 
-/** By thread number, without the first one, which the process itself stands for. Those older than the streams are missing. */
+/** By thread number, without the first one, which the process itself stands for. */
 export type Threads = Map<number, Thread>;
+
+/** What /proc told of them. */
+export function takeThreads(process: Process, threads: Threads | null): void {
+  process.threads = threads;
+  process.mixedUsers = usersDiffer(process);
+}
 
 /** A thread has what the one that made it has, and keeps it when that one or the process takes something else. */
 export function forkThread(process: Process, tid: number, parentTid: number): void {
@@ -48,7 +54,7 @@ export function usersDiffer({ threads, uid, euid }: Process): boolean {
 /**
  * Who executed a program: the kernel ends all other threads before it tells of the exec, so it is the only one left.
  *
- * @returns null where that isn't known: it is older than the streams, or records were lost
+ * @returns null where that isn't known: records were lost
  */
 export function executor(process: Process): Readonly<Thread> | null {
   if (!process.exited) return process;

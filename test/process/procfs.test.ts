@@ -51,6 +51,20 @@ describe("readExe()", () => {
     expect(readExe(child.pid)?.toString()).toBe(program);
   });
 
+  test("keeps what is part of a name, also of one that was removed", async () => {
+    const named = join(home, "x (deleted)");
+    copyFileSync(realpathSync("/bin/sleep"), named);
+    const other = Bun.spawn([named, "600"]);
+    try {
+      await until("the program runs", () => readExe(other.pid)?.includes("x (") ?? false);
+      expect(readExe(other.pid)).toBe(named);
+      rmSync(named);
+      expect(readExe(other.pid)).toBe(named);
+    } finally {
+      other.kill();
+    }
+  });
+
   test("is null for a process that is gone", () => expect(readExe(NOBODY)).toBeNull());
 });
 

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { byTime, type ProcessRecord } from "../../src/decode/process.ts";
 import { monotonicNs } from "../../src/kernel/monotonic.ts";
 import type { SinceDrained } from "../../src/process/asking.ts";
@@ -7,6 +10,7 @@ import { readStartNs } from "../../src/process/procfs.ts";
 import type { RecordLoss } from "../../src/process/streams.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
 import { ALL_TOLD, type Tells } from "../../src/process/way.ts";
+import { runResting, Workload } from "../support/workload.ts";
 
 /** PID_MAX_LIMIT is 2^22 (linux/threads.h): nobody has these numbers, so /proc can't answer for them. */
 const INIT = 10_000_001;
@@ -235,6 +239,55 @@ describe("threads", () => {
     expect(table.peek(CHILD)).toBeNull();
   });
 });
+
+describe.skipIf(process.getuid?.() !== 0)(
+  "threads that are older than the daemon, or than a loss of records (needs root)",
+  () => {
+    test("have their name and users: for their children, and for what a line may claim", async () => {
+      const guise = new Workload("guise");
+      const nowhere = mkdtempSync(join(tmpdir(), "fsmon-table-"));
+      chmodSync(nowhere, 0o777);
+      let rests = 0;
+      try {
+        await runResting(
+          async () => {
+            // The second time in a thread that has taken a name and a user.
+            if (++rests !== 2) return;
+            const [pid] = Bun.spawnSync(["pgrep", "-f", `${guise.program} ${nowhere} thread-user`])
+              .stdout.toString()
+              .split("\n")
+              .map(Number);
+            const tid = readdirSync(`/proc/${pid}/task`)
+              .map(Number)
+              .find((one) => one !== pid)!;
+            const table = new ProcessTable();
+            table.seed();
+            const look = () => {
+              table.apply([fork(CHILD, pid!, tid), fork(CHILD + 1, pid!)]);
+              expect([CHILD, CHILD + 1].map((one) => who(table, one))).toEqual([
+                `raw-user 1/1 of ${pid}`,
+                `guise 0/0 of ${pid}`,
+              ]);
+              expect(table.find(pid!)).toMatchObject({ comm: "guise", uid: 0, mixedUsers: true });
+            };
+            look();
+            table.apply([exit(pid!, tid)]);
+            expect(table.find(pid!)?.mixedUsers).toBe(false);
+            table.repair(lostSince(monotonicNs(), 1));
+            look();
+          },
+          guise.program,
+          nowhere,
+          "thread-user",
+        );
+        expect(rests).toBe(3);
+      } finally {
+        guise.remove();
+        rmSync(nowhere, { recursive: true });
+      }
+    });
+  },
+);
 
 describe("an exec from a thread that isn't the first", () => {
   test("leaves the process its whole time of grace when it really ends", () => {

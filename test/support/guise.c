@@ -116,7 +116,7 @@ static void *raw_user(void *unused)
 {
 	(void)unused;
 	/* This thread alone. */
-	if (syscall(SYS_setresuid, 1, 1, 1) < 0)
+	if (prctl(PR_SET_NAME, "raw-user") < 0 || syscall(SYS_setresuid, 1, 1, 1) < 0)
 		fail("setresuid");
 	testify_as("raw", "guise", (int)getpid(), 1);
 	rest();
