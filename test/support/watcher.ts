@@ -89,27 +89,30 @@ export class Watcher {
     this.turn();
   }
 
-  /** One turn of the pipeline: batches until the queue is empty, and a part of the scanning. */
-  turn(): void {
+  /**
+   * One turn of the pipeline: batches until the queue is empty, and a part of the scanning.
+   *
+   * @returns whether another one would follow by itself
+   */
+  turn(): boolean {
     (this.pipeline as unknown as { turn(): void }).turn();
-    this.hold();
+    return this.hold();
   }
 
   /** Everything that was done is in the log, and every directory read, when this returns. */
   finish(): void {
-    this.scanMs = () => 0;
     // Not by turns alone: they hold a batch in which a user's name isn't known yet.
-    for (let turn = 0; turn < 10; turn++) {
-      this.pipeline.drain();
-      this.turn();
-    }
+    do this.pipeline.drain();
+    while (this.turn());
   }
 
-  /** No turn but the test's. */
-  private hold(): void {
+  /** No turn but the test's. @returns whether one was to come */
+  private hold(): boolean {
     const timed = this.pipeline as unknown as { cancelTurn: (() => void) | null };
+    const isDue = timed.cancelTurn !== null;
     timed.cancelTurn?.();
     timed.cancelTurn = null;
+    return isDue;
   }
 
   close(): void {
