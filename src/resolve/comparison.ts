@@ -190,12 +190,12 @@ function isManaged(fs: Filesystem, node: number): boolean {
   return fs.begins.anchors.has(node) || fs.begins.expectations.has(node);
 }
 
-function stands(fs: Filesystem, node: number, parent: number, name: Uint8Array): boolean {
+export function stands(fs: Filesystem, node: number, parent: number, name: Uint8Array): boolean {
   return fs.tree.parentOf(node) === parent && fs.tree.nameIs(node, name, 0, name.length);
 }
 
 /** A directory and all below it. */
-function nodesWithin(fs: Filesystem, top: number): number[] {
+export function nodesWithin(fs: Filesystem, top: number): number[] {
   const { tree } = fs;
   if (tree.isLeaf(top)) return [top];
   const within: number[] = [];

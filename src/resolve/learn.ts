@@ -5,10 +5,11 @@
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
 import type { DirectoryEntry } from "../kernel/handles.ts";
-import { Comparison } from "./comparison.ts";
+import { Comparison, stands } from "./comparison.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import type { Filesystems } from "./filesystems/filesystems.ts";
 import { bytesKey } from "./filesystems/handle-key.ts";
+import { settleStrayed } from "./filesystems/newborn.ts";
 import { tellLearned } from "./filesystems/rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 import { Occurrences } from "./occurrence.ts";
@@ -174,15 +175,29 @@ export class Learner {
     this.ahead.readAll();
     const fresh = [...fs.fresh];
     fs.fresh.clear();
-    if (this.ahead.clues.empty) return;
+    if (!this.ahead.clues.empty) this.takeNodesBack(fs, fresh);
+    if (fs.inodeMarks !== null) for (const node of fresh) settleStrayed(fs, node, this.out);
+  }
+
+  private takeNodesBack(fs: Filesystem, fresh: readonly number[]): void {
+    const marks = fs.inodeMarks;
     // Those whose directory is known first: the others are looked for in the tree that these make.
     const later: { node: number; parent: Uint8Array; name: Uint8Array }[] = [];
     for (const node of fresh) {
       if (!fs.tree.has(node)) continue;
       const clue = this.ahead.clues.first(fs, fs.tree.handleOf(node), this.place);
       if (clue === null) continue;
+      const leaves = (clue.get(0, fan.MASK) & abi.FAN_MOVED_FROM) !== 0;
       const { parent, name } = oldEnd(clue);
       const known = fs.tree.find(parent, 0);
+      if (known !== NOT_FOUND && stands(fs, node, known, name)) continue;
+      marks?.strayed.delete(node);
+      // The event tells only that it leaves; where for, nobody will say again.
+      if (marks !== null && leaves)
+        marks.seen.set(node, {
+          parent: fs.tree.parentOf(node),
+          name: Uint8Array.from(fs.tree.nameOf(node)),
+        });
       if (known === NOT_FOUND) later.push({ node, parent, name });
       else fs.tree.move(node, known, name);
     }

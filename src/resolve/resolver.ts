@@ -14,7 +14,7 @@ import { entryPlaces, ownPlaces } from "./entry.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import { tellFilesystemError } from "./filesystems/filesystem-error.ts";
 import type { Filesystems } from "./filesystems/filesystems.ts";
-import { appeared, mention, mentionRename, settleNewborns } from "./filesystems/newborn.ts";
+import { appeared, left, mention, mentionRename, settleNewborns } from "./filesystems/newborn.ts";
 import { NOT_FOUND } from "./filesystems/tree.ts";
 import { handleKey, isItself, objectKey } from "./keys.ts";
 import { Learner } from "./learn.ts";
@@ -139,7 +139,7 @@ export class Resolver {
     else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
     else if (isItself(batch, i)) this.directoryItself(fs, batch, i, out);
     else this.entry(fs, batch, i, out);
-    if (this.structure.isEmpty) return;
+    if (this.structure.isEmpty && fs.fresh.size === 0) return;
     if (batch === this.live) this.learner.place += batch.get(i, fan.EVENT_BYTES);
     this.structure.attach(out);
     this.learner.takeBack(fs);
@@ -230,7 +230,7 @@ export class Resolver {
     if (child !== NOT_FOUND && !created) this.release(key, out);
     if ((mask & abi.FAN_MOVED_FROM) !== 0) {
       tellTaken(fs, node, batch, i, this.structure, out);
-      if (child !== NOT_FOUND) fs.moveAway(child);
+      if (child !== NOT_FOUND) left(fs, child);
       entryGone(fs, node, bytes, nameAt, nameBytes, this.structure);
     }
     if ((mask & abi.FAN_DELETE) === 0) return mask;

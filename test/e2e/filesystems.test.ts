@@ -166,6 +166,12 @@ for i in {1..120}; do
   if (( i % 5 == 0 )); then rm -rf t$i m$i; fi
 done`;
 
+/** What is queued in between decides whether the new directory is read before or after the event of the moving is told. */
+const BEFORE_THE_MOVE: readonly (readonly [when: string, script: string])[] = [
+  ["at once", ":"],
+  ["with more in between than a turn reads", `for i in {1..13000}; do : > old/$i-${"n".repeat(240)}; done`],
+];
+
 describe.each([
   {
     name: "default overlayfs",
@@ -248,6 +254,43 @@ describe.each([
       }
     },
   );
+
+  for (const [when, meanwhile] of BEFORE_THE_MOVE) {
+    test.skipIf(!available)(
+      `a known directory moved into one that was just made, ${when}, is followed (needs ${needs})`,
+      async () => {
+        const root = place();
+        shell("mkdir -p old k/in/deep; touch k/f k/in/g", root);
+        await daemon.add(root, "-r", "-t", "create,delete,moved_from,moved_to");
+        await daemon.scanned(root);
+        const before = TreeModel.of(root);
+        daemon.signal("SIGSTOP");
+        shell(`mkdir q; ${meanwhile}; mv k q/k`, root);
+        daemon.signal("SIGCONT");
+        await settled(root);
+        shell("touch q/k/in/deep/later; rm q/k/in/g", root);
+        await settled(root);
+        before.replay(withoutSentinels(daemon.lines(root))).check("moved into a new directory");
+        expect(
+          words(root)
+            .filter((line) => !line.includes(" old/"))
+            .sort(),
+        ).toEqual([
+          "CREATE q",
+          "CREATE q/k",
+          "CREATE q/k/f",
+          "CREATE q/k/in",
+          "CREATE q/k/in/deep",
+          "CREATE q/k/in/deep/later",
+          "CREATE q/k/in/g",
+          "DELETE q/k/in/g",
+          "MOVED_FROM k",
+        ]);
+        expect(daemon.gaps(root)).toEqual([]);
+      },
+      30_000,
+    );
+  }
 
   test.skipIf(!available)(`a path that doesn't exist yet, several levels deep (needs ${needs})`, async () => {
     const home = place();

@@ -131,6 +131,10 @@ export class TreeModel {
       if (this.halves.delete(`${move.to}\0${move.from}`)) return;
       this.halves.add(`${move.from}\0${move.to}`);
     }
+    if (move.to === "") {
+      this.moveOut(move);
+      return;
+    }
     // What comes from where nobody knows is not known to be where it goes to either.
     if (this.isDoubtful(move.from) || this.isDoubtful(move.to)) this.doubtful.add(move.from).add(move.to);
     this.carryDoubt(move.from, move.to);
@@ -160,6 +164,12 @@ export class TreeModel {
     if (victim.directory !== moved.directory) this.odd("overwritten by another kind:", move.to);
     else if (victim.children.size > 0)
       this.odd(`overwritten, but ${victim.children.size} are in it:`, move.to);
+  }
+
+  /** To where nothing is marked, or was not yet: what is found there is told again, with all that is in it. */
+  private moveOut({ from, line }: Move): void {
+    const parent = this.parentOf(from, line);
+    if (parent?.children.delete(baseName(from)) === false) this.odd("moved away, but it isn't there:", from);
   }
 
   /** What isn't known of a directory's entries isn't known of them where it is moved to. */

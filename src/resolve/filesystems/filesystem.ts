@@ -176,7 +176,7 @@ export class Filesystem {
     this.begins.forget(node);
     this.fresh.delete(node);
     this.unread.delete(node);
-    this.inodeMarks?.forget(node);
+    this.inodeMarks?.remove(node);
     this.partlyScanned.delete(node);
     this.scannedFor.delete(node);
     this.tree.remove(node);
@@ -199,6 +199,14 @@ export class Filesystem {
   /** The directory was renamed to where nothing is known. */
   moveAway(node: number): void {
     this.tree.move(node, NOWHERE, Uint8Array.from(this.tree.nameOf(node)));
+    this.placesChanged();
+  }
+
+  /** A known directory stands there. Where the tree has it elsewhere, either its renaming is still queued (learn.ts), or the disk is right. */
+  standsAt(node: number, parent: number, name: Uint8Array): void {
+    if (this.tree.parentOf(node) === parent && this.tree.nameIs(node, name, 0, name.length)) return;
+    this.fresh.add(node);
+    this.tree.move(node, parent, name);
     this.placesChanged();
   }
 

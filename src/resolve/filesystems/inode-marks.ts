@@ -14,6 +14,10 @@ const ATTEMPTS_MAX = 3;
 export class InodeMarks {
   /** Directories whose beginning isn't settled yet, the older first, so that parents are told before children. */
   readonly newborns = new Map<number, Newborn>();
+  /** Known directories that left a marked one for one that wasn't, while there were such ones. */
+  readonly strayed = new Set<number>();
+  /** Where reading has shown directories that the tree has where the event of their leaving, still queued, takes them from. */
+  readonly seen = new Map<number, { parent: number; name: Uint8Array }>();
   private readonly missed = new Map<number, number>();
   /** Managed paths with directories that can't be marked or read, and the first of these, in words. */
   private readonly unmarked = new Map<Watch, string>();
@@ -75,9 +79,24 @@ export class InodeMarks {
     this.missed.delete(node);
   }
 
+  /** The directory is gone. */
+  remove(node: number): void {
+    this.forget(node);
+    this.strayed.delete(node);
+    this.seen.delete(node);
+  }
+
+  /** The queue was read to its end. `whole`: nothing is to be marked or read, so what went astray is outside. */
+  caughtUp(whole: boolean): void {
+    this.seen.clear();
+    if (whole) this.strayed.clear();
+  }
+
   /** Events were lost: what is known of beginnings is worth nothing. */
   clear(): void {
     this.newborns.clear();
     this.missed.clear();
+    this.strayed.clear();
+    this.seen.clear();
   }
 }

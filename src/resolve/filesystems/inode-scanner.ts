@@ -9,6 +9,7 @@ import type { Learner } from "../learn.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
+import { arrived, tellFound } from "./newborn.ts";
 import { type Known, tellEntry } from "./rescan.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 
@@ -31,15 +32,14 @@ export class InodeScanner {
    */
   scanSlice(fs: Filesystem, untilMs: number, found: Occurrences, learner: Learner): boolean {
     this.learner = learner;
-    const again: number[] = [];
     while (fs.unscanned.length > 0) {
       const node = fs.unscanned.pop()!;
       fs.unread.delete(node);
-      if (!this.scanDirectory(fs, node, found) && fs.inodeMarks!.miss(node)) again.push(node);
+      // Where it went is queued: once more when the queue was read to its end.
+      if (!this.scanDirectory(fs, node, found) && fs.inodeMarks!.miss(node)) fs.unread.add(node);
       if (performance.now() >= untilMs) break;
     }
-    fs.unscanned.push(...again);
-    return fs.unscanned.length === 0;
+    return fs.unscanned.length === 0 && fs.unread.size === 0;
   }
 
   /** Returns false when the directory isn't where the tree has it. */
@@ -109,9 +109,12 @@ export class InodeScanner {
       else known = fs.wasWhole ? "unknown, and all others were known" : "unknown";
       child = tree.put(bytes, handleAt, node, name);
       fs.fresh.add(child);
-      if (newborn && deeper) marks.born(child);
+      const strayed = marks.strayed.delete(child);
+      if (strayed && !newborn) tellFound(fs, node, name, true, found);
+      if (deeper && (newborn || strayed)) arrived(fs, child);
       fs.verified?.add(child);
-    } else comparison.verifyMet(fs, child, node, name);
+    } else if (fs.verified === null) fs.standsAt(child, node, name);
+    else comparison.verifyMet(fs, child, node, name);
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
     if (isNew) comparison.placed(fs);
     if (deeper) fs.unscanned.push(child);

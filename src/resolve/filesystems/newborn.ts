@@ -3,6 +3,7 @@
 // made before the directory was marked: its CREATE is told first, as found.
 import { type EventBatch, MASK, NAME_AT, NEW_NAME_AT, OBJECT_AT } from "../../decode/fan.ts";
 import * as abi from "../../kernel/abi.ts";
+import { nodesWithin } from "../comparison.ts";
 import { entryPlaces } from "../entry.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
@@ -25,12 +26,45 @@ export function isTold(newborn: Newborn, name: string): boolean {
 /** A subdirectory appeared, by an event. Returns whether it may hold what no event has told: then it is read. */
 export function appeared(fs: Filesystem, batch: EventBatch, event: number, node: number): boolean {
   const moved = (batch.get(event, MASK) & abi.FAN_MOVED_TO) !== 0;
-  if (moved) fs.placesChanged();
-  // Moved here from where nothing is marked: nobody has told what is in it either.
-  fs.inodeMarks?.born(node);
+  if (moved) {
+    fs.placesChanged();
+    arrived(fs, node);
+  } else fs.inodeMarks?.born(node);
   const isFull = moved || fs.inodeMarks !== null || isSubvolume(fs, batch.bytes, batch.get(event, OBJECT_AT));
   if (isFull) fs.unscanned.push(node);
   return isFull;
+}
+
+/** A directory came from where nothing is marked: nobody tells what is in it here, at any level, known or not. */
+export function arrived(fs: Filesystem, node: number): void {
+  const marks = fs.inodeMarks!;
+  marks.strayed.delete(node);
+  for (const one of nodesWithin(fs, node)) {
+    marks.forget(one);
+    if (fs.followsChildren(fs.placesOf(one))) marks.born(one);
+  }
+}
+
+/** A directory left for one that isn't marked, or wasn't yet: it is put where reading has shown it, if it was shown. */
+export function left(fs: Filesystem, node: number): void {
+  fs.moveAway(node);
+  const marks = fs.inodeMarks;
+  if (marks === null) return;
+  marks.strayed.add(node);
+  const at = marks.seen.get(node);
+  marks.seen.delete(node);
+  if (at !== undefined) fs.standsAt(node, at.parent, at.name);
+}
+
+/** What was put there is there, for no other event is queued that tells where it was: that is told, and what is in it read. */
+export function settleStrayed(fs: Filesystem, node: number, out: Occurrences): void {
+  const marks = fs.inodeMarks!;
+  if (!marks.strayed.has(node)) return;
+  arrived(fs, node);
+  fs.unscanned.push(node);
+  const parent = fs.tree.parentOf(node);
+  if (marks.newborns.has(parent)) tellDirectory(fs, node, out);
+  else tellFound(fs, parent, fs.tree.nameOf(node), true, out);
 }
 
 /** An event about an entry of a directory is about to be told. */
@@ -77,7 +111,8 @@ function mentionName(
   const name = batch.bytes.toString("latin1", nameAt, nameAt + batch.get(event, nameColumn + 1));
   if (newborn.told.has(name)) return;
   newborn.told.add(name);
-  if (!made) tellFound(fs, node, name, (batch.get(event, MASK) & abi.FAN_ONDIR) !== 0, out);
+  if (!made)
+    tellFound(fs, node, Buffer.from(name, "latin1"), (batch.get(event, MASK) & abi.FAN_ONDIR) !== 0, out);
 }
 
 /** All events from before the reading are told: what is left was made before the directory was marked. */
@@ -89,11 +124,12 @@ export function settleNewborns(fs: Filesystem, out: Occurrences): void {
     if (fs.tree.has(node)) {
       tellDirectory(fs, node, out);
       for (const [name, directory] of newborn.found) {
-        if (!newborn.told.has(name)) tellFound(fs, node, name, directory, out);
+        if (!newborn.told.has(name)) tellFound(fs, node, Buffer.from(name, "latin1"), directory, out);
       }
     }
     newborns.delete(node);
   }
+  fs.inodeMarks!.caughtUp(!fs.isIncomplete && fs.unread.size === 0);
 }
 
 /** The directory itself may have been found only: its own CREATE comes before anything in it. */
@@ -113,12 +149,18 @@ function tellDirectory(fs: Filesystem, node: number, out: Occurrences): void {
     const name = Buffer.from(fs.tree.nameOf(one)).toString("latin1");
     if (newborn.told.has(name)) continue;
     newborn.told.add(name);
-    tellFound(fs, parent, name, true, out);
+    tellFound(fs, parent, fs.tree.nameOf(one), true, out);
   }
 }
 
-function tellFound(fs: Filesystem, node: number, name: string, directory: boolean, out: Occurrences): void {
-  const bytes = Buffer.from(name, "latin1");
+export function tellFound(
+  fs: Filesystem,
+  node: number,
+  name: Uint8Array,
+  directory: boolean,
+  out: Occurrences,
+): void {
+  const bytes = Uint8Array.from(name);
   const places = entryPlaces(fs.placesOf(node), bytes, 0, bytes.length);
   if (places.length === 0) return;
   const one = out.add(abi.FAN_CREATE, 0, places, directory);

@@ -124,22 +124,13 @@ export class TreeScanner {
       child = tree.putEntry(bytes, handleAt, node, nameAt, nameBytes);
       fs.fresh.add(child);
       fs.verified?.add(child);
-    } else if (fs.verified === null) this.compare(child, bytes.subarray(nameAt, nameAt + nameBytes));
+    } else if (fs.verified === null) fs.standsAt(child, node, bytes.subarray(nameAt, nameAt + nameBytes));
     else comparison.verifyMet(fs, child, node, bytes.subarray(nameAt, nameAt + nameBytes));
     if (telling) tellEntry(fs, node, bytes, entry, known, found);
     if (isNew) comparison.placed(fs);
     // Known ones too: another managed path may have known the directory and excluded what lies deeper.
     if (this.deeper) fs.unscanned.push(child);
   };
-
-  /** A known directory. Where the tree has it elsewhere, either its renaming is still queued (learn.ts), or the disk is right. */
-  private compare(child: number, name: Uint8Array): void {
-    const { fs, node } = this;
-    if (fs.tree.parentOf(child) === node && fs.tree.nameIs(child, name, 0, name.length)) return;
-    fs.fresh.add(child);
-    fs.tree.move(child, node, name);
-    fs.placesChanged();
-  }
 }
 
 /**
