@@ -80,95 +80,95 @@ async function converse(
 
 class Conversation {
   readonly reply: Promise<string>;
-  readonly #socketPath: string;
-  readonly #reader = new MessageReader(REPLY_SIZE_MAX_BYTES + 1024);
-  readonly #timer: Timer;
-  #socket: Bun.Socket | null = null;
-  #rest: Uint8Array;
-  #resolve: (text: string) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  private readonly socketPath: string;
+  private readonly reader = new MessageReader(REPLY_SIZE_MAX_BYTES + 1024);
+  private readonly timer: Timer;
+  private socket: Bun.Socket | null = null;
+  private rest: Uint8Array;
+  private resolve: (text: string) => void = () => {};
+  private reject: (error: unknown) => void = () => {};
 
   constructor(socketPath: string, request: Uint8Array, replyTimeMs: number) {
-    this.#socketPath = socketPath;
-    this.#rest = request;
+    this.socketPath = socketPath;
+    this.rest = request;
     this.reply = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.resolve = resolve;
+      this.reject = reject;
     });
     // The connection may fail before anybody waits for the reply; that is reported elsewhere.
     this.reply.catch(() => {});
-    this.#timer = setTimeout(() => {
-      this.#fail(
+    this.timer = setTimeout(() => {
+      this.fail(
         new Failure(
           `The daemon at "${socketPath}" gave no answer in ${replyTimeMs / 1000} s`,
           "see whether it is alive",
         ),
       );
       // An open socket would keep the program alive for as long as the daemon hangs.
-      this.#socket?.terminate();
+      this.socket?.terminate();
     }, replyTimeMs);
   }
 
   cancel(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.timer);
   }
 
   callbacks() {
     return {
       open: (socket: Bun.Socket) => {
-        this.#socket = socket;
+        this.socket = socket;
         try {
-          refuseStranger(socket, this.#socketPath);
-          this.#send(socket);
+          refuseStranger(socket, this.socketPath);
+          this.send(socket);
         } catch (error) {
-          this.#fail(error);
+          this.fail(error);
           socket.terminate();
         }
       },
-      drain: (socket: Bun.Socket) => this.#send(socket),
+      drain: (socket: Bun.Socket) => this.send(socket),
       data: (socket: Bun.Socket, bytes: Uint8Array) => {
         try {
-          const text = this.#reader.push(bytes);
-          if (text !== null) this.#done(socket, text);
+          const text = this.reader.push(bytes);
+          if (text !== null) this.done(socket, text);
         } catch (error) {
-          this.#fail(misunderstood(this.#socketPath, error));
+          this.fail(misunderstood(this.socketPath, error));
           socket.terminate();
         }
       },
-      close: () => this.#ended(),
-      error: () => this.#ended(),
+      close: () => this.ended(),
+      error: () => this.ended(),
       connectError: () => {},
     };
   }
 
-  #send(socket: Bun.Socket): void {
-    if (this.#rest.length === 0) return;
-    const written = socket.write(this.#rest);
-    if (written > 0) this.#rest = this.#rest.subarray(written);
+  private send(socket: Bun.Socket): void {
+    if (this.rest.length === 0) return;
+    const written = socket.write(this.rest);
+    if (written > 0) this.rest = this.rest.subarray(written);
   }
 
-  #done(socket: Bun.Socket, text: string): void {
-    clearTimeout(this.#timer);
-    this.#resolve(text);
+  private done(socket: Bun.Socket, text: string): void {
+    clearTimeout(this.timer);
+    this.resolve(text);
     socket.terminate();
   }
 
-  #fail(error: unknown): void {
-    clearTimeout(this.#timer);
-    this.#reject(error);
+  private fail(error: unknown): void {
+    clearTimeout(this.timer);
+    this.reject(error);
   }
 
   /** The other end is gone. What came may still be a whole reply, ended by the close instead of an empty line. */
-  #ended(): void {
+  private ended(): void {
     const hint = "see the daemon's own messages (it may just have stopped)";
     try {
-      const text = this.#reader.end();
+      const text = this.reader.end();
       if (text === null)
-        throw new Failure(`The daemon at "${this.#socketPath}" hung up without an answer`, hint);
-      clearTimeout(this.#timer);
-      this.#resolve(text);
+        throw new Failure(`The daemon at "${this.socketPath}" hung up without an answer`, hint);
+      clearTimeout(this.timer);
+      this.resolve(text);
     } catch (error) {
-      this.#fail(error instanceof Failure ? error : misunderstood(this.#socketPath, error));
+      this.fail(error instanceof Failure ? error : misunderstood(this.socketPath, error));
     }
   }
 }

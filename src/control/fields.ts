@@ -19,22 +19,22 @@ export class FieldError extends Error {
 const STRING_LENGTH_MAX = 16_384;
 
 export class Fields {
-  readonly #table: Readonly<Record<string, unknown>>;
-  readonly #known = new Set<string>();
+  private readonly entries: Readonly<Record<string, unknown>>;
+  private readonly known = new Set<string>();
 
   /** @param table an object as the TOML parser returns it (null prototype, own keys only) */
   constructor(table: unknown, what = "message") {
     if (!isTable(table)) throw new FieldError(`The ${what} is ${describe(table)}`, "a table");
-    this.#table = table;
+    this.entries = table;
   }
 
   has(key: string): boolean {
-    this.#known.add(key);
-    return Object.hasOwn(this.#table, key);
+    this.known.add(key);
+    return Object.hasOwn(this.entries, key);
   }
 
   string(key: string): string {
-    return checkString(key, this.#take(key, "a string"));
+    return checkString(key, this.take(key, "a string"));
   }
 
   /** A string, or null where the key is left out. */
@@ -53,14 +53,14 @@ export class Fields {
   }
 
   boolean(key: string): boolean {
-    const value = this.#take(key, "true or false");
+    const value = this.take(key, "true or false");
     if (typeof value !== "boolean") throw wrongType(key, value, "true or false");
     return value;
   }
 
   /** A whole number from 0 to 2^53 - 1. */
   count(key: string): number {
-    const value = this.#take(key, "a whole number from 0");
+    const value = this.take(key, "a whole number from 0");
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
       throw wrongType(key, value, "a whole number from 0");
     }
@@ -73,26 +73,26 @@ export class Fields {
   }
 
   strings(key: string): string[] {
-    return this.#list(key, "a list of strings").map((value) => checkString(key, value));
+    return this.list(key, "a list of strings").map((value) => checkString(key, value));
   }
 
   tables(key: string): Fields[] {
-    return this.#list(key, "a list of tables").map((value) => new Fields(value, `"${key}" entry`));
+    return this.list(key, "a list of tables").map((value) => new Fields(value, `"${key}" entry`));
   }
 
   table(key: string): Fields {
-    return new Fields(this.#take(key, "a table"), `"${key}" entry`);
+    return new Fields(this.take(key, "a table"), `"${key}" entry`);
   }
 
   keys(): string[] {
-    return Object.keys(this.#table);
+    return Object.keys(this.entries);
   }
 
   /** Call after the last field: a key that nobody asked for is an error, not a silent no. */
   end(): void {
     for (const key of this.keys()) {
-      if (this.#known.has(key)) continue;
-      const known = [...this.#known];
+      if (this.known.has(key)) continue;
+      const known = [...this.known];
       const close = nearest(key, known);
       throw new FieldError(
         `The key "${key}" is unknown${close === null ? "" : `; did you mean "${close}"?`}`,
@@ -101,13 +101,13 @@ export class Fields {
     }
   }
 
-  #take(key: string, wanted: string): unknown {
+  private take(key: string, wanted: string): unknown {
     if (!this.has(key)) throw new FieldError(`The key "${key}" is missing`, `${key} = ${wanted}`);
-    return this.#table[key];
+    return this.entries[key];
   }
 
-  #list(key: string, wanted: string): readonly unknown[] {
-    const value = this.#take(key, wanted);
+  private list(key: string, wanted: string): readonly unknown[] {
+    const value = this.take(key, wanted);
     if (!Array.isArray(value)) throw wrongType(key, value, wanted);
     return value;
   }

@@ -20,16 +20,16 @@ const HELD_BYTES = 512;
  * "\r\n" ends a line as well. What follows the message's empty line is ignored: one message a direction.
  */
 export class MessageReader {
-  readonly #sizeMaxBytes: number;
+  private readonly sizeMaxBytes: number;
   /** One buffer that doubles: a client may send each byte by itself, and a buffer of its own for each takes a hundred. */
-  #held = NOTHING;
-  #sizeBytes = 0;
+  private held = NOTHING;
+  private sizeBytes = 0;
   /** True while the line being read has no character yet. */
-  #lineEmpty = true;
-  #started = false;
+  private lineEmpty = true;
+  private started = false;
 
   constructor(sizeMaxBytes: number) {
-    this.#sizeMaxBytes = sizeMaxBytes;
+    this.sizeMaxBytes = sizeMaxBytes;
   }
 
   /**
@@ -43,44 +43,44 @@ export class MessageReader {
       const byte = bytes[at];
       if (byte === RETURN) continue;
       if (byte !== NEWLINE) {
-        this.#lineEmpty = false;
-        this.#started = true;
-      } else if (this.#lineEmpty && this.#started) {
-        this.#keep(bytes.subarray(0, at));
-        return this.#text();
+        this.lineEmpty = false;
+        this.started = true;
+      } else if (this.lineEmpty && this.started) {
+        this.keep(bytes.subarray(0, at));
+        return this.text();
       } else {
-        this.#lineEmpty = true;
+        this.lineEmpty = true;
       }
     }
-    this.#keep(bytes);
+    this.keep(bytes);
     return null;
   }
 
   /** The message that the end of input has ended; null when there was nothing but empty lines. */
   end(): string | null {
-    return this.#started ? this.#text() : null;
+    return this.started ? this.text() : null;
   }
 
-  #keep(bytes: Uint8Array): void {
-    const before = this.#sizeBytes;
+  private keep(bytes: Uint8Array): void {
+    const before = this.sizeBytes;
     const after = before + bytes.length;
-    if (after > this.#sizeMaxBytes) {
-      this.#held = NOTHING;
-      throw new FramingError(`The message is longer than ${this.#sizeMaxBytes} bytes`);
+    if (after > this.sizeMaxBytes) {
+      this.held = NOTHING;
+      throw new FramingError(`The message is longer than ${this.sizeMaxBytes} bytes`);
     }
-    if (after > this.#held.length) {
-      const roomBytes = Math.min(this.#sizeMaxBytes, Math.max(HELD_BYTES, after, 2 * this.#held.length));
+    if (after > this.held.length) {
+      const roomBytes = Math.min(this.sizeMaxBytes, Math.max(HELD_BYTES, after, 2 * this.held.length));
       const held = new Uint8Array(roomBytes);
-      held.set(this.#held.subarray(0, before));
-      this.#held = held;
+      held.set(this.held.subarray(0, before));
+      this.held = held;
     }
-    this.#held.set(bytes, before);
-    this.#sizeBytes = after;
+    this.held.set(bytes, before);
+    this.sizeBytes = after;
   }
 
-  #text(): string {
-    const bytes = this.#held.subarray(0, this.#sizeBytes);
-    this.#held = NOTHING;
+  private text(): string {
+    const bytes = this.held.subarray(0, this.sizeBytes);
+    this.held = NOTHING;
     try {
       // The message's end may have been "\r\n": the TOML parser takes no lone "\r".
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes).replace(/\r$/, "");

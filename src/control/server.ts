@@ -36,27 +36,30 @@ export type ControlState =
   | { readonly controllable: false; readonly reason: string };
 
 export class ControlServer {
-  readonly #options: ControlServerOptions;
-  readonly #answer: Answerer;
-  readonly #sessions = new Set<Session>();
-  readonly #leftBehind = new LeftBehind();
-  #listener: SocketListener<Session> | null = null;
-  #inode: Inode | null = null;
-  #state: ControlState = { controllable: false, reason: "The control socket has not been opened yet" };
-  #closed = false;
+  private readonly options: ControlServerOptions;
+  private readonly answer: Answerer;
+  private readonly sessions = new Set<Session>();
+  private readonly leftBehind = new LeftBehind();
+  private listener: SocketListener<Session> | null = null;
+  private inode: Inode | null = null;
+  private stateNow: ControlState = {
+    controllable: false,
+    reason: "The control socket has not been opened yet",
+  };
+  private closed = false;
 
   constructor(options: ControlServerOptions) {
-    this.#options = options;
-    this.#answer = answerer(options.handler, options.onInternalError);
+    this.options = options;
+    this.answer = answerer(options.handler, options.onInternalError);
   }
 
   get state(): ControlState {
-    return this.#state;
+    return this.stateNow;
   }
 
   /** Clients being served at this moment. */
   get clientCount(): number {
-    return this.#sessions.size;
+    return this.sessions.size;
   }
 
   /**
@@ -64,81 +67,81 @@ export class ControlServer {
    * seconds: the place may become free, and a listening socket's file may be removed by others. Never throws.
    */
   ensure(): ControlState {
-    return this.#closed || this.#isReachable() ? this.#state : this.#open();
+    return this.closed || this.isReachable() ? this.stateNow : this.open();
   }
 
   /** Drops every client and takes the socket file away, if it is still this server's. */
   close(): void {
-    this.#closed = true;
-    for (const session of [...this.#sessions]) session.drop();
-    this.#sessions.clear();
-    this.#unlisten();
-    this.#state = { controllable: false, reason: "The control socket is closed" };
+    this.closed = true;
+    for (const session of [...this.sessions]) session.drop();
+    this.sessions.clear();
+    this.unlisten();
+    this.stateNow = { controllable: false, reason: "The control socket is closed" };
   }
 
-  #isReachable(): boolean {
-    return this.#inode !== null && inodeAt(this.#options.socketPath, this.#options.owner, this.#inode);
+  private isReachable(): boolean {
+    return this.inode !== null && inodeAt(this.options.socketPath, this.options.owner, this.inode);
   }
 
-  #open(): ControlState {
-    const { socketPath, owner } = this.#options;
-    this.#unlisten();
+  private open(): ControlState {
+    const { socketPath, owner } = this.options;
+    this.unlisten();
     try {
       const place = inspectPlace(socketPath, owner);
-      if (place.kind === "taken") return this.#uncontrollable(place.reason);
+      if (place.kind === "taken") return this.uncontrollable(place.reason);
       const obstacle = place.kind === "stale" ? removeSocketFile(socketPath, owner, place.inode) : null;
-      if (obstacle !== null) return this.#uncontrollable(obstacle);
-      this.#listen();
-      return this.#state;
+      if (obstacle !== null) return this.uncontrollable(obstacle);
+      this.listen();
+      return this.stateNow;
     } catch (error) {
-      return this.#uncontrollable(`Cannot listen at "${socketPath}": ${causeOf(error)}`);
+      return this.uncontrollable(`Cannot listen at "${socketPath}": ${causeOf(error)}`);
     }
   }
 
-  #uncontrollable(reason: string): ControlState {
-    this.#state = { controllable: false, reason };
-    return this.#state;
+  private uncontrollable(reason: string): ControlState {
+    this.stateNow = { controllable: false, reason };
+    return this.stateNow;
   }
 
-  #listen(): void {
-    const { socketPath, owner } = this.#options;
+  private listen(): void {
+    const { socketPath, owner } = this.options;
     const fd = asOwner(owner, () => listenAt(socketPath));
     try {
       const inode = asOwner(owner, () => lstatSync(socketPath));
-      this.#listener = listenOn({ fd, allowHalfOpen: true, socket: this.#callbacks() });
-      this.#inode = inode;
+      this.listener = listenOn({ fd, allowHalfOpen: true, socket: this.callbacks() });
+      this.inode = inode;
     } catch (error) {
       closeSync(fd);
       throw error;
     }
-    this.#state = { controllable: true };
+    this.stateNow = { controllable: true };
   }
 
   /** Stops listening and takes the file away if it is still ours. Who is being answered gets the rest of the answer. */
-  #unlisten(): void {
-    const { socketPath, owner } = this.#options;
-    const listener = this.#listener;
-    const inode = this.#inode;
-    this.#listener = null;
-    this.#inode = null;
+  private unlisten(): void {
+    const { socketPath, owner } = this.options;
+    const listener = this.listener;
+    const inode = this.inode;
+    this.listener = null;
+    this.inode = null;
     listener?.stop();
     if (inode !== null) removeSocketFile(socketPath, owner, inode);
   }
 
-  #callbacks() {
+  private callbacks() {
     return {
-      open: (socket: Socket<Session>) => this.#welcome(socket),
-      data: (socket: Socket<Session>, bytes: Uint8Array) => this.#take(socket.data, bytes),
-      end: (socket: Socket<Session>) => this.#hangUp(socket.data),
+      open: (socket: Socket<Session>) => this.welcome(socket),
+      data: (socket: Socket<Session>, bytes: Uint8Array) => this.take(socket.data, bytes),
+      end: (socket: Socket<Session>) => this.hangUp(socket.data),
       drain: (socket: Socket<Session>) => socket.data?.flush(),
-      close: (socket: Socket<Session>) => this.#forget(socket.data),
-      error: (socket: Socket<Session>) => this.#forget(socket.data),
+      close: (socket: Socket<Session>) => this.forget(socket.data),
+      error: (socket: Socket<Session>) => this.forget(socket.data),
     };
   }
 
-  #welcome(socket: Socket<Session>): void {
-    this.#leftBehind.byClient();
-    if (!this.#mayAsk(socket)) {
+  private welcome(socket: Socket<Session>): void {
+    this.leftBehind.byClient();
+    if (!this.mayAsk(socket)) {
       socket.write(
         failureText(
           "refused",
@@ -149,77 +152,77 @@ export class ControlServer {
       socket.terminate();
       return;
     }
-    const session: Session = new Session(socket, () => this.#tooSlow(session));
+    const session: Session = new Session(socket, () => this.tooSlow(session));
     socket.data = session;
-    if (this.#sessions.size >= CLIENTS_MAX && !this.#makeRoom()) {
+    if (this.sessions.size >= CLIENTS_MAX && !this.makeRoom()) {
       socket.write(busyText());
       session.drop();
       return;
     }
-    this.#sessions.add(session);
+    this.sessions.add(session);
   }
 
-  #mayAsk(socket: Socket<Session>): boolean {
+  private mayAsk(socket: Socket<Session>): boolean {
     try {
       const { uid } = peerCredentials(socketDescriptor(socket));
-      return uid === 0 || uid === this.#options.owner.uid;
+      return uid === 0 || uid === this.options.owner.uid;
     } catch {
       return false;
     }
   }
 
   /** Lets the client go that has been silent for the longest time. */
-  #makeRoom(): boolean {
-    for (const session of this.#sessions) {
+  private makeRoom(): boolean {
+    for (const session of this.sessions) {
       if (session.state !== "reading") continue;
       session.reply(busyText());
       session.drop();
-      this.#sessions.delete(session);
+      this.sessions.delete(session);
       return true;
     }
     return false;
   }
 
-  #tooSlow(session: Session): void {
+  private tooSlow(session: Session): void {
     session.reply(failureText("request", "The request did not arrive in time", "end it with an empty line"));
   }
 
-  #receive(session: Session | undefined, take: (session: Session) => string | null): void {
+  private receive(session: Session | undefined, take: (session: Session) => string | null): void {
     if (session === undefined) return;
     try {
       const text = take(session);
-      if (text !== null) void this.#serve(session, text);
+      if (text !== null) void this.serve(session, text);
     } catch (error) {
       session.reply(failureText("request", error));
     }
   }
 
-  #take(session: Session | undefined, bytes: Uint8Array): void {
-    this.#receive(session, (one) => one.receive(bytes));
-    this.#leftBehind.byBytes(bytes.length);
+  private take(session: Session | undefined, bytes: Uint8Array): void {
+    this.receive(session, (one) => one.receive(bytes));
+    this.leftBehind.byBytes(bytes.length);
   }
 
-  #hangUp(session: Session | undefined): void {
+  private hangUp(session: Session | undefined): void {
     if (session === undefined) return;
-    this.#receive(session, (one) => one.receiveEnd());
+    this.receive(session, (one) => one.receiveEnd());
     // Nothing came: there is nothing to wait for.
     if (session.state === "reading") session.drop();
   }
 
-  async #serve(session: Session, text: string): Promise<void> {
-    const reply = await this.#answer(text);
+  private async serve(session: Session, text: string): Promise<void> {
+    const reply = await this.answer(text);
     let unsentBytes = reply.length;
-    for (const other of this.#sessions) unsentBytes += other.unsentBytes;
+    for (const other of this.sessions) unsentBytes += other.unsentBytes;
     const crowded =
       unsentBytes > UNSENT_MAX_BYTES && unsentBytes > reply.length && reply.length > SMALL_REPLY_BYTES;
     session.reply(crowded ? busyText() : reply);
-    this.#leftBehind.byRequest();
+    this.leftBehind.byRequest();
   }
 
-  #forget(session: Session | undefined): void {
+  private forget(session: Session | undefined): void {
     if (session === undefined) return;
     session.closed();
-    this.#sessions.delete(session);
+    this.sessions.delete(session);
   }
 }
 

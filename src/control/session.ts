@@ -14,25 +14,25 @@ export const REPLY_TIME_MS = 5_000;
 export type SessionState = "reading" | "working" | "writing" | "closed";
 
 export class Session {
-  readonly #socket: Socket<Session>;
-  readonly #reader = new MessageReader(REQUEST_SIZE_MAX_BYTES);
-  #timer: Timer;
-  #state: SessionState = "reading";
-  #rest: Uint8Array = new Uint8Array(0);
+  private readonly socket: Socket<Session>;
+  private readonly reader = new MessageReader(REQUEST_SIZE_MAX_BYTES);
+  private timer: Timer;
+  private phase: SessionState = "reading";
+  private rest: Uint8Array = new Uint8Array(0);
 
   /** @param onTimeout called when the request has not arrived in time */
   constructor(socket: Socket<Session>, onTimeout: () => void) {
-    this.#socket = socket;
-    this.#timer = setTimeout(onTimeout, REQUEST_TIME_MS);
+    this.socket = socket;
+    this.timer = setTimeout(onTimeout, REQUEST_TIME_MS);
   }
 
   get state(): SessionState {
-    return this.#state;
+    return this.phase;
   }
 
   /** Reply bytes that the client has not taken yet. */
   get unsentBytes(): number {
-    return this.#rest.length;
+    return this.rest.length;
   }
 
   /**
@@ -42,61 +42,61 @@ export class Session {
    * @throws {FramingError} when it can't become a request any more
    */
   receive(bytes: Uint8Array): string | null {
-    return this.#state === "reading" ? this.#begun(this.#reader.push(bytes)) : null;
+    return this.phase === "reading" ? this.begun(this.reader.push(bytes)) : null;
   }
 
   /** The client has ended its half: what it sent so far is the request. Null when there was none. */
   receiveEnd(): string | null {
-    return this.#state === "reading" ? this.#begun(this.#reader.end()) : null;
+    return this.phase === "reading" ? this.begun(this.reader.end()) : null;
   }
 
   /** Sends the reply, at the client's pace, and closes. A second reply is dropped: the first one stands. */
   reply(bytes: Uint8Array): void {
-    if (this.#state !== "reading" && this.#state !== "working") return;
-    this.#listenNoMore("writing");
-    this.#rest = bytes;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.drop(), REPLY_TIME_MS);
+    if (this.phase !== "reading" && this.phase !== "working") return;
+    this.listenNoMore("writing");
+    this.rest = bytes;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.drop(), REPLY_TIME_MS);
     this.flush();
   }
 
   /** Writes on; called again by the runtime whenever the socket has room. */
   flush(): void {
-    if (this.#state !== "writing") return;
-    const written = this.#socket.write(this.#rest);
+    if (this.phase !== "writing") return;
+    const written = this.socket.write(this.rest);
     if (written < 0) {
       this.drop();
       return;
     }
-    this.#rest = this.#rest.subarray(written);
+    this.rest = this.rest.subarray(written);
     // What was written lies in the client's own queue, so closing takes nothing away from it.
-    if (this.#rest.length === 0) this.drop();
+    if (this.rest.length === 0) this.drop();
   }
 
   /** Ends it now. */
   drop(): void {
-    if (this.#state === "closed") return;
+    if (this.phase === "closed") return;
     this.closed();
-    this.#socket.terminate();
+    this.socket.terminate();
   }
 
   /** The socket is gone; nothing is held any more. */
   closed(): void {
-    this.#state = "closed";
-    this.#rest = new Uint8Array(0);
-    clearTimeout(this.#timer);
+    this.phase = "closed";
+    this.rest = new Uint8Array(0);
+    clearTimeout(this.timer);
   }
 
-  #begun(text: string | null): string | null {
+  private begun(text: string | null): string | null {
     if (text === null) return null;
-    clearTimeout(this.#timer);
-    this.#listenNoMore("working");
+    clearTimeout(this.timer);
+    this.listenNoMore("working");
     return text;
   }
 
   /** Every further byte would cost a buffer only to be thrown away. That the client has gone is noticed when writing. */
-  #listenNoMore(state: SessionState): void {
-    this.#state = state;
-    this.#socket.pause();
+  private listenNoMore(state: SessionState): void {
+    this.phase = state;
+    this.socket.pause();
   }
 }

@@ -16,18 +16,18 @@ export interface Recent extends Counted {
 const SAMPLES_MAX = 60;
 
 export class Rates {
-  readonly #samples: (Counted & { atMs: number })[] = [];
+  private readonly samples: (Counted & { atMs: number })[] = [];
 
   /** @param atMs monotonic */
   sample(now: Counted, atMs: number): void {
     const { eventsRead, eventsLogged, eventsFiltered } = now;
-    this.#samples.push({ eventsRead, eventsLogged, eventsFiltered, atMs });
-    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+    this.samples.push({ eventsRead, eventsLogged, eventsFiltered, atMs });
+    if (this.samples.length > SAMPLES_MAX) this.samples.shift();
   }
 
   /** Since the oldest sample; zeros before there is one. */
   recent(now: Counted, atMs: number): Recent {
-    const since = this.#samples[0];
+    const since = this.samples[0];
     if (since === undefined) return { windowMs: 0, eventsRead: 0, eventsLogged: 0, eventsFiltered: 0 };
     return {
       windowMs: Math.max(0, Math.round(atMs - since.atMs)),

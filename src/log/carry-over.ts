@@ -14,21 +14,21 @@ interface Leftover {
 const BLOCK_BYTES = 1024 * 1024 + 4096;
 
 export class CarryOver {
-  readonly #leftovers: Leftover[] = [];
+  private readonly leftovers: Leftover[] = [];
 
   get pending(): boolean {
-    return this.#leftovers.length > 0;
+    return this.leftovers.length > 0;
   }
 
   /** Takes the descriptor over. [from, to) are whole lines. */
   add(fd: number, from: number, to: number): void {
-    if (from < to) this.#leftovers.push({ fd, from, to });
+    if (from < to) this.leftovers.push({ fd, from, to });
     else closeQuietly(fd);
   }
 
   /** Time of the first line that waits; null when none does, or when it isn't one of ours. */
   firstTimeMs(): number | null {
-    const first = this.#leftovers[0];
+    const first = this.leftovers[0];
     if (first === undefined) return null;
     const timeMs = lineTimeBytes(readRange(first.fd, first.from, first.from + 64), 0);
     return Number.isNaN(timeMs) ? null : timeMs;
@@ -42,7 +42,7 @@ export class CarryOver {
    */
   run(put: (lines: Uint8Array, beginMs: number, timeMs: number) => void): boolean {
     let complete = true;
-    for (let first = this.#leftovers[0]; first !== undefined; first = this.#leftovers[0]) {
+    for (let first = this.leftovers[0]; first !== undefined; first = this.leftovers[0]) {
       while (first.from < first.to) {
         const block = nextBlock(first);
         if (block === null) {
@@ -58,14 +58,14 @@ export class CarryOver {
         first.from += block.lines.length;
       }
       closeQuietly(first.fd);
-      this.#leftovers.shift();
+      this.leftovers.shift();
     }
     return complete;
   }
 
   close(): void {
-    for (const { fd } of this.#leftovers) closeQuietly(fd);
-    this.#leftovers.length = 0;
+    for (const { fd } of this.leftovers) closeQuietly(fd);
+    this.leftovers.length = 0;
   }
 }
 

@@ -43,20 +43,20 @@ const systemSources: ClockSources = {
 };
 
 export class LogClock {
-  readonly #sources: ClockSources;
-  #wallMs: number;
-  #steadyMs: number;
-  #uptimeMs: number;
-  #uptimeReadAtMs: number;
-  #lastMs: number;
+  private readonly sources: ClockSources;
+  private wallMs: number;
+  private steadyMs: number;
+  private uptimeMs: number;
+  private uptimeReadAtMs: number;
+  private lastMs: number;
 
   constructor(sources: ClockSources = systemSources) {
-    this.#sources = sources;
-    this.#wallMs = sources.wallMs();
-    this.#steadyMs = sources.steadyMs();
-    this.#uptimeMs = sources.uptimeMs();
-    this.#uptimeReadAtMs = this.#steadyMs;
-    this.#lastMs = this.#wallMs;
+    this.sources = sources;
+    this.wallMs = sources.wallMs();
+    this.steadyMs = sources.steadyMs();
+    this.uptimeMs = sources.uptimeMs();
+    this.uptimeReadAtMs = this.steadyMs;
+    this.lastMs = this.wallMs;
   }
 
   /**
@@ -64,41 +64,41 @@ export class LogClock {
    * told. Hot: once a batch, a microsecond.
    */
   now(): ClockReading {
-    const wallMs = this.#sources.wallMs();
-    const steadyMs = this.#sources.steadyMs();
-    const passedMs = steadyMs - this.#steadyMs;
-    const expectedMs = this.#wallMs + passedMs;
-    this.#wallMs = wallMs;
-    this.#steadyMs = steadyMs;
+    const wallMs = this.sources.wallMs();
+    const steadyMs = this.sources.steadyMs();
+    const passedMs = steadyMs - this.steadyMs;
+    const expectedMs = this.wallMs + passedMs;
+    this.wallMs = wallMs;
+    this.steadyMs = steadyMs;
     const offMs = wallMs - expectedMs;
     const slewMs = passedMs * SLEW_SHARE;
 
-    if (offMs < -(BACK_TOLERANCE_MS + slewMs) || this.#lastMs - wallMs > BACK_TOLERANCE_MS) {
-      const fromMs = Math.max(Math.floor(expectedMs), this.#lastMs);
-      this.#restart(wallMs, steadyMs);
+    if (offMs < -(BACK_TOLERANCE_MS + slewMs) || this.lastMs - wallMs > BACK_TOLERANCE_MS) {
+      const fromMs = Math.max(Math.floor(expectedMs), this.lastMs);
+      this.restart(wallMs, steadyMs);
       return { timeMs: wallMs, jump: { fromMs, toMs: wallMs } };
     }
-    if (offMs > AHEAD_TOLERANCE_MS + slewMs && !this.#slept(offMs, steadyMs)) {
-      const fromMs = Math.max(Math.floor(expectedMs), this.#lastMs);
-      this.#restart(wallMs, steadyMs);
+    if (offMs > AHEAD_TOLERANCE_MS + slewMs && !this.slept(offMs, steadyMs)) {
+      const fromMs = Math.max(Math.floor(expectedMs), this.lastMs);
+      this.restart(wallMs, steadyMs);
       return { timeMs: wallMs, jump: { fromMs, toMs: wallMs } };
     }
-    if (wallMs > this.#lastMs) this.#lastMs = wallMs;
-    return { timeMs: this.#lastMs, jump: null };
+    if (wallMs > this.lastMs) this.lastMs = wallMs;
+    return { timeMs: this.lastMs, jump: null };
   }
 
-  #restart(wallMs: number, steadyMs: number): void {
-    this.#lastMs = wallMs;
-    this.#uptimeMs = this.#sources.uptimeMs();
-    this.#uptimeReadAtMs = steadyMs;
+  private restart(wallMs: number, steadyMs: number): void {
+    this.lastMs = wallMs;
+    this.uptimeMs = this.sources.uptimeMs();
+    this.uptimeReadAtMs = steadyMs;
   }
 
   /** True when the machine was suspended for about `offMs`: then the wall clock is right and nothing could happen. */
-  #slept(offMs: number, steadyMs: number): boolean {
-    const uptimeMs = this.#sources.uptimeMs();
-    const sleptMs = uptimeMs - this.#uptimeMs - (steadyMs - this.#uptimeReadAtMs);
-    this.#uptimeMs = uptimeMs;
-    this.#uptimeReadAtMs = steadyMs;
+  private slept(offMs: number, steadyMs: number): boolean {
+    const uptimeMs = this.sources.uptimeMs();
+    const sleptMs = uptimeMs - this.uptimeMs - (steadyMs - this.uptimeReadAtMs);
+    this.uptimeMs = uptimeMs;
+    this.uptimeReadAtMs = steadyMs;
     // NaN (no /proc/uptime) compares false: better one GAP too many than one too few.
     return Math.abs(sleptMs - offMs) <= AHEAD_TOLERANCE_MS;
   }

@@ -50,21 +50,21 @@ const PADDED_BYTES = 1024;
 const REASON_MAX_CHARACTERS = 300;
 
 export class Lifetime {
-  readonly #path: string;
-  readonly #logDir: string;
-  readonly #owner: Identity;
-  #fd: number;
-  readonly #previous: PreviousRun;
-  readonly #startedMs: number;
-  readonly #managedFile: string | null;
+  private readonly path: string;
+  private readonly logDir: string;
+  private readonly owner: Identity;
+  private fd: number;
+  private readonly previous: PreviousRun;
+  private readonly startedMs: number;
+  private readonly managedFile: string | null;
   /** What stood there when this daemon came. */
-  readonly #before: { content: Buffer; mtimeMs: number };
-  #beatAtMs = Number.NEGATIVE_INFINITY;
+  private readonly before: { content: Buffer; mtimeMs: number };
+  private beatAtMs = Number.NEGATIVE_INFINITY;
   /** Until when everything is known to be recorded: the end of the run before, as long as this one hasn't had its first beat. */
-  #recordedMs: number;
-  #uncontrollable: string | null = null;
+  private recordedMs: number;
+  private uncontrollable: string | null = null;
   /** The disk had no room for what the file has to tell. */
-  #unwritten = false;
+  private unwritten = false;
 
   /**
    * Takes the log directory for this daemon (and makes it where it is missing).
@@ -75,12 +75,12 @@ export class Lifetime {
   constructor(logDir: string, owner: Identity, nowMs: number, managedFile: string | null = null) {
     makeLogDir(logDir, owner);
     const path = join(logDir, LOCK_NAME);
-    this.#path = path;
-    this.#logDir = logDir;
-    this.#owner = owner;
-    this.#managedFile = managedFile;
+    this.path = path;
+    this.logDir = logDir;
+    this.owner = owner;
+    this.managedFile = managedFile;
     try {
-      this.#fd = openForUpdate(path, owner).fd;
+      this.fd = openForUpdate(path, owner).fd;
     } catch (error) {
       if (error instanceof Failure) throw error;
       throw new Failure(
@@ -89,44 +89,44 @@ export class Lifetime {
       );
     }
     // Some network filesystems know no locks: one daemon a directory is then the administrator's promise.
-    if (!lockIfPossible(this.#fd, TAKE_WAIT_MS)) {
-      closeQuietly(this.#fd);
+    if (!lockIfPossible(this.fd, TAKE_WAIT_MS)) {
+      closeQuietly(this.fd);
       throw new Failure(
         `Another fsmon daemon already writes to "${logDir}"`,
         "stop it first, or give this one another [logging] dir",
       );
     }
-    this.#startedMs = nowMs;
-    const { size, mtimeMs } = fstatSync(this.#fd);
-    this.#before = { content: readRange(this.#fd, 0, Math.min(size, CONTENT_MAX_BYTES)), mtimeMs };
-    this.#previous = readPrevious(this.#before.content, mtimeMs);
-    this.#recordedMs = this.#previous.endedMs ?? nowMs;
-    this.#writeIfRoom();
-    this.#tellRecorded();
+    this.startedMs = nowMs;
+    const { size, mtimeMs } = fstatSync(this.fd);
+    this.before = { content: readRange(this.fd, 0, Math.min(size, CONTENT_MAX_BYTES)), mtimeMs };
+    this.previous = readPrevious(this.before.content, mtimeMs);
+    this.recordedMs = this.previous.endedMs ?? nowMs;
+    this.writeIfRoom();
+    this.tellRecorded();
   }
 
   previousLife(): PreviousRun {
-    return this.#previous;
+    return this.previous;
   }
 
   /** Says that everything up to now was recorded and written. Call it as often as you like; it acts every ten seconds. Never throws. */
   beat(nowMs: number): void {
     // The clock may have been set back: then the old beat lies in the future and would hold off the new ones.
-    if (Math.abs(nowMs - this.#beatAtMs) < HEARTBEAT_MS) return;
-    this.#beatAtMs = nowMs;
-    this.#recordedMs = nowMs;
+    if (Math.abs(nowMs - this.beatAtMs) < HEARTBEAT_MS) return;
+    this.beatAtMs = nowMs;
+    this.recordedMs = nowMs;
     try {
-      this.#reclaim();
-      if (this.#unwritten) this.#writeIfRoom();
+      this.reclaim();
+      if (this.unwritten) this.writeIfRoom();
     } catch {
       // As in tellRecorded().
     }
-    this.#tellRecorded();
+    this.tellRecorded();
   }
 
-  #tellRecorded(): void {
+  private tellRecorded(): void {
     try {
-      futimesSync(this.#fd, this.#recordedMs / 1000, this.#recordedMs / 1000);
+      futimesSync(this.fd, this.recordedMs / 1000, this.recordedMs / 1000);
     } catch {
       // A read-only or broken disk: the logs themselves say so.
     }
@@ -137,14 +137,14 @@ export class Lifetime {
    * Never throws.
    */
   tellControl(uncontrollable: string | null): void {
-    this.#uncontrollable = uncontrollable;
+    this.uncontrollable = uncontrollable;
     try {
-      this.#write(null);
+      this.write(null);
     } catch {
       // A read-only or broken disk: the daemon has said it on stderr too.
     }
     // Writing is no heartbeat.
-    this.#tellRecorded();
+    this.tellRecorded();
   }
 
   /**
@@ -154,66 +154,66 @@ export class Lifetime {
    */
   stop(recordedUntilMs: number): void {
     try {
-      this.#write(recordedUntilMs);
+      this.write(recordedUntilMs);
     } catch {
       // Then the next start takes it for a crash, and the GAP begins at the last heartbeat: true all the same.
     }
-    closeSync(this.#fd);
+    closeSync(this.fd);
   }
 
   /** The daemon can't start after all: what the lock file told of the run before it tells again. */
   abandon(): void {
     try {
-      const { content, mtimeMs } = this.#before;
-      if (content.length > 0) writeSync(this.#fd, content, 0, content.length, 0);
-      ftruncateSync(this.#fd, content.length);
-      futimesSync(this.#fd, mtimeMs / 1000, mtimeMs / 1000);
+      const { content, mtimeMs } = this.before;
+      if (content.length > 0) writeSync(this.fd, content, 0, content.length, 0);
+      ftruncateSync(this.fd, content.length);
+      futimesSync(this.fd, mtimeMs / 1000, mtimeMs / 1000);
     } catch {
       // The disk is full or broken: the next start then takes this for a crash.
     }
-    closeSync(this.#fd);
+    closeSync(this.fd);
   }
 
   /** Somebody has removed the lock file, or the whole directory: it is made again, or a second daemon could write to it. */
-  #reclaim(): void {
-    if (isSameFile(this.#fd, this.#path, this.#owner)) return;
-    makeLogDir(this.#logDir, this.#owner);
-    const { fd } = openForUpdate(this.#path, this.#owner);
+  private reclaim(): void {
+    if (isSameFile(this.fd, this.path, this.owner)) return;
+    makeLogDir(this.logDir, this.owner);
+    const { fd } = openForUpdate(this.path, this.owner);
     if (!lockIfPossible(fd, 0)) {
       // A second one was quicker; or a clean looks, and the next beat has it.
       closeQuietly(fd);
       return;
     }
-    closeQuietly(this.#fd);
-    this.#fd = fd;
-    this.#writeIfRoom();
+    closeQuietly(this.fd);
+    this.fd = fd;
+    this.writeIfRoom();
   }
 
   /** A disk that is full keeps nobody from recording: the lock holds, and each beat tries again. */
-  #writeIfRoom(): void {
-    this.#unwritten = false;
+  private writeIfRoom(): void {
+    this.unwritten = false;
     try {
-      this.#write(null);
+      this.write(null);
     } catch (error) {
       if (!["ENOSPC", "EDQUOT"].includes(errorCode(error))) throw error;
-      this.#unwritten = true;
+      this.unwritten = true;
     }
   }
 
   /** Overwrites in place, padded to one length: on a full disk that needs no further block. */
-  #write(cleanStopMs: number | null): void {
+  private write(cleanStopMs: number | null): void {
     const content = {
       pid: process.pid,
-      started: formatTime(this.#startedMs),
-      managed_file: this.#managedFile,
+      started: formatTime(this.startedMs),
+      managed_file: this.managedFile,
       clean_stop: cleanStopMs === null ? null : formatTime(cleanStopMs),
       uncontrollable:
-        cleanStopMs === null ? (this.#uncontrollable?.slice(0, REASON_MAX_CHARACTERS) ?? null) : null,
+        cleanStopMs === null ? (this.uncontrollable?.slice(0, REASON_MAX_CHARACTERS) ?? null) : null,
       boot: bootId(),
     };
     const bytes = Buffer.from(`${stringifySafely(content).padEnd(PADDED_BYTES - 1)}\n`);
-    writeSync(this.#fd, bytes, 0, bytes.length, 0);
-    if (fstatSync(this.#fd).size > bytes.length) ftruncateSync(this.#fd, bytes.length);
+    writeSync(this.fd, bytes, 0, bytes.length, 0);
+    if (fstatSync(this.fd).size > bytes.length) ftruncateSync(this.fd, bytes.length);
   }
 }
 

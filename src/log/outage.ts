@@ -24,12 +24,12 @@ export class Outage {
   readonly reason: GapReason;
   /** Time of the first batch that could not be written. */
   readonly sinceMs: number;
-  readonly #batches: KeptBatch[] = [];
-  #keptBytes = 0;
-  #lost = 0;
-  #firstLostMs: number | null = null;
+  private readonly batches: KeptBatch[] = [];
+  private heldBytes = 0;
+  private lostCount = 0;
+  private firstLostMs: number | null = null;
   /** From when on something is missing should nothing that waits be written. */
-  #keptFromMs = Number.POSITIVE_INFINITY;
+  private keptFromMs = Number.POSITIVE_INFINITY;
 
   constructor(reason: GapReason, sinceMs: number) {
     this.reason = reason;
@@ -38,11 +38,11 @@ export class Outage {
 
   /** Events dropped so far. */
   get lost(): number {
-    return this.#lost;
+    return this.lostCount;
   }
 
   get keptBytes(): number {
-    return this.#keptBytes;
+    return this.heldBytes;
   }
 
   /**
@@ -56,64 +56,61 @@ export class Outage {
     const firstMs = lineTimeBytes(bytes, 0);
     const fromMs = Math.min(speaksFromMs, Number.isNaN(firstMs) ? timeMs : firstMs);
     if (
-      eventCount === 0
-        ? this.#fits(bytes, STATE_MAX_BYTES)
-        : this.#firstLostMs === null && this.#fits(bytes, 0)
+      eventCount === 0 ? this.fits(bytes, STATE_MAX_BYTES) : this.firstLostMs === null && this.fits(bytes, 0)
     ) {
       // Not slice(): a Buffer's makes a view, and the caller uses its buffer again.
-      this.#batches.push({ bytes: Uint8Array.from(bytes), eventCount, timeMs });
-      this.#count(bytes.length);
-      this.#keptFromMs = Math.min(this.#keptFromMs, fromMs);
+      this.batches.push({ bytes: Uint8Array.from(bytes), eventCount, timeMs });
+      this.count(bytes.length);
+      this.keptFromMs = Math.min(this.keptFromMs, fromMs);
       return;
     }
-    this.#firstLostMs = Math.min(this.#firstLostMs ?? fromMs, fromMs);
-    this.#lost += eventCount;
+    this.firstLostMs = Math.min(this.firstLostMs ?? fromMs, fromMs);
+    this.lostCount += eventCount;
   }
 
-  #fits({ length }: Uint8Array, moreBytes: number): boolean {
+  private fits({ length }: Uint8Array, moreBytes: number): boolean {
     return (
-      this.#keptBytes + length <= BACKLOG_MAX_BYTES + moreBytes &&
+      this.heldBytes + length <= BACKLOG_MAX_BYTES + moreBytes &&
       (moreBytes > 0 || keptByAllBytes + length <= ALL_BACKLOGS_MAX_BYTES)
     );
   }
 
-  #count(sizeBytes: number): void {
-    this.#keptBytes += sizeBytes;
+  private count(sizeBytes: number): void {
+    this.heldBytes += sizeBytes;
     keptByAllBytes += sizeBytes;
   }
 
   /** The oldest kept batch. */
   first(): KeptBatch | undefined {
-    return this.#batches[0];
+    return this.batches[0];
   }
 
   /** The first `writtenBytes` of the oldest batch (whole lines) are in the file. */
   firstWritten(writtenBytes: number): void {
-    const batch = this.#batches[0];
+    const batch = this.batches[0];
     if (batch === undefined) return;
-    this.#count(-writtenBytes);
+    this.count(-writtenBytes);
     if (writtenBytes >= batch.bytes.length) {
-      this.#batches.shift();
+      this.batches.shift();
       return;
     }
     const left = batch.bytes.slice(writtenBytes);
     const eventCount = Math.min(batch.eventCount, countLines(left));
-    this.#batches[0] = { bytes: left, eventCount, timeMs: batch.timeMs };
+    this.batches[0] = { bytes: left, eventCount, timeMs: batch.timeMs };
   }
 
   /** Everything kept that will never be written: counted as lost. */
   giveUp(): number {
-    if (this.#batches.length > 0)
-      this.#firstLostMs = Math.min(this.gapFromMs, this.sinceMs, this.#keptFromMs);
-    for (const batch of this.#batches) this.#lost += batch.eventCount;
-    this.#batches.length = 0;
-    this.#count(-this.#keptBytes);
-    return this.#lost;
+    if (this.batches.length > 0) this.firstLostMs = Math.min(this.gapFromMs, this.sinceMs, this.keptFromMs);
+    for (const batch of this.batches) this.lostCount += batch.eventCount;
+    this.batches.length = 0;
+    this.count(-this.heldBytes);
+    return this.lostCount;
   }
 
   /** From when on something may be missing. */
   get gapFromMs(): number {
-    return this.#firstLostMs ?? this.sinceMs;
+    return this.firstLostMs ?? this.sinceMs;
   }
 }
 

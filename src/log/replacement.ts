@@ -11,26 +11,26 @@ const SETTLED_MS = 200;
 const SETTLE_AT_MOST_MS = 2000;
 
 export class Replacement {
-  readonly #sinceMs = performance.now();
-  readonly #fd: number;
+  private readonly sinceMs = performance.now();
+  private readonly fd: number;
 
   constructor(path: string, owner: Identity) {
-    this.#fd = openQuietly(path, owner);
+    this.fd = openQuietly(path, owner);
   }
 
   /** A copy that `mv` brings from another filesystem grows under its final name. */
   isBeingWritten(named: Stats): boolean {
-    const waitedMs = performance.now() - this.#sinceMs;
+    const waitedMs = performance.now() - this.sinceMs;
     return waitedMs < SETTLE_AT_MOST_MS && Math.abs(Date.now() - named.mtimeMs) < SETTLED_MS;
   }
 
   /** From where on the old file's lines are missing in it; the parameters are resumeOffset()'s. Null when it can't be read. */
   resumeOffset(oldFd: number, oldEnd: number, owedFrom: number): number | null {
-    return this.#fd < 0 ? null : resumeOffset(oldFd, oldEnd, this.#fd, owedFrom);
+    return this.fd < 0 ? null : resumeOffset(oldFd, oldEnd, this.fd, owedFrom);
   }
 
   close(): void {
-    if (this.#fd >= 0) closeQuietly(this.#fd);
+    if (this.fd >= 0) closeQuietly(this.fd);
   }
 }
 

@@ -41,34 +41,34 @@ const knownOwnerless = new Set<string>();
 export class LogWriter {
   readonly hash: string;
   readonly path: string;
-  readonly #options: LogWriterOptions;
-  readonly #file: LiveFile;
-  #outage: Outage | null = null;
-  #held = false;
-  #retryAtMs = 0;
-  #unreadableFromMs: number | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  private readonly options: LogWriterOptions;
+  private readonly file: LiveFile;
+  private outage: Outage | null = null;
+  private held = false;
+  private retryAtMs = 0;
+  private unreadableFromMs: number | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(options: LogWriterOptions) {
     const { logDir, managedPath, owner, segmentSizeBytes, onTrouble } = options;
-    this.#options = options;
+    this.options = options;
     this.hash = logHash(managedPath);
-    this.#file = new LiveFile({
+    this.file = new LiveFile({
       logDir,
       hash: this.hash,
       owner,
       segmentSizeBytes,
-      head: (timeMs, clockBack) => this.#head(timeMs, clockBack),
+      head: (timeMs, clockBack) => this.head(timeMs, clockBack),
       onOwnerless: () => {
         if (knownOwnerless.has(logDir)) return;
         knownOwnerless.add(logDir);
         onTrouble(`The filesystem of "${logDir}" keeps no owners: the logs are whoever's it says`);
       },
       onUnreadable: (fromMs) => {
-        this.#unreadableFromMs = Math.min(this.#unreadableFromMs ?? Date.now(), fromMs);
+        this.unreadableFromMs = Math.min(this.unreadableFromMs ?? Date.now(), fromMs);
       },
     });
-    this.path = this.#file.path;
+    this.path = this.file.path;
   }
 
   /**
@@ -80,10 +80,10 @@ export class LogWriter {
    */
   open(logs: ReadonlyMap<string, LogFiles> | null = null): PreviousLife {
     try {
-      this.#refuseIfCrowded(this.#file.open());
-      const { logDir, owner } = this.#options;
+      this.refuseIfCrowded(this.file.open());
+      const { logDir, owner } = this.options;
       const previous = readPreviousLife(logDir, this.hash, owner, logs);
-      this.#file.segment = previous.segment;
+      this.file.segment = previous.segment;
       return previous;
     } catch (error) {
       if (error instanceof Failure) throw error;
@@ -94,11 +94,11 @@ export class LogWriter {
     }
   }
 
-  #refuseIfCrowded(fd: number): void {
+  private refuseIfCrowded(fd: number): void {
     const max = openFilesMax();
     // The kernel gives the lowest free number.
     if (max === 0 || fd < max - SPARE_DESCRIPTORS) return;
-    this.#file.discard();
+    this.file.discard();
     throw new Failure(
       `Cannot open the log "${this.path}": the daemon may have ${max} files open, and each managed path takes one`,
       "raise LimitNOFILE= in its unit, or ulimit -n where it is started",
@@ -114,27 +114,27 @@ export class LogWriter {
    * @param timeMs time of its last line; earlier lines are not later than that
    */
   append(bytes: Uint8Array, sizeBytes: number, lineCount: number, timeMs: number): void {
-    this.#accept(sizeBytes === bytes.length ? bytes : bytes.subarray(0, sizeBytes), lineCount, timeMs);
+    this.accept(sizeBytes === bytes.length ? bytes : bytes.subarray(0, sizeBytes), lineCount, timeMs);
   }
 
   watch(state: WatchState, timeMs: number): void {
-    const lineMs = this.#stateTime(timeMs);
-    this.#accept(this.#watchLine(state, lineMs), 0, lineMs);
+    const lineMs = this.stateTime(timeMs);
+    this.accept(this.watchLine(state, lineMs), 0, lineMs);
   }
 
   /** A GAP of reason `clock` starts a new segment, so that times never go back within one. */
   gap(gap: Gap, timeMs: number): void {
-    const lineMs = gap.reason === "clock" ? timeMs : this.#stateTime(timeMs);
-    if (gap.reason === "clock" && this.#outage === null) {
+    const lineMs = gap.reason === "clock" ? timeMs : this.stateTime(timeMs);
+    if (gap.reason === "clock" && this.outage === null) {
       // A clock set back is written down by the new segment itself.
-      const back = timeMs < this.#file.lastTimeMs ? { fromMs: Math.max(gap.fromMs, gap.toMs) } : null;
+      const back = timeMs < this.file.lastTimeMs ? { fromMs: Math.max(gap.fromMs, gap.toMs) } : null;
       try {
-        if (this.#file.seal(timeMs, back) && back !== null) return;
+        if (this.file.seal(timeMs, back) && back !== null) return;
       } catch (error) {
-        this.#begin(error, timeMs);
+        this.begin(error, timeMs);
       }
     }
-    this.#accept(this.#gapLine(gap, lineMs), 0, lineMs, gap.fromMs);
+    this.accept(this.gapLine(gap, lineMs), 0, lineMs, gap.fromMs);
   }
 
   /**
@@ -142,15 +142,15 @@ export class LogWriter {
    * after an error. Once a second is plenty; a few microseconds.
    */
   tick(nowMs: number): void {
-    if (this.#outage !== null) {
-      this.#recover(nowMs);
+    if (this.outage !== null) {
+      this.recover(nowMs);
       return;
     }
     try {
-      this.#file.settle(false, null);
-      this.#afterwards(nowMs);
+      this.file.settle(false, null);
+      this.afterwards(nowMs);
     } catch (error) {
-      this.#begin(error, nowMs);
+      this.begin(error, nowMs);
     }
   }
 
@@ -161,183 +161,181 @@ export class LogWriter {
    * @throws what keeps it from being renamed
    */
   seal(): boolean {
-    const { segment, lastTimeMs } = this.#file;
+    const { segment, lastTimeMs } = this.file;
     const timeMs = Number.isFinite(lastTimeMs) ? lastTimeMs : Date.now();
     try {
-      return this.#file.seal(timeMs, null);
+      return this.file.seal(timeMs, null);
     } catch (error) {
-      this.#begin(error, timeMs);
+      this.begin(error, timeMs);
       // Sealed all the same: what failed is the new file, or its head.
-      if (this.#file.segment !== segment) return true;
+      if (this.file.segment !== segment) return true;
       throw error;
     }
   }
 
   /** Another size at which segments are sealed, from the next line on. */
   resize(segmentSizeBytes: number): void {
-    this.#file.segmentSizeBytes = segmentSizeBytes;
+    this.file.segmentSizeBytes = segmentSizeBytes;
   }
 
   /** Stops writing on purpose (no space may be used any more): lines wait, then count as lost, until release(). */
   hold(timeMs: number): void {
-    this.#held = true;
-    this.#outage ??= new Outage("disk_full", timeMs);
+    this.held = true;
+    this.outage ??= new Outage("disk_full", timeMs);
   }
 
   release(timeMs: number): void {
-    this.#held = false;
-    this.#recover(timeMs);
+    this.held = false;
+    this.recover(timeMs);
   }
 
   /** Until when everything is on the disk; null while nothing is missing. A GAP owed at the end of a life begins here. */
   get incompleteSinceMs(): number | null {
-    return this.#outage?.gapFromMs ?? null;
+    return this.outage?.gapFromMs ?? null;
   }
 
   /** Nothing waits in memory, or in a file that has lost its name. */
   get complete(): boolean {
-    return this.#outage === null && !this.#file.unsettled;
+    return this.outage === null && !this.file.unsettled;
   }
 
   /** Events that could not be kept, of the outage that lasts. */
   get lost(): number {
-    return this.#outage?.lost ?? 0;
+    return this.outage?.lost ?? 0;
   }
 
   /** For a log that was opened and isn't wanted after all: one without a line leaves no file. */
   discard(): void {
-    this.#outage?.giveUp();
+    this.outage?.giveUp();
     try {
-      this.#file.discard();
+      this.file.discard();
     } catch {
-      this.#file.close();
+      this.file.close();
     }
   }
 
   /** Writes at once what can be written. @returns whether that is everything, so that close() loses nothing */
   finish(): boolean {
-    this.#retryAtMs = 0;
+    this.retryAtMs = 0;
     const nowMs = Date.now();
-    this.#recover(nowMs);
+    this.recover(nowMs);
     try {
-      if (this.#outage === null) this.#file.settle(true, null);
+      if (this.outage === null) this.file.settle(true, null);
     } catch (error) {
-      this.#begin(error, nowMs);
+      this.begin(error, nowMs);
     }
-    return this.#outage === null;
+    return this.outage === null;
   }
 
   /** Writes what can still be written and closes the file. */
   close(): void {
     this.finish();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    if (this.#outage !== null) {
-      const lost = this.#outage.giveUp();
-      this.#options.onTrouble(
-        `"${this.path}" was closed before it could be written: ${lost} events are lost`,
-      );
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.outage !== null) {
+      const lost = this.outage.giveUp();
+      this.options.onTrouble(`"${this.path}" was closed before it could be written: ${lost} events are lost`);
     }
-    this.#file.close();
+    this.file.close();
   }
 
-  #accept(lines: Uint8Array, eventCount: number, timeMs: number, speaksFromMs = timeMs): void {
+  private accept(lines: Uint8Array, eventCount: number, timeMs: number, speaksFromMs = timeMs): void {
     if (lines.length === 0) return;
-    if (this.#outage === null) {
+    if (this.outage === null) {
       try {
-        this.#file.append(lines, timeMs);
-        if (this.#unreadableFromMs !== null || this.#file.unsettled) this.#afterwards(timeMs);
+        this.file.append(lines, timeMs);
+        if (this.unreadableFromMs !== null || this.file.unsettled) this.afterwards(timeMs);
         return;
       } catch (error) {
-        this.#begin(error, timeMs);
+        this.begin(error, timeMs);
         lines = lines.subarray(writtenBytesOf(error));
         eventCount = Math.min(eventCount, countLines(lines));
       }
     }
-    this.#outage?.keep(lines, eventCount, timeMs, speaksFromMs);
-    this.#recover(timeMs);
+    this.outage?.keep(lines, eventCount, timeMs, speaksFromMs);
+    this.recover(timeMs);
   }
 
-  #begin(error: unknown, timeMs: number): void {
+  private begin(error: unknown, timeMs: number): void {
     const cause = rootCause(error);
     const code = errorCode(cause);
     // A mistake of ours is not the disk's: it must not be retried for ever.
     if (code === "" && !(cause instanceof Failure) && !(cause instanceof SyscallError)) throw cause;
-    this.#retryAtMs = performance.now() + RETRY_MS;
-    if (this.#outage !== null) return;
-    this.#outage = new Outage(gapReasonOf(code), timeMs);
-    this.#options.onTrouble(`Cannot write the log "${this.path}": ${causeOf(cause)}; events wait in memory`);
-    this.#wakeLater();
+    this.retryAtMs = performance.now() + RETRY_MS;
+    if (this.outage !== null) return;
+    this.outage = new Outage(gapReasonOf(code), timeMs);
+    this.options.onTrouble(`Cannot write the log "${this.path}": ${causeOf(cause)}; events wait in memory`);
+    this.wakeLater();
   }
 
   /** Writes what waits, and the GAP after it. Leaves the outage as it is when that fails. */
-  #recover(nowMs: number): void {
-    const outage = this.#outage;
-    if (outage === null || this.#held || performance.now() < this.#retryAtMs) return;
+  private recover(nowMs: number): void {
+    const outage = this.outage;
+    if (outage === null || this.held || performance.now() < this.retryAtMs) return;
     try {
       for (let batch = outage.first(); batch !== undefined; batch = outage.first()) {
         try {
-          this.#file.append(batch.bytes, batch.timeMs);
+          this.file.append(batch.bytes, batch.timeMs);
         } catch (error) {
           outage.firstWritten(writtenBytesOf(error));
           throw error;
         }
         outage.firstWritten(batch.bytes.length);
       }
-      const timeMs = Math.max(nowMs, this.#file.lastTimeMs);
+      const timeMs = Math.max(nowMs, this.file.lastTimeMs);
       const { reason, lost } = outage;
       const gap: Gap = { reason, fromMs: outage.gapFromMs, toMs: timeMs, lost };
-      this.#file.append(this.#gapLine(gap, timeMs), timeMs);
-      this.#outage = null;
-      this.#options.onTrouble(`The log "${this.path}" can be written again: ${lost} events were lost`);
-      this.#afterwards(timeMs);
+      this.file.append(this.gapLine(gap, timeMs), timeMs);
+      this.outage = null;
+      this.options.onTrouble(`The log "${this.path}" can be written again: ${lost} events were lost`);
+      this.afterwards(timeMs);
     } catch (error) {
-      this.#begin(error, nowMs);
-      this.#wakeLater();
+      this.begin(error, nowMs);
+      this.wakeLater();
     }
   }
 
   /** What writing has left to do. */
-  #afterwards(nowMs: number): void {
-    if (this.#unreadableFromMs !== null) {
-      const fromMs = Math.min(nowMs, this.#unreadableFromMs);
-      this.#unreadableFromMs = null;
+  private afterwards(nowMs: number): void {
+    if (this.unreadableFromMs !== null) {
+      const fromMs = Math.min(nowMs, this.unreadableFromMs);
+      this.unreadableFromMs = null;
       this.gap({ reason: "write_error", fromMs, toMs: nowMs, lost: null }, nowMs);
     }
-    if (this.#file.unsettled) this.#wakeLater();
+    if (this.file.unsettled) this.wakeLater();
   }
 
   /** Lines that wait must not wait for the next event or for a caller's tick(). */
-  #wakeLater(): void {
-    if (this.#timer !== null) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
+  private wakeLater(): void {
+    if (this.timer !== null) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
       this.tick(Date.now());
-      if (this.#outage !== null && !this.#held) this.#wakeLater();
+      if (this.outage !== null && !this.held) this.wakeLater();
     }, RETRY_MS);
-    this.#timer.unref();
+    this.timer.unref();
   }
 
-  #stateTime(timeMs: number): number {
-    const lastMs = this.#file.lastTimeMs;
+  private stateTime(timeMs: number): number {
+    const lastMs = this.file.lastTimeMs;
     return timeMs < lastMs && lastMs - timeMs <= STATE_CLAMP_MS ? lastMs : timeMs;
   }
 
-  #head(timeMs: number, clockBack: { fromMs: number } | null): Uint8Array {
-    this.#options.onNewFile?.();
-    const watch = this.#watchLine("continued", timeMs);
+  private head(timeMs: number, clockBack: { fromMs: number } | null): Uint8Array {
+    this.options.onNewFile?.();
+    const watch = this.watchLine("continued", timeMs);
     if (clockBack === null) return watch;
     const gap: Gap = { reason: "clock", fromMs: timeMs, toMs: clockBack.fromMs, lost: 0 };
-    return Buffer.concat([watch, this.#gapLine(gap, timeMs)]);
+    return Buffer.concat([watch, this.gapLine(gap, timeMs)]);
   }
 
-  #watchLine(state: WatchState, timeMs: number): Uint8Array {
-    const { managedPath, describe } = this.#options;
-    return encodeWatch(managedPath, state, describe(), this.#file.segment, timeMs);
+  private watchLine(state: WatchState, timeMs: number): Uint8Array {
+    const { managedPath, describe } = this.options;
+    return encodeWatch(managedPath, state, describe(), this.file.segment, timeMs);
   }
 
-  #gapLine(gap: Gap, timeMs: number): Uint8Array {
-    this.#options.onGap?.(gap.reason, timeMs);
-    return encodeGap(this.#options.managedPath, gap, timeMs);
+  private gapLine(gap: Gap, timeMs: number): Uint8Array {
+    this.options.onGap?.(gap.reason, timeMs);
+    return encodeGap(this.options.managedPath, gap, timeMs);
   }
 }
 

@@ -31,53 +31,53 @@ export function storedFile(file: NamedFile): Stored {
 
 /** A place for bytes that are written once, front to back, and then read. */
 export class Spool implements Stored {
-  #memory = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  #memoryBytes = 0;
-  #fd = -1;
+  private memory = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  private memoryBytes = 0;
+  private fd = -1;
   sizeBytes = 0;
 
   write(bytes: Uint8Array): void {
     this.sizeBytes += bytes.length;
-    if (this.#fd < 0 && this.sizeBytes <= MEMORY_MAX_BYTES) {
-      while (this.#memory.length < this.sizeBytes) {
-        this.#memory = Buffer.concat([this.#memory], this.#memory.length * 2);
+    if (this.fd < 0 && this.sizeBytes <= MEMORY_MAX_BYTES) {
+      while (this.memory.length < this.sizeBytes) {
+        this.memory = Buffer.concat([this.memory], this.memory.length * 2);
       }
-      this.#memory.set(bytes, this.#memoryBytes);
-      this.#memoryBytes = this.sizeBytes;
+      this.memory.set(bytes, this.memoryBytes);
+      this.memoryBytes = this.sizeBytes;
       return;
     }
-    if (this.#fd < 0) {
-      this.#fd = nameless();
-      this.#append(this.#memory.subarray(0, this.#memoryBytes));
-      this.#memory = Buffer.alloc(0);
+    if (this.fd < 0) {
+      this.fd = nameless();
+      this.append(this.memory.subarray(0, this.memoryBytes));
+      this.memory = Buffer.alloc(0);
     }
-    this.#append(bytes);
+    this.append(bytes);
   }
 
   head(sizeBytes: number): Uint8Array {
-    return this.#fd < 0 ? this.#memory.subarray(0, sizeBytes) : readRange(this.#fd, 0, sizeBytes);
+    return this.fd < 0 ? this.memory.subarray(0, sizeBytes) : readRange(this.fd, 0, sizeBytes);
   }
 
   /** A descriptor with everything in it. */
   file(): number {
-    if (this.#fd < 0) {
-      this.#fd = nameless();
-      this.#append(this.#memory.subarray(0, this.#memoryBytes));
+    if (this.fd < 0) {
+      this.fd = nameless();
+      this.append(this.memory.subarray(0, this.memoryBytes));
     }
-    return this.#fd;
+    return this.fd;
   }
 
   input(from: number, to: number): ByteInput {
-    if (this.#fd < 0) return new MemoryInput(this.#memory, from, to);
-    return new FileInput(heldOpen(this.#fd), from, to, null);
+    if (this.fd < 0) return new MemoryInput(this.memory, from, to);
+    return new FileInput(heldOpen(this.fd), from, to, null);
   }
 
   /** Hands on all of it in blocks that are valid until the next one. @returns false as soon as `write` does */
   copyTo(write: (bytes: Buffer) => boolean): boolean {
-    if (this.#fd < 0) return write(this.#memory.subarray(0, this.#memoryBytes));
+    if (this.fd < 0) return write(this.memory.subarray(0, this.memoryBytes));
     const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     for (let at = 0; at < this.sizeBytes; ) {
-      const got = readSync(this.#fd, block, 0, block.length, at);
+      const got = readSync(this.fd, block, 0, block.length, at);
       if (got === 0 || !write(block.subarray(0, got))) return false;
       at += got;
     }
@@ -85,14 +85,14 @@ export class Spool implements Stored {
   }
 
   close(): void {
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
-    this.#memory = Buffer.alloc(0);
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
+    this.memory = Buffer.alloc(0);
   }
 
-  #append(bytes: Uint8Array): void {
+  private append(bytes: Uint8Array): void {
     try {
-      writeWhole(this.#fd, bytes);
+      writeWhole(this.fd, bytes);
     } catch (error) {
       throw new Failure(
         `Cannot keep the input in "${tmpdir()}": ${causeOf(error)}`,
