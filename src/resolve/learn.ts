@@ -144,9 +144,9 @@ export class Learner {
     this.ahead.readAll();
   }
 
-  /** The first event of a process behind the batch, as a batch of its own, good until the next call; null when none is queued. */
-  nextOfProcess(pid: number): fan.EventBatch | null {
-    return this.ahead.nextOfProcess(pid);
+  /** An event of a process behind the batch, as a batch of its own, good until the next call; null when it isn't queued. */
+  nextOfProcess(pid: number, skipped = 0): fan.EventBatch | null {
+    return this.ahead.nextOfProcess(pid, skipped);
   }
 
   /** Where a directory is on the disk now. */

@@ -30,11 +30,11 @@ export class ProcessPlaces {
     this.indexedTo = batch.endsAt;
   }
 
-  /** The first event of a process at or behind a place, which never goes back; -1 for none. */
-  first(pid: number, from: number): number {
+  /** An event of a process at or behind a place, which never goes back, after so many others of it; -1 for none. */
+  at(pid: number, from: number, skipped: number): number {
     const places = this.byPid.get(pid);
     if (places === undefined) return -1;
     while (places.from < places.all.length && places.all[places.from]! < from) places.from++;
-    return places.all[places.from] ?? -1;
+    return places.all[places.from + skipped] ?? -1;
   }
 }

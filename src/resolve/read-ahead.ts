@@ -111,14 +111,15 @@ export class ReadAhead {
   }
 
   /**
-   * The first event of a process behind the batch, of what was read by now.
+   * An event of a process behind the batch, of what was read by now.
    *
+   * @param skipped how many of its events stand before that one
    * @returns a batch of this one event, good until the next call; null when there is none
    */
-  nextOfProcess(pid: number): EventBatch | null {
+  nextOfProcess(pid: number, skipped = 0): EventBatch | null {
     if (!this.isAhead) return null;
     this.coverBy(this.processPlaces);
-    const place = this.processPlaces.first(pid, this.batch.endsAt);
+    const place = this.processPlaces.at(pid, this.batch.endsAt, skipped);
     return place < 0 ? null : this.alone(place);
   }
 

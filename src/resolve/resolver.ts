@@ -67,7 +67,7 @@ export class Resolver {
     this.endings = new Endings(this.graves, this.structure, selfPid);
     this.renames = new RenameResolver(this.learner, this.structure, this.endings);
     const again = new LinkedAgain(this.renames.journeys, this.learner, this.endings, this.structure, selfPid);
-    this.nameless = new Nameless(this.graves, this.endings, again, selfPid);
+    this.nameless = new Nameless(this.graves, this.endings, again, this.learner, selfPid);
   }
 
   /**

@@ -22,6 +22,9 @@ const BETWEEN = 100;
 const QUEUE_EVENTS = 1500;
 /** More than that. A file that is made and removed counts twice. */
 const FLOOD = Array.from({ length: QUEUE_EVENTS }, () => ["f o/flood", "u o/flood"]).flat();
+/** Far less than the daemon's: the room that a read wants (EVENT_MAX_BYTES), and a little. */
+const BATCH_BYTES = 5000;
+
 /** Times of files tick in steps of up to 10 ms. */
 const TICK_MS = 15;
 
@@ -123,5 +126,45 @@ describe.skipIf(captureObstacle !== null)(
       });
       expect(found).toEqual({});
     });
+
+    /** The last one: batches stay small. */
+    test.each(["tmpfs", "ext4"] as const)(
+      "deaths right behind renames, with batches that end between the events of one system call, on %s",
+      async (kind) => {
+        const filesystem = TestFilesystem.mount(kind);
+        for (const one of ["a", "b"]) mkdirSync(join(filesystem.path, one));
+        const hands = new Hands(workload.program, filesystem.path);
+        try {
+          // Names of all lengths, or each batch would end where the last one did.
+          const times = Array.from({ length: 400 }, (_, i) => `${i}${"-".repeat(i % 37)}`);
+          // Their CREATE is told, so that their DELETE is an event of its own.
+          hands.do(times.map((i) => `f b/gone${i}`));
+          watcher.fullAt(BATCH_BYTES);
+          watcher.add(filesystem.path);
+          for (let from = 0; from < times.length; from += 50) {
+            const work = times.slice(from, from + 50).flatMap((i) => [
+              ...[`f a/old${i}`, `m a/old${i} b/new${i}`, `u b/new${i}`],
+              // One that is overwritten, and one that is removed right behind the renaming of another.
+              ...[`f a/over${i}`, `f a/by${i}`, `m a/by${i} a/over${i}`, `m a/over${i} a/end${i}`],
+              ...[`u b/gone${i}`, `u a/end${i}`],
+            ]);
+            hands.do(work);
+            watcher.turn();
+          }
+          watcher.finish();
+          const told = new Map<string, number>();
+          for (const { event_type, path } of watcher.lines)
+            if (event_type === "DELETE_SELF") told.set(path, (told.get(path) ?? 0) + 1);
+          const ends = ["b/new", "a/over", "b/gone", "a/end"];
+          const ended = times.flatMap((i) => ends.map((end) => join(filesystem.path, `${end}${i}`)));
+          const wrong = ended.filter((path) => told.get(path) !== 1);
+          expect({ deaths: told.size, wrong }).toEqual({ deaths: ended.length, wrong: [] });
+        } finally {
+          watcher.remove();
+          await hands.end();
+          filesystem.unmount();
+        }
+      },
+    );
   },
 );

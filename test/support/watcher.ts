@@ -1,3 +1,4 @@
+import { EventBatch } from "../../src/decode/fan.ts";
 import { FanotifyGroup } from "../../src/kernel/fanotify.ts";
 import { DirectoryScanner } from "../../src/kernel/scan.ts";
 import type { LogWriter } from "../../src/log/writer.ts";
@@ -68,6 +69,14 @@ export class Watcher {
     this.undo.push(() => {
       target[name] = before;
     });
+  }
+
+  /** How many bytes a full batch has; the queue must be empty. */
+  fullAt(batchBytes: number): void {
+    const { ahead } = this.pipeline as unknown as { ahead: { readonly batch: EventBatch } };
+    const batch = new EventBatch(batchBytes);
+    batch.startsAt = ahead.batch.endsAt;
+    Object.assign(ahead, { batch, chunkBytes: batchBytes, scratch: null });
   }
 
   /** What the managed path's log has; of a GAP its reason alone. */

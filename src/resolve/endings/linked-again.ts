@@ -11,7 +11,8 @@ import { entryKey, entryOf, objectKey } from "../keys.ts";
 import type { Occurrences } from "../occurrence.ts";
 import { fileAppeared, type StructureListener } from "../structure.ts";
 import type { Endings } from "./endings.ts";
-import { isMate, nextOfProcess, sameHandle } from "./orphans.ts";
+import { isMateOf, isNamedNext } from "./named-next.ts";
+import { nextOfProcess } from "./orphans.ts";
 
 type Batch = fan.EventBatch;
 
@@ -60,10 +61,8 @@ export class LinkedAgain {
   private hasEventOfItsOwn(fs: Filesystem, batch: Batch, i: number, entries: readonly string[]): boolean {
     const next = nextOfProcess(batch, i);
     if (next >= 0) return isMateOf(batch, i, batch, next);
-    // Both are queued while the directory is locked: it may come with the next batch.
-    for (const entry of entries) this.queued.awaitChanges(fs, entryOf(entry).parent);
-    const behind = this.queued.nextOfProcess(batch.get(i, fan.NUMBER));
-    return behind !== null && isMateOf(batch, i, behind, 0);
+    const directories = entries.map((entry) => entryOf(entry).parent);
+    return isNamedNext(this.queued, fs, batch, i, directories, 1);
   }
 
   private tellMade(
@@ -97,16 +96,4 @@ export class LinkedAgain {
 /** The entries that a process took a file from, and that it hasn't come back to by a rename. */
 function leftBy({ left, at }: Journey, number: number): string[] {
   return [...left].filter(([entry, by]) => by === number && entry !== at).map(([entry]) => entry);
-}
-
-function isMateOf(batch: Batch, i: number, other: Batch, row: number): boolean {
-  const length = batch.get(i, fan.OBJECT_BYTES);
-  if (!isMate(other, row) || other.get(row, fan.OBJECT_BYTES) !== length) return false;
-  return sameHandle(
-    batch.bytes,
-    batch.get(i, fan.OBJECT_AT),
-    other.bytes,
-    other.get(row, fan.OBJECT_AT),
-    length,
-  );
 }

@@ -3,16 +3,18 @@
 import * as fan from "../../decode/fan.ts";
 import * as abi from "../../kernel/abi.ts";
 import { entryPlaces } from "../entry.ts";
+import type { Queued } from "../exchanges.ts";
 import type { Filesystem } from "../filesystems/filesystem.ts";
-import { entryKey, objectKey } from "../keys.ts";
+import { entryKey, entryOf, objectKey } from "../keys.ts";
 import type { Occurrence, Occurrences } from "../occurrence.ts";
 import { LINE_BITS } from "../order.ts";
 import type { Place } from "../watch.ts";
 import type { Graves } from "./graves.ts";
 import type { LinkedAgain } from "./linked-again.ts";
+import { isNamedNext } from "./named-next.ts";
 import { ObjectRows } from "./object-rows.ts";
-import { isDeath, isMate, isOrphan, sameHandle } from "./orphans.ts";
-import { Overwritten } from "./overwritten.ts";
+import { isDeath, isMate, isOrphan, nextOfProcess, sameHandle } from "./orphans.ts";
+import { Overwritten, type Target } from "./overwritten.ts";
 
 type Batch = fan.EventBatch;
 
@@ -21,11 +23,15 @@ const NEAR = 16;
 /** Rows of a batch that late removals have room for at the start. */
 const START_ROWS = 1024;
 
-/** An orphan whose mate can only be in the next batch. */
+/** Batches that an orphan waits for its mate: other processes' events that come in between seldom fill one. */
+const HELD_BATCHES = 2;
+
+/** An orphan whose mate can only be in a later batch. */
 interface Held {
   types: number;
   fs: Filesystem;
   handle: Uint8Array;
+  batches: number;
 }
 
 /** Names whose removal waits to be told (endings.ts). */
@@ -59,6 +65,7 @@ export class Nameless {
     private readonly graves: Graves,
     private readonly names: HeldNames,
     private readonly linkedAgain: LinkedAgain,
+    private readonly queued: Queued,
     private readonly selfPid: number,
   ) {}
 
@@ -81,9 +88,10 @@ export class Nameless {
     this.mates.begin(batch, isMate);
     this.overwritten.begin(batch);
     // What finds no mate here either was unlinked before it was watched: its name can't be known.
-    for (const { types, fs, handle } of held) {
-      const mate = this.mates.firstOf(fs, handle);
-      if (mate >= 0) addExtra(batch, mate, types);
+    for (const one of held) {
+      const mate = this.mates.firstOf(one.fs, one.handle);
+      if (mate >= 0) addExtra(batch, mate, one.types);
+      else if (++one.batches < HELD_BATCHES) this.held.push(one);
     }
   }
 
@@ -114,9 +122,13 @@ export class Nameless {
     const earlier = this.mates.before(batch, i);
     // Made and removed within one event, in a directory that nobody watches.
     if (earlier >= 0 && this.outside[earlier] === 1) return;
+    this.hold(fs, batch, i, types);
+  }
+
+  private hold(fs: Filesystem, batch: Batch, i: number, types: number): void {
     const at = batch.get(i, fan.OBJECT_AT);
     const handle = Uint8Array.from(batch.bytes.subarray(at, at + batch.get(i, fan.OBJECT_BYTES)));
-    this.held.push({ types, fs, handle });
+    this.held.push({ types, fs, handle, batches: 0 });
   }
 
   /** Hot. The directory of this event is outside: so is what belongs to it. */
@@ -231,8 +243,8 @@ export class Nameless {
   }
 
   /**
-   * @param adjacent only the rename that is the process's event right before: then there is no doubt. Otherwise its last one,
-   *   which another thread's event may have come behind; that is said by `merged`
+   * @param adjacent only the rename that is the process's event right before: then there is no doubt, unless the batch ends before what
+   *   names the file. Otherwise its last one, which another thread's event may have come behind; that is said by `merged`
    */
   private fromRename(
     fs: Filesystem,
@@ -242,8 +254,13 @@ export class Nameless {
     adjacent: boolean,
     out: Occurrences,
   ): boolean {
-    const target = this.overwritten.take(fs, batch, i, adjacent);
+    const target = this.overwritten.find(fs, batch, i, adjacent);
     if (target === null) return false;
+    if (this.mates.after(batch, i) < 0 && this.isNamedLater(fs, batch, i, target)) {
+      this.hold(fs, batch, i, types);
+      return true;
+    }
+    this.overwritten.spend(batch, i, target);
     const pid = batch.get(i, fan.PID);
     const one = this.tell(pid, types, target.places, target.name, 0, target.name.length, out);
     if (one !== null && !adjacent) one.merged = true;
@@ -253,6 +270,12 @@ export class Nameless {
       this.graves.bury(objectKey(fs, batch, i), { places, name, directory: false, pid });
     }
     return true;
+  }
+
+  /** Whether this nameless event is of an unlinking, whose DELETE is in the next batch, and not of the rename that gave this name. */
+  private isNamedLater(fs: Filesystem, batch: Batch, i: number, { entry }: Target): boolean {
+    if (batch !== this.live || (i < batch.count - NEAR && nextOfProcess(batch, i) >= 0)) return false;
+    return isNamedNext(this.queued, fs, batch, i, [entryOf(entry).parent], NEAR);
   }
 
   private isLinkedAgain(fs: Filesystem, batch: Batch, i: number, types: number, out: Occurrences): boolean {

@@ -7,7 +7,7 @@ import { NOT_FOUND } from "../filesystems/tree.ts";
 import { entryKey, objectKey } from "../keys.ts";
 import { NO_PLACES, type Place } from "../watch.ts";
 import { ObjectRows, sameObject } from "./object-rows.ts";
-import { isFileRename, linkProcesses } from "./orphans.ts";
+import { isFileRename, isOn, linkProcesses } from "./orphans.ts";
 
 type Batch = fan.EventBatch;
 
@@ -24,7 +24,11 @@ export interface Target {
   moved: string;
   /** The name as an entry (keys.ts). */
   entry: string;
+  /** The rename's row; BEFORE where it was the process's last event in the batch before. */
+  row: number;
 }
+
+const BEFORE = -1;
 
 export class Overwritten {
   readonly renames = new ObjectRows();
@@ -51,7 +55,8 @@ export class Overwritten {
       if (seen.has(number)) continue;
       seen.add(number);
       const fs = fsOf(i);
-      if (fs !== null && this.isUnspent(batch, i)) this.lastTargets.set(number, targetOf(fs, batch, i));
+      if (fs !== null && this.isUnspent(batch, i))
+        this.lastTargets.set(number, targetOf(fs, batch, i, BEFORE));
     }
   }
 
@@ -73,26 +78,29 @@ export class Overwritten {
   }
 
   /**
-   * What the file of a nameless event was overwritten under; null where no rename says so. The rename is spent by that.
+   * What the file of a nameless event may have been overwritten under; null where no rename says so.
    *
-   * @param adjacent only the rename that is the process's event right before: then there is no doubt. Otherwise its last one,
-   *   which another thread's event may have come behind
+   * @param adjacent only the rename that is the process's event right before. Otherwise its last one, which another thread's event may
+   *   have come behind
    */
-  take(fs: Filesystem, batch: Batch, i: number, adjacent: boolean): Target | null {
+  find(fs: Filesystem, batch: Batch, i: number, adjacent: boolean): Target | null {
     if (!this.mayBe) return null;
-    let before = this.previous[i]!;
-    if (!adjacent) while (before >= 0 && !this.isUnspent(batch, before)) before = this.previous[before]!;
-    let target: Target | undefined;
-    if (before < 0) {
-      const number = batch.get(i, fan.NUMBER);
-      target = this.lastTargets.get(number);
-      this.lastTargets.delete(number);
-    } else if (this.isUnspent(batch, before)) {
-      target = targetOf(fs, batch, before);
-      this.spent.add(before);
+    for (let row = this.previous[i]!; row >= 0; row = this.previous[row]!) {
+      // From its own renaming on it had the name that this gave it.
+      if (isFileRename(batch, row) && sameObject(batch, row, i)) return null;
+      if (this.isUnspent(batch, row)) return isOn(fs, batch, row) ? targetOf(fs, batch, row, row) : null;
+      if (adjacent) return null;
     }
-    if (target === undefined || target.fs !== fs || target.moved === objectKey(fs, batch, i)) return null;
-    return target;
+    const target = this.lastTargets.get(batch.get(i, fan.NUMBER));
+    return target === undefined || target.fs !== fs || target.moved === objectKey(fs, batch, i)
+      ? null
+      : target;
+  }
+
+  /** The file that a process's rename overwrote is found. */
+  spend(batch: Batch, i: number, target: Target): void {
+    if (target.row === BEFORE) this.lastTargets.delete(batch.get(i, fan.NUMBER));
+    else this.spent.add(target.row);
   }
 
   private get mayBe(): boolean {
@@ -104,7 +112,7 @@ export class Overwritten {
   }
 }
 
-function targetOf(fs: Filesystem, batch: Batch, i: number): Target {
+function targetOf(fs: Filesystem, batch: Batch, i: number, row: number): Target {
   const node = fs.tree.find(batch.bytes, batch.get(i, fan.NEW_DIR_AT));
   const nameAt = batch.get(i, fan.NEW_NAME_AT);
   const nameBytes = batch.get(i, fan.NEW_NAME_BYTES);
@@ -116,5 +124,6 @@ function targetOf(fs: Filesystem, batch: Batch, i: number): Target {
     name: Uint8Array.from(batch.bytes.subarray(nameAt, nameAt + nameBytes)),
     moved: objectKey(fs, batch, i),
     entry: entryKey(batch, i, fan.NEW_DIR_AT),
+    row,
   };
 }
