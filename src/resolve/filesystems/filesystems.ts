@@ -9,7 +9,7 @@ import type { Watch } from "../watch.ts";
 import { type Covered, findCovered } from "./covered.ts";
 import type { EventQueues } from "./event-queues.ts";
 import type { Filesystem } from "./filesystem.ts";
-import { markNew, withTop } from "./marking.ts";
+import { markNew, TREE_MASK, withTop } from "./marking.ts";
 import { MountAccess } from "./mount-access.ts";
 import {
   changedMounts,
@@ -23,11 +23,6 @@ import {
 import { ParkedTrees } from "./parked-trees.ts";
 import { Servers } from "./servers.ts";
 
-/**
- * What the tree itself lives on, whatever types a person chose. RENAME tells both ends at once, so MOVED_*
- * and MOVE_SELF are made from it.
- */
-const TREE_MASK = abi.FAN_CREATE | abi.FAN_DELETE | abi.FAN_RENAME | abi.FAN_DELETE_SELF | abi.FAN_ONDIR;
 /** Types that are made from RENAME. */
 const MADE_FROM_RENAME = abi.FAN_MOVED_FROM | abi.FAN_MOVED_TO | abi.FAN_MOVE_SELF;
 
@@ -169,7 +164,7 @@ export class Filesystems {
     const known = this.byDevice.get(mount.device);
     if (known !== undefined) return known;
     const isTaken = (low: number, high: number) => this.byFsid.has(fsidKey(low, high));
-    const fs = markNew(this.nextId, mount, this.access, this.queues, isTaken, TREE_MASK);
+    const fs = markNew(this.nextId, mount, this.access, this.queues, isTaken);
     if (typeof fs === "string") return fs;
     this.nextId++;
     fs.mounts = this.mountsOf(fs.device);

@@ -14,7 +14,15 @@ import type { MountAccess } from "./mount-access.ts";
 import type { Mount } from "./mounts.ts";
 
 /**
- * Marks the filesystem of a mount.
+ * What trees and names live on, whatever types a person chose. RENAME tells both ends at once, so MOVED_* and MOVE_SELF are made from
+ * it. ATTRIB stands where a file's number of links changed: it tells which rename overwrote a file that is held open and dies later,
+ * and which name a link gave that the kernel merged into an older event.
+ */
+export const TREE_MASK =
+  abi.FAN_CREATE | abi.FAN_DELETE | abi.FAN_RENAME | abi.FAN_DELETE_SELF | abi.FAN_ATTRIB | abi.FAN_ONDIR;
+
+/**
+ * Marks the filesystem of a mount for the tree's needs.
  *
  * @param isTaken whether another watched filesystem has that id
  * @returns the reason in words when it can't be watched
@@ -25,7 +33,6 @@ export function markNew(
   access: MountAccess,
   queues: EventQueues,
   isTaken: (fsidLow: number, fsidHigh: number) => boolean,
-  mask: number,
 ): Filesystem | string {
   const { type, device } = mount;
   if (UNWATCHABLE.has(type)) return markRefusal(type, errnoOf("EOPNOTSUPP"));
@@ -35,12 +42,12 @@ export function markNew(
     const { fsidLow, fsidHigh } = halves(identityOfDescriptor(fd));
     // A cloned image: a group of its own tells them apart, because nothing else reports to it.
     if (isTaken(fsidLow, fsidHigh)) return own(fd);
-    const refused = queues.shared.mark("filesystem", fd, mask);
+    const refused = queues.shared.mark("filesystem", fd, TREE_MASK);
     return refused < 0 ? refused : new Filesystem(id, fsidLow, fsidHigh, type, device, queues.shared);
   };
   const own = (fd: number): Filesystem | number => {
     const queue = queues.openOwn();
-    const refused = queue.group.mark("filesystem", fd, mask);
+    const refused = queue.group.mark("filesystem", fd, TREE_MASK);
     if (refused < 0) queues.closeOwn(queue.group);
     const { fsidLow, fsidHigh, group } = queue;
     return refused < 0
@@ -51,13 +58,13 @@ export function markNew(
   // A btrfs subvolume has another id than its top level, which alone can be marked.
   if (marked === -errnoOf("EXDEV") && type === "btrfs") marked = withTop(mount, whole);
   if (typeof marked !== "number") {
-    marked.markedMask = mask;
+    marked.markedMask = TREE_MASK;
     return marked;
   }
   const code = errnoName(-marked);
   if (code !== "EOPNOTSUPP" && code !== "ENODEV" && code !== "EXDEV") return markRefusal(type, -marked);
   const queue = queues.openOwn();
-  const each = mask | abi.FAN_EVENT_ON_CHILD;
+  const each = TREE_MASK | abi.FAN_EVENT_ON_CHILD;
   const refused = queue.group.mark("inode", opened.fd, each);
   if (refused < 0) {
     queues.closeOwn(queue.group);
