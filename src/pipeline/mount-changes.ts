@@ -4,6 +4,8 @@
 import { isAtOrBelow } from "../containment.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import { concernedBy, type Mount, mountOf } from "../resolve/filesystems/mounts.ts";
+import { pathText } from "../resolve/watch.ts";
+import type { Loss } from "./rescanning.ts";
 import type { WatchedPath } from "./watched-path.ts";
 import type { Watching } from "./watching.ts";
 
@@ -20,8 +22,10 @@ interface Times {
 
 export class MountChanges {
   private waiting: WatchedPath[] = [];
-  /** Those of them that lost something. */
-  private readonly losers = new Set<WatchedPath>();
+  /** Those of them that lost something, and the mount points of that which is gone for good. */
+  private readonly losers = new Map<WatchedPath, Set<string>>();
+  /** When what they lost was there for the last time. */
+  private lostMs = 0;
   /** When the mounts were the same as before for the last time. */
   private sinceMs = 0;
 
@@ -45,15 +49,16 @@ export class MountChanges {
     if (!mounts.changed() || !filesystems.mountsMatter(paths.keys())) return;
     this.sinceMs = sinceMs;
     this.losers.clear();
+    this.lostMs = this.times.completeUntilMs;
     const before = filesystems.mounts;
     const { gone, vanished, points } = filesystems.refreshMounts();
-    for (const fs of gone) for (const watched of this.watching.watchedOn(fs)) this.losers.add(watched);
+    for (const fs of gone) for (const watched of this.watching.watchedOn(fs)) this.pointsLostBy(watched);
     const isConcerned = concernedBy(points);
     const concerned = new Set([...paths.values()].filter(({ path }) => isConcerned(path)));
     if (vanished.length > 0) {
       for (const fs of [...filesystems.all(), ...gone]) this.noteLosers(fs, concerned, before, vanished);
     }
-    this.waiting = [...new Set([...concerned, ...this.losers])];
+    this.waiting = [...new Set([...concerned, ...this.losers.keys()])];
     this.step();
   }
 
@@ -83,41 +88,56 @@ export class MountChanges {
     ].flat()) {
       const watched = this.watching.byWatch(watch);
       if (watched === undefined || !concerned.has(watched)) continue;
-      const text = path.length === 0 ? "/" : Buffer.from(path).toString();
+      const text = pathText(path);
       for (const mount of here) {
         if (!isAtOrBelow(text, mount.mountPoint) || mountOf(before, text) !== mount) continue;
-        watched.unmounted.set(mount.mountPoint, mount.type);
-        this.losers.add(watched);
+        watched.unmounted.set(mount.mountPoint, { type: mount.type, sinceMs: this.lostMs });
+        this.pointsLostBy(watched).add(mount.mountPoint);
       }
     }
   }
 
+  private pointsLostBy(watched: WatchedPath): Set<string> {
+    const points = this.losers.get(watched) ?? new Set();
+    this.losers.set(watched, points);
+    return points;
+  }
+
   private follow(some: readonly WatchedPath[]): void {
-    const { filesystems, rescanning } = this.watching;
-    const before = new Map(some.map((one) => [one, rescanning.beginningKeys(one)]));
-    for (const watched of some) {
-      if (!this.losers.has(watched)) continue;
-      watched.unmountedSinceMs ??= this.times.completeUntilMs;
-      this.unmountedUntilNow(watched);
-    }
+    const { rescanning } = this.watching;
+    const before = some.map((watched) => ({
+      watched,
+      keys: rescanning.beginningKeys(watched),
+      unmounted: new Map(watched.unmounted),
+    }));
+    for (const watched of some) if (this.losers.has(watched)) this.unmountedSince(watched, this.lostMs);
     this.watching.reattach(new Set(some));
-    for (const watched of some) filesystems.updateMarks(watched);
+    for (const watched of some) this.watching.filesystems.updateMarks(watched);
     const toMs = Date.now();
-    for (const [watched, keys] of before) {
+    for (const { watched, keys, unmounted } of before) {
+      const lost = this.losers.get(watched);
       // What happened between the mounting and its mark sent no event.
-      const fromMs = watched.unmountedSinceMs ?? this.sinceMs;
-      rescanning.beginNew(watched, keys, { reason: "unmounted", fromMs, toMs });
-      if (watched.unmountedSinceMs === null || watched.unmounted.size > 0) continue;
-      // It has all again; what happened between the mounting and this moment was not seen.
-      this.unmountedUntilNow(watched);
-      watched.unmountedSinceMs = null;
-      watched.log.watch("changed", this.times.now());
+      const elseMs = lost === undefined ? this.sinceMs : this.lostMs;
+      for (const point of watched.unmounted.keys()) unmounted.delete(point);
+      const lossOf = (path: string): Loss => {
+        const point = mountOf(this.watching.filesystems.mounts, path)?.mountPoint ?? "/";
+        return { reason: "unmounted", fromMs: unmounted.get(point)?.sinceMs ?? elseMs, toMs };
+      };
+      rescanning.beginNew(watched, keys, lossOf);
+      if (lost !== undefined || unmounted.size > 0) rescanning.beginFile(watched, lossOf(watched.path));
+      const isBack = lost !== undefined && ![...lost].some((point) => watched.unmounted.has(point));
+      if (unmounted.size === 0 && !isBack) continue;
+      // What happened between the mounting and this moment was not seen.
+      this.unmountedSince(
+        watched,
+        Math.min(elseMs, ...[...unmounted.values()].map(({ sinceMs }) => sinceMs)),
+      );
+      if (watched.unmounted.size === 0) watched.log.watch("changed", this.times.now());
     }
   }
 
-  private unmountedUntilNow(watched: WatchedPath): void {
+  private unmountedSince(watched: WatchedPath, fromMs: number): void {
     const timeMs = this.times.now();
-    const fromMs = watched.unmountedSinceMs ?? timeMs;
     watched.log.gap({ reason: "unmounted", fromMs, toMs: timeMs, lost: null }, timeMs);
   }
 }

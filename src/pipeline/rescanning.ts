@@ -14,6 +14,7 @@ import {
 } from "../resolve/filesystems/rescan.ts";
 import { beginVerification, endVerification } from "../resolve/filesystems/scanner.ts";
 import { Occurrences } from "../resolve/occurrence.ts";
+import { pathText } from "../resolve/watch.ts";
 import type { WatchedPath } from "./watched-path.ts";
 
 /** Something that managed paths lost. */
@@ -27,6 +28,7 @@ export interface Loss {
 interface Beginning {
   fs: Filesystem;
   node: number;
+  path: string;
   depth: number;
 }
 
@@ -74,19 +76,25 @@ export class Rescanning {
     for (const fs of this.filesystems.all()) beginVerification(fs, whole.has(fs));
   }
 
-  /** Reads what a managed path begins at now and didn't before. Returns whether there was something. */
-  beginNew(watched: WatchedPath, before: ReadonlySet<string>, loss: Loss): boolean {
-    const rescan = new Rescan(loss.reason, loss.fromMs, loss.toMs);
-    let isNew = false;
-    // A single file begins nowhere: its directory isn't read.
-    if (watched.unmountedSinceMs !== null && this.rootOf(watched) === null)
-      this.tellItself(watched, rescan, "unknown");
-    for (const beginning of this.beginningsOf(watched)) {
-      if (before.has(keyOf(beginning))) continue;
-      this.readAgain(beginning.fs, beginning.node, watched, rescan);
-      isNew = true;
+  /**
+   * Reads what a managed path begins at now and didn't before.
+   *
+   * @param lossOf what was lost of the filesystem that a path leads to
+   * @returns whether there was something
+   */
+  beginNew(watched: WatchedPath, before: ReadonlySet<string>, lossOf: (path: string) => Loss): boolean {
+    const isNew = (one: Beginning) => !before.has(keyOf(one));
+    const all = this.beginningsOf(watched).filter(isNew);
+    for (const { fs, node, path } of all) {
+      const { reason, fromMs, toMs } = lossOf(path);
+      this.readAgain(fs, node, watched, new Rescan(reason, fromMs, toMs));
     }
-    return isNew;
+    return all.length > 0;
+  }
+
+  /** A managed path came back with a filesystem. A single file begins nowhere, and its directory isn't read. */
+  beginFile(watched: WatchedPath, { reason, fromMs, toMs }: Loss): void {
+    if (this.rootOf(watched) === null) this.tellItself(watched, new Rescan(reason, fromMs, toMs), "unknown");
   }
 
   /** For beginNew(). */
@@ -153,7 +161,7 @@ export class Rescanning {
     for (const fs of this.filesystems.all()) {
       for (const node of fs.begins.anchorsOf(watched)) {
         const anchor = fs.begins.anchors.get(node)?.find(({ watch }) => watch === watched);
-        if (anchor !== undefined) all.push({ fs, node, depth: anchor.depth });
+        if (anchor !== undefined) all.push({ fs, node, path: pathText(anchor.path), depth: anchor.depth });
       }
     }
     return all;

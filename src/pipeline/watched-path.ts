@@ -12,6 +12,13 @@ import type { Attachment } from "../resolve/filesystems/attach.ts";
 import type { Mount } from "../resolve/filesystems/mounts.ts";
 import type { Watch } from "../resolve/watch.ts";
 
+/** A filesystem that was mounted at or below a managed path. */
+interface Unmounted {
+  type: string;
+  /** When it was seen to be there for the last time. */
+  sinceMs: number;
+}
+
 export class WatchedPath implements Watch {
   readonly path: string;
   managed: ManagedPath;
@@ -24,10 +31,8 @@ export class WatchedPath implements Watch {
   filesystemType: string | null = null;
   /** Kind of the kernel's marks for it. */
   mark: MarkKind | null = null;
-  /** Mount points that it lost by umount → the type of what was mounted there. */
-  readonly unmounted = new Map<string, string>();
-  /** Since when a part of it is unmounted; null while all is there. */
-  unmountedSinceMs: number | null = null;
+  /** What it lost by umount, by the mount point. */
+  readonly unmounted = new Map<string, Unmounted>();
   eventsLogged = 0;
   eventsFiltered = 0;
 
@@ -68,12 +73,18 @@ export class WatchedPath implements Watch {
     this.reason = reason;
   }
 
+  /** Since when a part of it is unmounted; null while all is there. */
+  get unmountedSinceMs(): number | null {
+    const sinceMs = [...this.unmounted.values()].map((one) => one.sinceMs);
+    return sinceMs.length === 0 ? null : Math.min(...sinceMs);
+  }
+
   take(attachment: Attachment, mounts: readonly Mount[]): void {
     this.state = attachment.state;
     this.reason = attachment.reason;
     for (const { mountPoint } of mounts) this.unmounted.delete(mountPoint);
     const lost = [...this.unmounted].map(
-      ([mountPoint, type]) => `the ${type} that was mounted at ${mountPoint} is unmounted`,
+      ([mountPoint, { type }]) => `the ${type} that was mounted at ${mountPoint} is unmounted`,
     );
     this.notes = attachment.state === "impossible" ? lost : [...lost, ...attachment.notes];
     this.mark = attachment.state === "impossible" ? null : attachment.filesystem.kind;

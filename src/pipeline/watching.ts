@@ -181,7 +181,7 @@ export class Watching implements StructureListener {
     const loss = { reason: "internal", fromMs: sinceMs, toMs } as const;
     for (const [watched, before] of known) {
       // Of the others the marks stayed, and what happened is in the queue.
-      if (rescanning.beginNew(watched, before, loss)) watched.log.gap({ ...loss, lost: null }, toMs);
+      if (rescanning.beginNew(watched, before, () => loss)) watched.log.gap({ ...loss, lost: null }, toMs);
     }
     return true;
   }

@@ -62,6 +62,11 @@ export function sameBytes(a: Uint8Array, b: Uint8Array, bAt: number, bBytes: num
   return true;
 }
 
+/** The path of a place as text. */
+export function pathText(path: Uint8Array): string {
+  return path.length === 0 ? "/" : Buffer.from(path).toString();
+}
+
 /** path + "/" + name; an empty path is the root's. */
 export function joinPath(path: Uint8Array, name: Uint8Array): Uint8Array {
   const out = new Uint8Array(path.length + 1 + name.length);

@@ -98,6 +98,34 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     expect(states.map((line) => line.state)).toEqual(["started", "changed"]);
   });
 
+  test("one after another: each was away from its own umount on, and what was recorded isn't told again", async () => {
+    const away = mounts.tmpfs(join(root, "away"));
+    const { device } = mounts.image("ext4");
+    const inner = mounts.mount(join(root, "inner"), device);
+    await add();
+    mounts.umount(away);
+    await until("the unmounting is logged", () => gaps().length === 1);
+    shell("touch inner/known");
+    // A rescan can't tell times apart that lie within a tick of the files' clock.
+    await Bun.sleep(50);
+    shell("touch later");
+    await until("it is logged", () => words().includes("CREATE later"));
+    mounts.umount(inner);
+    await until("the unmounting is logged", () => gaps().length === 2);
+    mounts.mount(inner, device);
+    await until("it is told that it is watched again", () => gaps().length === 3);
+    await watched(inner);
+    await daemon.scanned(root);
+    const [first, second, third] = gaps();
+    const later = daemon.events(root).find((line) => line.path === join(root, "later"))!;
+    expect(first!.gap_from! < second!.gap_from!).toBe(true);
+    expect(second!.gap_from! >= later.time).toBe(true);
+    expect(third!.gap_from).toBe(second!.gap_from!);
+    expect(words().filter((line) => line === "CREATE inner/known")).toHaveLength(1);
+    expect((await managed())?.reason).toContain(`${away} is unmounted`);
+    expect((await managed())?.reason).not.toContain(inner);
+  });
+
   test("the managed path itself: unmounted, mounted again", async () => {
     await add();
     shell("touch before");

@@ -5,7 +5,7 @@ import * as abi from "../../kernel/abi.ts";
 import * as handles from "../../kernel/handles.ts";
 import { openDirectory } from "../../kernel/mount.ts";
 import { errnoOf } from "../../kernel/syscall.ts";
-import type { Watch } from "../watch.ts";
+import { pathText, type Watch } from "../watch.ts";
 import { type Covered, findCovered } from "./covered.ts";
 import type { EventQueues } from "./event-queues.ts";
 import type { Filesystem } from "./filesystem.ts";
@@ -227,7 +227,7 @@ export class Filesystems {
 
   /** The directory of a node by its path, or -errno: ESTALE when another stands there. */
   openDirectory(fs: Filesystem, path: Uint8Array, node: number): number {
-    const mount = mountOf(this.mounts, path.length === 0 ? "/" : Buffer.from(path).toString());
+    const mount = mountOf(this.mounts, pathText(path));
     if (mount === null || mount.device !== fs.device) return -errnoOf("ESTALE");
     const opened = this.access.open(mount);
     if (typeof opened === "number") return opened;
