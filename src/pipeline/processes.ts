@@ -51,14 +51,14 @@ export class Processes {
   follow(batch: EventBatch, sinceNs: number): RecordLoss | null {
     const { streams, table, records } = this;
     const readNs = monotonicNs();
-    const lost = streams.drain(records) ?? this.missed;
+    const lost = streams.drain(records);
+    const { missed } = this;
     this.missed = null;
-    table.follow(records);
+    table.follow(records, lost);
     this.attribution.noteUsers(records);
-    if (lost !== null) table.repair(lost);
-    if (table.hasReused) tellReusedApart(batch, table, sinceNs, readNs);
+    if (table.hasReused(sinceNs)) tellReusedApart(batch, table, sinceNs, readNs);
     this.attribution.beginBatch(sinceNs, readNs);
-    return lost;
+    return together(lost, missed);
   }
 
   /** Has the waiter wait for whatever the streams wait for. */
@@ -77,8 +77,8 @@ export class Processes {
     if (!this.streams.cpusChanged) return false;
     // A ring that is given back takes along what wasn't read.
     const lost = this.streams.drain(this.records);
-    this.table.follow(this.records);
-    if (lost !== null) this.missed = lost;
+    this.table.follow(this.records, lost);
+    this.missed = together(lost, this.missed);
     this.executables.followCpus(this.streams.cpusGone);
     const opened = this.streams.followCpus((fd) => waiter.remove(fd));
     for (const fd of opened) waiter.add(fd, EPOLLIN);
@@ -94,4 +94,9 @@ export class Processes {
     this.streams.close();
     this.executables.close();
   }
+}
+
+function together(lost: RecordLoss | null, missed: RecordLoss | null): RecordLoss | null {
+  if (lost === null || missed === null) return lost ?? missed;
+  return { ...lost, count: lost.count === null || missed.count === null ? null : lost.count + missed.count };
 }

@@ -1,8 +1,17 @@
 // What happens to a process, as changes of its entry in the table: a child is born, executes a program, ends, is forgotten.
 import type { ProcessRecord } from "../decode/process.ts";
+import { monotonicNs } from "../kernel/monotonic.ts";
 import { answer } from "./asking.ts";
-import type { Process } from "./process.ts";
-import { changeThread, executor, usersDiffer } from "./threads.ts";
+import { isKnown, type Process, type Unknowable, unknownProcess } from "./process.ts";
+import {
+  type ProcStatus,
+  readExe,
+  readStartNs,
+  readStatus,
+  readThreads,
+  START_ACCURACY_NS,
+} from "./procfs.ts";
+import { changeThread, executor, takeThreads, usersDiffer } from "./threads.ts";
 import type { Tells } from "./way.ts";
 
 /**
@@ -24,8 +33,38 @@ export function keepForChildren(process: Process): void {
   if (dead === DEAD_ANCESTORS_MAX) process.parent = null;
 }
 
+/** What /proc shows of a process. */
+export function fromProc(pid: number, status: ProcStatus): Process {
+  const process: Process = { ...unknownProcess(pid, "proc"), ...status };
+  process.image = { pid, sinceNs: 0, exe: readExe(pid) };
+  takeThreads(process, readThreads(pid));
+  process.readNs = monotonicNs();
+  return process;
+}
+
+/** A child of somebody of whom it isn't known what he was then: only /proc can tell, if it still lives. */
+export function orphan(pid: number, parent: Process | null, timeNs: number, why: Unknowable): Process {
+  const status = readStatus(pid);
+  const read = status === null ? null : fromProc(pid, status);
+  const startNs = readStartNs(pid);
+  const isIt = read !== null && startNs !== null && Math.abs(startNs - timeNs) <= START_ACCURACY_NS;
+  const process = isIt ? read : unknownProcess(pid, why);
+  process.parent = parent;
+  process.forkedNs = process.changedNs = timeNs;
+  return process;
+}
+
+/**
+ * The connector names the parent, which need not be who made it: clone(CLONE_PARENT) makes a sibling. So name and user
+ * are asked for, and count as inherited where nobody answers.
+ */
+export function doubt(child: Process): void {
+  child.nameBy = isKnown(child.nameBy) ? "assumed" : "unread";
+  child.userBy = isKnown(child.userBy) ? "assumed" : "unread";
+}
+
 /** A process executes a program: it is another image under the same number. */
-export function newImage(process: Process, timeNs: number): void {
+function newImage(process: Process, timeNs: number): void {
   if (process.launchedNs === 0 && process.forkedNs > 0) process.launchedNs = timeNs;
   else process.changedNs = timeNs;
   process.image = { pid: process.pid, sinceNs: timeNs, exe: undefined };
@@ -69,6 +108,18 @@ function execute(process: Process, timeNs: number, tells: Tells): void {
   process.threads = null;
   process.mixedUsers = false;
 }
+
+/** The connector's EXEC has no name. */
+export function executeUnnamed(process: Process, timeNs: number): void {
+  newImage(process, timeNs);
+  process.comm = UNREAD;
+  process.nameBy = "unread";
+  // Its end can be told before its youngest records (streams.ts holds them back for a drain).
+  answer(process);
+}
+
+/** Stands in a chain of ancestors for a name that nobody has asked for. */
+const UNREAD = "?";
 
 /** A process or one of its threads took other users. */
 export function changeUser(process: Process, record: UserRecord): void {

@@ -24,6 +24,8 @@ export class ProcessNumbers {
   private aliases = new Map<number, Process>();
   private aliasesBefore = new Map<number, Process>();
   private lastAlias = 0;
+  /** Those of whom nothing is known but their number, in those aliases. */
+  private readonly nobodies = new Map<number, Process>();
   private mayHaveDropped = false;
 
   get size(): number {
@@ -33,10 +35,6 @@ export class ProcessNumbers {
   /** The latest holders of all numbers. */
   values(): IterableIterator<Process> {
     return this.processes.values();
-  }
-
-  has(pid: number): boolean {
-    return this.processes.has(pid);
   }
 
   /** Hot. The latest holder of a number, or whom an alias stands for. */
@@ -110,10 +108,20 @@ export class ProcessNumbers {
       if (!possible) continue;
       if (found === null) found = one;
       else if (alike(found, one)) found = common(found);
-      else return this.aliasOf(unknownProcess(pid, "pid_reused"));
+      else return this.nobody(pid, "pid_reused");
     }
-    if (found === DROPPED) return this.aliasOf(unknownProcess(pid, whyDropped));
+    if (found === DROPPED) return this.nobody(pid, whyDropped);
     return found === null || found === latest ? pid : this.aliasOf(found);
+  }
+
+  /** Hot in a storm. An alias for somebody of whom nothing is known but the number. */
+  nobody(pid: number, why: Unknowable): number {
+    let one = this.nobodies.get(pid);
+    if (one?.nameBy !== why) {
+      one = unknownProcess(pid, why);
+      this.nobodies.set(pid, one);
+    }
+    return this.aliasOf(one);
   }
 
   private aliasOf(process: Process): number {
@@ -135,6 +143,7 @@ export class ProcessNumbers {
     if (!dropped && this.mayHaveDropped) this.forgetDropped();
     this.aliasesBefore = this.aliases;
     if (this.aliases.size > 0) this.aliases = new Map();
+    this.nobodies.clear();
   }
 
   private forgetDropped(): void {

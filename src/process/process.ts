@@ -1,6 +1,6 @@
 // One process as the table knows it: what goes into a line, and for each part of it how it is known.
 import type { ControlGroup } from "./cgroup.ts";
-import type { Threads } from "./threads.ts";
+import type { Thread, Threads } from "./threads.ts";
 
 /**
  * How a name or a user is known. null: exactly, the kernel told every change. proc: read from /proc. exit: told by
@@ -70,6 +70,11 @@ export interface Process {
   changedNs: number;
   /** CLOCK_MONOTONIC of its EXIT record, Infinity before. Its files may be closed after it (6.17 and later). */
   exitedNs: number;
+  /** CLOCK_MONOTONIC of when /proc was read for it, 0 for never: records from before then are no news. */
+  readNs: number;
+  /** Numbers that had been given out when it got its own, and the last loss over which it kept it (losses.ts). */
+  serial: number;
+  lasted: number;
 }
 
 /** A process of which nothing is known but its number. */
@@ -100,19 +105,22 @@ export function unknownProcess(pid: number, why: Provenance): Process {
     launchedNs: 0,
     changedNs: 0,
     exitedNs: Number.POSITIVE_INFINITY,
+    readNs: 0,
+    serial: Number.NEGATIVE_INFINITY,
+    lasted: 0,
   };
 }
 
-/** Hot. A child is what its parent is, and runs its program until it executes another. */
-export function inherit(pid: number, parent: Process, timeNs: number): Process {
+/** Hot. A child is what its parent is, of whose threads one forked it, and runs its program until it executes another. */
+export function inherit(pid: number, parent: Process, by: Readonly<Thread>, timeNs: number): Process {
   // In one piece: a copy with changes would cost more than everything else that a process costs.
   return {
     pid,
     parentPid: parent.pid,
     parent,
-    comm: parent.comm,
-    uid: parent.uid,
-    euid: parent.euid,
+    comm: by.comm,
+    uid: by.uid,
+    euid: by.euid,
     nameBy: parent.nameBy,
     userBy: parent.userBy,
     exited: false,
@@ -132,6 +140,9 @@ export function inherit(pid: number, parent: Process, timeNs: number): Process {
     launchedNs: 0,
     changedNs: timeNs,
     exitedNs: Number.POSITIVE_INFINITY,
+    readNs: 0,
+    serial: Number.NEGATIVE_INFINITY,
+    lasted: 0,
   };
 }
 

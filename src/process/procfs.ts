@@ -71,15 +71,30 @@ export const START_ACCURACY_NS = 2 * TICK_NS;
 
 /** When a process was forked, on CLOCK_MONOTONIC, to a clock tick (10 ms); null for one that is gone. */
 export function readStartNs(pid: number): number | null {
+  return readLife(pid)?.startNs ?? null;
+}
+
+/** The same, and whether its first thread has ended (its parent didn't wait for it, or other threads go on). */
+export function readLife(pid: number): { startNs: number; ended: boolean } | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The name, in brackets, may hold anything; starttime is the 20th field behind it, in ticks since boot.
-    const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-    // Since boot counts suspended time as well.
-    const sinceBootNs = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1e9;
-    return ticks * TICK_NS - (sinceBootNs - monotonicNs());
+    // The name, in brackets, may hold anything. Behind it: the state, and 19 fields on starttime, in ticks since boot.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const startNs = Number(fields[19]) * TICK_NS - suspendedNs();
+    return { startNs, ended: fields[0] === "Z" || fields[0] === "X" };
   } catch {
     return null;
+  }
+}
+
+/** By how much the time since boot, which counts suspended time as well, is ahead of CLOCK_MONOTONIC; to a tick. */
+function suspendedNs(): number {
+  for (;;) {
+    const beforeNs = monotonicNs();
+    const sinceBootNs = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1e9;
+    const afterNs = monotonicNs();
+    // Else others had the CPU in between.
+    if (afterNs - beforeNs < TICK_NS / 2) return sinceBootNs - afterNs;
   }
 }
 

@@ -24,8 +24,9 @@ const BUFFER_BYTES = 1 << 20;
 export interface RecordLoss {
   /** Null where the kernel doesn't say how many. */
   count: number | null;
-  /** CLOCK_MONOTONIC until when nothing is missing. */
+  /** CLOCK_MONOTONIC until when nothing is missing, and from when on nothing is any more. */
   sinceNs: number;
+  untilNs: number;
   /** Changes of user alone: names and lives are whole. */
   usersOnly: boolean;
 }
@@ -157,16 +158,24 @@ export class ProcessStreams {
     this.lost = 0;
     this.connectorLost = false;
     if (records.length > 1) records.sort(byTime);
-    while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.unshift(records.pop()!);
+    const isLoss = lost > 0 || connectorLost || newCpuSinceNs !== null;
+    // After a loss /proc is read, which is ahead of all of them.
+    if (!isLoss)
+      while (records.length > 0 && records.at(-1)!.timeNs > beganNs) tooNew.unshift(records.pop()!);
     // They have no time, and belong behind everything else that is told of a process.
     const endsLost = this.drainEnds(records);
+    // A ring went on dropping records until it was drained itself.
+    const untilNs = monotonicNs();
     // A socket doesn't say from when on, nor how much: from the last drain on nothing is certain.
-    if (perf === null && connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: false };
-    if (newCpuSinceNs !== null) return { count: null, sinceNs: newCpuSinceNs, usersOnly: false };
-    if (lost > 0) return { count: lost, sinceNs: Math.max(drainedNs, wholeUntilNs), usersOnly: false };
+    if (perf === null && connectorLost) return { count: null, sinceNs: drainedNs, untilNs, usersOnly: false };
+    if (newCpuSinceNs !== null) return { count: null, sinceNs: newCpuSinceNs, untilNs, usersOnly: false };
+    if (lost > 0)
+      return { count: lost, sinceNs: Math.max(drainedNs, wholeUntilNs), untilNs, usersOnly: false };
     // Ends that are missing leave names or users unknown, not wrong.
-    if (connectorLost) return { count: null, sinceNs: drainedNs, usersOnly: true };
-    return endsLost && !this.tells.forks ? { count: null, sinceNs: drainedNs, usersOnly: false } : null;
+    if (connectorLost) return { count: null, sinceNs: drainedNs, untilNs, usersOnly: true };
+    return endsLost && !this.tells.forks
+      ? { count: null, sinceNs: drainedNs, untilNs, usersOnly: false }
+      : null;
   }
 
   /** Whether something was told of a number, a process's or a thread's, since the last drain; the next one will give it. */

@@ -4,22 +4,24 @@
 import type { ProcessRecord } from "../decode/process.ts";
 import { answer, ask, hasOpen, type SinceDrained } from "./asking.ts";
 import { Graveyard } from "./graveyard.ts";
-import { changeUser, keepForChildren, newImage, rename, weighUsers } from "./life.ts";
-import { ProcessNumbers } from "./numbers.ts";
-import { inherit, isKnown, type Process, type Unknowable, unknownProcess } from "./process.ts";
 import {
-  type ProcStatus,
-  readExe,
-  readPids,
-  readStartNs,
-  readStatus,
-  readThreads,
-  START_ACCURACY_NS,
-} from "./procfs.ts";
+  changeUser,
+  doubt,
+  executeUnnamed,
+  fromProc,
+  keepForChildren,
+  orphan,
+  rename,
+  weighUsers,
+} from "./life.ts";
+import { Losses, toldBefore } from "./losses.ts";
+import { ProcessNumbers } from "./numbers.ts";
+import { inherit, type Process, type Unknowable, unknownProcess } from "./process.ts";
+import { type ProcStatus, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
 import type { RecordLoss } from "./streams.ts";
-import { forgetThread, forkThread, takeThreads, threadOf } from "./threads.ts";
+import { forgetThread, forkThread, threadOf } from "./threads.ts";
 import { ALL_TOLD, type Tells } from "./way.ts";
 
 export type { Process } from "./process.ts";
@@ -37,6 +39,7 @@ export class ProcessTable {
     },
   );
   private readonly provisional: Provisional;
+  private readonly losses = new Losses();
   /** Sweeps until what the queue holds is from after the last loss. */
   private lossAgo = 2;
   private batchSinceNs = Number.POSITIVE_INFINITY;
@@ -81,14 +84,19 @@ export class ProcessTable {
     return this.numbers.size;
   }
 
-  /** Applies what was drained for a batch. Ends that had found nobody get a second chance, and then no more. */
-  follow(records: readonly ProcessRecord[]): void {
+  /**
+   * Applies what was drained for a batch, and repairs what the kernel dropped of it. Ends that had found nobody get a second
+   * chance, and then no more.
+   */
+  follow(records: readonly ProcessRecord[], loss: RecordLoss | null = null): void {
     const ends = this.unclaimed;
     this.unclaimed = [];
-    this.apply(records);
+    const whole = loss === null || loss.usersOnly ? records : toldBefore(records, loss.sinceNs);
+    this.apply(whole);
     const { length } = this.unclaimed;
     for (const end of ends) this.end(end);
     this.unclaimed.length = length;
+    if (loss !== null) this.repair(loss, records.length - whole.length);
   }
 
   /** Applies records, oldest first. */
@@ -96,12 +104,14 @@ export class ProcessTable {
     for (const record of records) {
       // From inside a pid namespace everybody outside is 0.
       if (record.kind === "lost" || record.pid <= 0) continue;
+      const serial = record.kind === "fork" ? this.losses.noteBirth() : 0;
+      if (record.kind !== "end" && this.losses.swallow(record.timeNs)) continue;
       const process = this.numbers.get(record.pid);
       switch (record.kind) {
         case "fork":
           if (record.pid === record.parentPid) {
             if (process !== undefined) forkThread(process, record.tid, record.parentTid);
-          } else this.fork(record.pid, record.parentPid, record.parentTid, record.timeNs);
+          } else this.fork(record, serial);
           break;
         case "comm":
           if (process !== undefined) rename(process, record, this.tells);
@@ -116,7 +126,7 @@ export class ProcessTable {
           if (record.pid === record.tid) this.exit(record.pid, record.timeNs);
           break;
         case "exec":
-          this.execWithoutName(record.pid, record.timeNs);
+          if (process !== undefined) executeUnnamed(process, record.timeNs);
           break;
         case "end":
           if (record.pid === record.tid) this.end(record);
@@ -125,16 +135,33 @@ export class ProcessTable {
     }
   }
 
-  /** After records were lost: whatever still lives is read anew. */
-  repair(loss: RecordLoss): void {
+  /**
+   * After records were lost: whatever still lives is read anew.
+   *
+   * @param discarded records from within the loss
+   */
+  repair(loss: RecordLoss, discarded = 0): void {
     if (!this.tells.forks) return;
-    for (const process of repair(this.numbers.values(), loss, this.tells)) {
-      if (process.exited) this.graveyard.bury(process);
-      else this.provisional.add(process);
-    }
+    const { losses, numbers } = this;
+    // Whose they are is not known any more.
+    this.unclaimed.length = 0;
+    if (!loss.usersOnly) losses.begin(loss, discarded, this.batchSinceNs);
+    const { there, ended, taken } = repair(numbers.values(), loss, this.tells, losses);
+    for (const process of there) this.provisional.add(process);
+    for (const process of ended) this.graveyard.bury(process);
     if (loss.usersOnly) return;
     this.lossAgo = 0;
-    for (const pid of readPids()) if (!this.numbers.has(pid)) this.readFromProc(pid);
+    const strangers: Process[] = [];
+    for (const pid of taken) {
+      const before = numbers.get(pid);
+      if (before !== undefined) this.graveyard.noteGone(before);
+      const stranger = this.readFromProc(pid);
+      if (stranger === null) continue;
+      losses.noteStranger(stranger, before === undefined);
+      strangers.push(stranger);
+    }
+    for (const one of strangers) one.parent = numbers.get(one.parentPid) ?? null;
+    losses.end();
   }
 
   /** @param sinceNs no event of the batch is older */
@@ -190,7 +217,7 @@ export class ProcessTable {
   /** Nobody told of it: it is older than the streams, or it was forgotten and the number is another's by now. */
   private findInProc(pid: number): Process | null {
     const startNs = readStartNs(pid);
-    const young = startNs === null || startNs > this.batchSinceNs + START_ACCURACY_NS;
+    const young = startNs === null || startNs > this.batchSinceNs - START_ACCURACY_NS;
     return young ? null : this.readFromProc(pid);
   }
 
@@ -204,13 +231,18 @@ export class ProcessTable {
     return this.lossAgo < 2 ? "process_stream_lost" : "gone_before_known";
   }
 
-  /** Hot. True while some number may mean more than one process. */
-  get hasReused(): boolean {
-    return this.numbers.hasReused;
+  /** True while some number may mean more than one process, in events from after sinceNs. */
+  hasReused(sinceNs: number): boolean {
+    return this.numbers.hasReused || this.losses.concern(sinceNs);
   }
 
-  /** Puts an alias in place of a number that more than one may have had between the two (numbers.ts). */
+  /** Hot. Puts an alias in place of a number that more than one may have had between the two (numbers.ts). */
   tellApart(pid: number, sinceNs: number, untilNs: number): number {
+    if (pid > 0 && this.losses.concern(sinceNs)) {
+      const latest = this.numbers.get(pid);
+      if (latest === undefined || !this.losses.isOnly(latest))
+        return this.numbers.nobody(pid, "process_stream_lost");
+    }
     return this.numbers.tellApart(pid, sinceNs, untilNs, this.reason);
   }
 
@@ -225,34 +257,31 @@ export class ProcessTable {
     this.provisional.sweep();
   }
 
-  private fork(pid: number, parentPid: number, parentTid: number, timeNs: number): void {
+  private fork({ pid, parentPid, parentTid, timeNs }: ForkRecord, serial: number): void {
     const parent = this.numbers.get(parentPid) ?? this.readFromProc(parentPid);
     const before = this.numbers.get(pid) ?? null;
-    const child = parent === null ? this.orphan(pid, parentPid, timeNs) : inherit(pid, parent, timeNs);
-    const { comm, uid, euid } = parent === null ? child : threadOf(parent, parentTid);
-    child.comm = comm;
-    child.uid = uid;
-    child.euid = euid;
-    this.provisional.addChild(child);
+    if (before !== null && !before.exited && before.readNs > timeNs) {
+      // /proc had told of this very process already; what it became since then is told again.
+      Object.assign(before, { parent, parentPid, forkedNs: timeNs, changedNs: timeNs, serial });
+      return;
+    }
+    // A parent that was read from /proc after that may have been something else before.
+    const inherits = parent !== null && parent.readNs <= timeNs;
+    const child = inherits
+      ? inherit(pid, parent, threadOf(parent, parentTid), timeNs)
+      : orphan(pid, parent, timeNs, this.reason);
+    child.parentPid = parentPid;
+    child.serial = serial;
+    if (child.readNs > 0) this.provisional.add(child);
+    else this.provisional.addChild(child);
     if (!this.tells.names) doubt(child);
     if (!this.tells.users) child.userBy = "unread";
-    // One that has not ended is this very process, which /proc had told of already.
-    if (before?.exited || (before === null && this.graveyard.dropped)) {
-      if (before !== null) this.graveyard.noteGone(before);
-      this.numbers.succeed(child, before);
-    } else this.numbers.set(child);
-  }
-
-  /** Its parent was never seen and is gone: only /proc can tell, if it still lives. */
-  private orphan(pid: number, parentPid: number, timeNs: number): Process {
-    const process = unknownProcess(pid, this.reason);
-    process.parentPid = parentPid;
-    process.forkedNs = process.changedNs = timeNs;
-    const status = readStatus(pid);
-    if (status === null) return process;
-    this.provisional.add(process);
-    process.image = { pid, sinceNs: 0, exe: readExe(pid) };
-    return Object.assign(process, status, { nameBy: "proc", userBy: "proc" } as const);
+    if (before !== null) {
+      this.exit(pid, timeNs);
+      this.graveyard.noteGone(before);
+    }
+    if (before !== null || this.graveyard.dropped) this.numbers.succeed(child, before);
+    else this.numbers.set(child);
   }
 
   private exit(pid: number, timeNs: number): void {
@@ -261,17 +290,6 @@ export class ProcessTable {
     process.exited = true;
     process.exitedNs = timeNs;
     this.graveyard.bury(process);
-  }
-
-  /** The connector's EXEC has no name. */
-  private execWithoutName(pid: number, timeNs: number): void {
-    const process = this.numbers.get(pid);
-    if (process === undefined) return;
-    newImage(process, timeNs);
-    process.comm = UNREAD;
-    process.nameBy = "unread";
-    // Its end can be told before its youngest records (streams.ts holds them back for a drain).
-    answer(process);
   }
 
   /** Ends are told in the order of a number's holders. */
@@ -311,26 +329,13 @@ export class ProcessTable {
   }
 
   private addFromProc(pid: number, status: ProcStatus): Process {
-    const process: Process = { ...unknownProcess(pid, "proc"), ...status };
-    process.image = { pid, sinceNs: 0, exe: readExe(pid) };
+    const process = fromProc(pid, status);
     process.parent = this.numbers.get(process.parentPid) ?? null;
-    if (this.tells.forks) takeThreads(process, readThreads(pid));
     this.numbers.set(process);
     this.provisional.add(process);
     return process;
   }
 }
 
-/**
- * The connector names the parent, which need not be who made it: clone(CLONE_PARENT) makes a sibling. So name and user
- * are asked for, and count as inherited where nobody answers.
- */
-function doubt(child: Process): void {
-  child.nameBy = isKnown(child.nameBy) ? "assumed" : "unread";
-  child.userBy = isKnown(child.userBy) ? "assumed" : "unread";
-}
-
+type ForkRecord = Extract<ProcessRecord, { kind: "fork" }>;
 type EndRecord = Extract<ProcessRecord, { kind: "end" }>;
-
-/** Stands in a chain of ancestors for a name that nobody has asked for. */
-const UNREAD = "?";

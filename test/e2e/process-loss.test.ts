@@ -1,6 +1,7 @@
 // Where the kernel drops process records the log says so, names nobody whom it can't be sure of, and is exact again afterwards.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { copyFileSync, linkSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { command, type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
@@ -106,6 +107,29 @@ describe.skipIf(captureObstacle !== null)("process records that are lost (needs 
     expect(told("after")).toEqual({ exact: 2 * PROGRAMS, said: [] });
     expect(gaps()).toHaveLength(1);
   });
+
+  test.skipIf(cpus().length < 2)(
+    "an end among them: a number's next holder did nothing of it (needs two CPUs)",
+    async () => {
+      const first = Bun.spawn(["taskset", "-c", "0", "sh"], { stdin: "pipe", stdout: "ignore" });
+      const later = `i=0; while [ $i -lt 500 ]; do
+        echo ${first.pid - 1} > /proc/sys/kernel/ns_last_pid; sleep 1000 > /dev/null 2>&1 &
+        [ $! = ${first.pid} ] && exit; kill $!; i=$((i + 1)); done; exit 1`;
+      await write("s1");
+      await daemon.settle(root);
+      await whileStopped(async () => {
+        expect((await onOneCpu(herd.program, "name", NAMES)).code).toBe(0);
+        first.stdin.write(`echo > ${join(root, "first")}; exit\n`);
+        first.stdin.end();
+        await first.exited;
+        // Another CPU's ring has room: this fork is told.
+        expect(await command(["taskset", "-c", "1", "sh", "-c", later])).toMatchObject({ code: 0 });
+      });
+      process.kill(first.pid);
+      expect(gaps()).toMatchObject([{ reason: "process_stream_lost" }]);
+      expect(lineOf("first")).toMatchObject({ cmd: null, user: null, who_reason: "process_stream_lost" });
+    },
+  );
 
   test("of changes of user alone: names stay exact, users are read anew", async () => {
     const flip = async () => {

@@ -47,7 +47,8 @@ const exit = (pid: number): ProcessRecord => ({ kind: "exit", timeNs: 4, pid, ti
 
 function known(...records: ProcessRecord[]): { attribution: Attribution; table: ProcessTable } {
   const table = new ProcessTable();
-  table.find(process.pid);
+  // As if it had been read before what is told below.
+  table.find(process.pid)!.readNs = 0;
   // From then on it is known exactly.
   for (let i = 0; i < 2; i++) table.sweep();
   table.apply([
@@ -130,7 +131,7 @@ describe("the keys of a line", () => {
     expect(keysOf(attribution, CHILD)).toMatchObject(unnamed);
     expect(attribution.commOf(CHILD)).toBeNull();
     expect(attribution.unattributed).toBe(1);
-    table.repair({ count: 1, sinceNs: 1e18, usersOnly: false });
+    table.repair({ count: 1, sinceNs: 1e18, untilNs: 1e18, usersOnly: false });
     expect(keysOf(attribution, CHILD)).toMatchObject({
       cmd: null,
       user: null,

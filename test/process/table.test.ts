@@ -6,7 +6,7 @@ import { byTime, type ProcessRecord } from "../../src/decode/process.ts";
 import { monotonicNs } from "../../src/kernel/monotonic.ts";
 import type { SinceDrained } from "../../src/process/asking.ts";
 import { DEAD_MAX } from "../../src/process/graveyard.ts";
-import { readStartNs } from "../../src/process/procfs.ts";
+import { readPidMax, readStartNs } from "../../src/process/procfs.ts";
 import type { RecordLoss } from "../../src/process/streams.ts";
 import { type Process, ProcessTable } from "../../src/process/table.ts";
 import { ALL_TOLD, type Tells } from "../../src/process/way.ts";
@@ -21,6 +21,7 @@ const THREAD = 10_000_101;
 const lostSince = (sinceNs: number, count: number | null): RecordLoss => ({
   count,
   sinceNs,
+  untilNs: 0,
   usersOnly: false,
 });
 
@@ -90,6 +91,12 @@ function tableWithShell(tells = ALL_TOLD): ProcessTable {
 function who(table: ProcessTable, pid: number): string | null {
   const one = table.find(pid);
   return one === null ? null : `${one.comm} ${one.uid}/${one.euid} of ${one.parentPid}`;
+}
+
+/** Who did something under a number between the two: the name, or how or why not it is known. */
+function whoDid(table: ProcessTable, pid: number, sinceNs: number, untilNs = 1e18): string | null {
+  const one = table.find(table.tellApart(pid, sinceNs, untilNs))!;
+  return one.nameBy === null ? one.comm : one.nameBy;
 }
 
 describe("a process", () => {
@@ -263,7 +270,8 @@ describe.skipIf(process.getuid?.() !== 0)(
             const table = new ProcessTable();
             table.seed();
             const look = () => {
-              table.apply([fork(CHILD, pid!, tid), fork(CHILD + 1, pid!)]);
+              const timeNs = monotonicNs();
+              table.apply([fork(CHILD, pid!, tid), fork(CHILD + 1, pid!)].map((one) => ({ ...one, timeNs })));
               expect([CHILD, CHILD + 1].map((one) => who(table, one))).toEqual([
                 `raw-user 1/1 of ${pid}`,
                 `guise 0/0 of ${pid}`,
@@ -453,7 +461,7 @@ describe("a number of which only ends are told", () => {
       nameBy: "exit",
       earlier: null,
     });
-    expect(table.hasReused).toBe(false);
+    expect(table.hasReused(2000)).toBe(false);
   });
 
   test("is nobody's where the end of another was told after /proc was read, or of several", () => {
@@ -638,7 +646,11 @@ describe("after records were lost", () => {
     table.apply([fork(process.pid, process.ppid), exec(process.pid, "before")]);
     // We started long after that.
     table.repair(lostSince(1, 5));
-    expect(table.find(process.pid)).toMatchObject({ nameBy: "process_stream_lost", exited: true });
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "proc", forkedNs: 0 });
+    expect(table.find(process.pid)?.comm).not.toBe("before");
+    // What of it is older than that can be anybody's.
+    expect(whoDid(table, process.pid, 1)).toBe("process_stream_lost");
+    expect(whoDid(table, process.pid, monotonicNs())).toBe("proc");
   });
 
   test("those whose whole life was told before stay exact, unless so many were lost that numbers can have come again", () => {
@@ -654,12 +666,12 @@ describe("after records were lost", () => {
     ] as const) {
       const table = ended();
       table.repair(lostSince(now, count));
-      expect(table.find(CHILD)).toMatchObject({ nameBy });
-      expect(table.find(SHELL)).toMatchObject({ nameBy: "process_stream_lost" });
+      expect(whoDid(table, CHILD, 1)).toBe(nameBy ?? "rm");
+      expect(whoDid(table, SHELL, 1)).toBe("process_stream_lost");
     }
   });
 
-  test("children inherit what /proc told: exactly when they are born after it was read, else as long as their parent", () => {
+  test("children inherit what /proc told when they are born after it was read: before, their parent may have been another program", () => {
     const table = new ProcessTable();
     table.seed();
     table.repair(lostSince(now, 1));
@@ -668,10 +680,80 @@ describe("after records were lost", () => {
       { ...fork(CHILD, process.pid), timeNs: before },
       { ...fork(CHILD + 1, process.pid), timeNs: after },
     ]);
-    expect(table.find(CHILD)).toMatchObject({ nameBy: "lost", userBy: "lost" });
+    expect(table.find(CHILD)).toMatchObject({ parentPid: process.pid, nameBy: "process_stream_lost" });
     expect(table.find(CHILD + 1)).toMatchObject({ nameBy: null, userBy: null });
-    for (let i = 0; i < 2; i++) table.sweep();
-    expect(table.find(CHILD)).toMatchObject({ nameBy: null, userBy: null });
+  });
+
+  test("what is told of the time in which they were lost counts for nothing, also when it comes later", () => {
+    const table = tableWithShell();
+    const [lostNs, wholeNs] = [nowNs + 1e6, nowNs + 2e6];
+    const within = (record: ProcessRecord) => ({ ...record, timeNs: lostNs + 10 });
+    const loss = { count: 1, sinceNs: lostNs, untilNs: wholeNs, usersOnly: false };
+    // A fork without the exec that followed, in the same drain and in the next.
+    table.follow([within(fork(CHILD, INIT))], loss);
+    table.follow([within(fork(CHILD + 1, INIT)), within(exec(CHILD + 1, "later"))]);
+    for (const pid of [CHILD, CHILD + 1]) {
+      expect(table.peek(pid)).toBeNull();
+      expect(whoDid(table, pid, 1)).toBe("process_stream_lost");
+    }
+  });
+
+  test("one whose end was lost and the next with its number are told apart", () => {
+    const table = tableWithShell();
+    table.apply([fork(CHILD, SHELL), exec(CHILD, "first")]);
+    const betweenNs = nowNs++;
+    table.apply([fork(CHILD, SHELL), exec(CHILD, "second")]);
+    expect(whoDid(table, CHILD, 1, betweenNs)).toBe("first");
+    expect(whoDid(table, CHILD, 1)).toBe("pid_reused");
+    expect(whoDid(table, CHILD, nowNs)).toBe("second");
+  });
+
+  test("losses one after the other are added up: numbers can have come again in all of them together", () => {
+    const table = tableWithShell();
+    table.beginBatch(1);
+    table.apply([fork(CHILD, SHELL), exec(CHILD, "rm"), exit(CHILD)]);
+    const some = Math.ceil(readPidMax() * 0.3);
+    table.repair(lostSince(now, some));
+    expect(whoDid(table, CHILD, 1)).toBe("rm");
+    table.repair(lostSince(now, some));
+    expect(whoDid(table, CHILD, 1)).toBe("process_stream_lost");
+  });
+
+  test("those who live kept their number, unless they were born in a loss that another followed", () => {
+    const table = new ProcessTable();
+    table.seed();
+    table.beginBatch(1);
+    for (let i = 0; i < 2; i++) {
+      table.repair(lostSince(now, null));
+      expect(whoDid(table, process.pid, 1)).toBe("lost");
+    }
+    const other = new ProcessTable();
+    other.beginBatch(1);
+    // Nobody had told of us: somebody else may have had our number.
+    for (let i = 0; i < 2; i++) {
+      other.repair(lostSince(now, null));
+      expect(whoDid(other, process.pid, 1)).toBe("process_stream_lost");
+      expect(whoDid(other, process.pid, monotonicNs())).not.toBe("process_stream_lost");
+    }
+  });
+
+  test("those born after are named for what they did, and for all under their number where it can't have been another's", () => {
+    for (const [count, before] of [
+      [100, "rm"],
+      [null, "process_stream_lost"],
+    ] as const) {
+      const table = tableWithShell();
+      table.follow([], { ...lostSince(nowNs, count), untilNs: nowNs });
+      const parent = table.peek(process.pid)!;
+      const bornNs = monotonicNs();
+      table.apply([
+        { ...fork(CHILD, process.pid), timeNs: bornNs },
+        { ...exec(CHILD, "rm"), timeNs: bornNs + 1 },
+      ]);
+      expect(parent.readNs).toBeLessThan(bornNs);
+      expect(whoDid(table, CHILD, 1)).toBe(before);
+      expect(whoDid(table, CHILD, bornNs)).toBe("rm");
+    }
   });
 
   test("what /proc told is exact again once the queue was read to its end twice", () => {
@@ -701,27 +783,21 @@ describe("a number that was given away again", () => {
     });
     return table;
   }
-  const whoDid = (table: ProcessTable, sinceNs: number, untilNs: number) => {
-    const number = table.tellApart(CHILD, sinceNs, untilNs);
-    const one = table.find(number);
-    return one!.nameBy === null ? one!.comm : one!.nameBy;
-  };
-
   test("is the one's who lived when it was done", () => {
     const table = lives("first", "second", "third");
-    expect(table.hasReused).toBe(true);
-    expect(whoDid(table, 2000, 2999)).toBe("first");
-    expect(whoDid(table, 3001, 3999)).toBe("second");
-    expect(whoDid(table, 4001, 9000)).toBe("third");
+    expect(table.hasReused(2000)).toBe(true);
+    expect(whoDid(table, CHILD, 2000, 2999)).toBe("first");
+    expect(whoDid(table, CHILD, 3001, 3999)).toBe("second");
+    expect(whoDid(table, CHILD, 4001, 9000)).toBe("third");
   });
 
   test("is nobody's where it can't be known", () => {
     const table = lives("first", "second", "third");
-    expect(whoDid(table, 2000, 9000)).toBe("pid_reused");
-    expect(whoDid(table, 2000, 3000)).toBe("pid_reused");
+    expect(whoDid(table, CHILD, 2000, 9000)).toBe("pid_reused");
+    expect(whoDid(table, CHILD, 2000, 3000)).toBe("pid_reused");
     expect(table.find(table.tellApart(CHILD, 2000, 9000))?.pid).toBe(CHILD);
     // EXIT comes before a process closes its files.
-    expect(whoDid(table, 3950, 9000)).toBe("pid_reused");
+    expect(whoDid(table, CHILD, 3950, 9000)).toBe("pid_reused");
   });
 
   test("is named where all of them would be named alike, without the executable, which may differ", () => {
@@ -733,10 +809,10 @@ describe("a number that was given away again", () => {
   test("is the latest's alone once the queue was read to its end twice", () => {
     const table = lives("first", "second");
     table.sweep();
-    expect(whoDid(table, 2000, 2999)).toBe("first");
+    expect(whoDid(table, CHILD, 2000, 2999)).toBe("first");
     table.sweep();
     table.sweep();
-    expect(table.hasReused).toBe(false);
+    expect(table.hasReused(2000)).toBe(false);
   });
 
   test("keeps its alias for events that are held back, and then it is nobody's", () => {
@@ -755,9 +831,9 @@ describe("a number that was given away again", () => {
     for (let i = 1; i <= DEAD_MAX; i++) table.apply([fork(CHILD + i, SHELL), exit(CHILD + i)]);
     expect(table.peek(CHILD)).toBeNull();
     table.apply([{ ...fork(CHILD, SHELL), timeNs: 1e9 }, exec(CHILD, "second")]);
-    expect(whoDid(table, 0, 2e9)).toBe("pid_reused");
-    expect(whoDid(table, 1.5e9, 2e9)).toBe("second");
+    expect(whoDid(table, CHILD, 0, 2e9)).toBe("pid_reused");
+    expect(whoDid(table, CHILD, 1.5e9, 2e9)).toBe("second");
     for (let i = 0; i < 3; i++) table.sweep();
-    expect(whoDid(table, 0, 2e9)).toBe("second");
+    expect(whoDid(table, CHILD, 0, 2e9)).toBe("second");
   });
 });
