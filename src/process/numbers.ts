@@ -10,9 +10,22 @@ const DROPPED: Process = {
 };
 const ALIASES_MAX = 0x3fff_ffff;
 
-/** What is the same of two that are alike; their executables may differ. */
-function common(process: Process): Process {
-  return { ...process, earlier: null, alias: 0, cached: null, image: UNKNOWN_IMAGE };
+/**
+ * What is the same of two that are alike; their executables may differ. It is as old as the earlier one, and if either changed,
+ * so did this.
+ */
+function common(later: Process, { forkedNs, changedNs, launchedNs }: Process): Process {
+  const changed = later.changedNs > later.forkedNs || changedNs > forkedNs;
+  return {
+    ...later,
+    earlier: null,
+    alias: 0,
+    cached: null,
+    image: UNKNOWN_IMAGE,
+    forkedNs,
+    changedNs: changed ? Math.max(later.changedNs, changedNs) : forkedNs,
+    launchedNs: changed ? 0 : Math.max(later.launchedNs, launchedNs),
+  };
 }
 
 export class ProcessNumbers {
@@ -107,7 +120,7 @@ export class ProcessNumbers {
       if (one.forkedNs > 0) endedNs = one.forkedNs;
       if (!possible) continue;
       if (found === null) found = one;
-      else if (alike(found, one)) found = common(found);
+      else if (alike(found, one)) found = common(found, one);
       else return this.nobody(pid, "pid_reused");
     }
     if (found === DROPPED) return this.nobody(pid, whyDropped);

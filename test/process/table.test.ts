@@ -804,6 +804,8 @@ describe("a number that was given away again", () => {
     const table = lives("touch", "touch");
     const one = table.find(table.tellApart(CHILD, 2000, 9000));
     expect(one).toMatchObject({ comm: "touch", uid: 1000, image: { exe: null }, nameBy: null });
+    // It says no more of when that was than the earliest of them: what is behind it in the queue can be as old.
+    expect(one?.forkedNs).toBe(2000);
   });
 
   test("is the latest's alone once the queue was read to its end twice", () => {
