@@ -1,6 +1,7 @@
-// Texts that make one regular expression work hardest: a beginning that it accepts, then the same few characters over and
+// Texts that make one regular expression work hardest: a beginning that it accepts, then what a repetition takes over and
 // over, then something that makes the match fail at the last moment. An expression enters, pieces of texts leave.
-// The expression is read roughly (its atoms, in order, without its structure): what isn't understood gives no sample.
+// They come from the expression's shape (regex-shape.ts), several of each kind, for nothing is known of what it means.
+import { type Atom, CANDIDATES, type Piece, shapeOf } from "./regex-shape.ts";
 
 export interface ProbeText {
   readonly prefix: string;
@@ -8,120 +9,141 @@ export interface ProbeText {
   readonly tail: string;
 }
 
-/** The prefix, the unit over and over, the tail. `length` is the middle's, in UTF-16 units. */
-export function grown({ prefix, unit, tail }: ProbeText, length: number): string {
-  return `${prefix}${unit.repeat(Math.ceil(length / unit.length)).slice(0, length)}${tail}`;
+/** The prefix, so many units cut at so many characters (UTF-16 units), the tail. */
+export function grown({ prefix, unit, tail }: ProbeText, repeats: number, characters: number): string {
+  const enough = Math.min(repeats, Math.ceil(characters / unit.length));
+  return `${prefix}${unit.repeat(enough).slice(0, characters)}${tail}`;
 }
 
-// Prefixes × units × tails texts a length: some 20 to 60 ms for the whole probe of an honest expression.
-const MAX_PREFIXES = 24;
+// Repetitions × units × tails texts a length: some 20 to 60 ms for the whole probe of an honest expression.
+const MAX_REPETITIONS = 24;
 const MAX_UNITS = 24;
 const MAX_SUFFIXES = 12;
-// Names begin with dates and ids: `\d{4}`, `[0-9a-f]{40}`.
-const MAX_COUNT = 40;
+// What is put together from parts that each may come often is bounded: `(\d{40}){40}`.
+const MAX_SAMPLE = 256;
 
-// Tried in this order for what stands for many characters: `[^x]`, `\W`, `\p{Lu}`.
-const CANDIDATES = [..."a/0 A-._zZé\n\u0001中"];
+/** How a sample is made: with the optional or without, which alternatives, whose character stands for an atom. */
+interface Choice {
+  readonly optional: boolean;
+  readonly alternative: number;
+  readonly shared: boolean;
+}
+
+const PLAIN: Choice = { optional: true, alternative: 0, shared: false };
+const CHOICES: readonly Choice[] = [0, 1, 2].flatMap((alternative) =>
+  [false, true].flatMap((shared) => [true, false].map((optional) => ({ optional, alternative, shared }))),
+);
 
 /** At least one text; a few hundred for a long expression. */
 export function probeTexts(regex: RegExp): ProbeText[] {
-  const atoms = atomsOf(regex);
-  const samples = atoms.map(({ sample }) => sample);
+  const { whole, atoms } = shapeOf(regex);
+  const sampler = new Sampler(atoms);
+  const singles = sampler.singles(whole);
   const distinct = [...new Set(atoms.flatMap(({ own }) => own))];
-  const pairs = samples.slice(1).map((sample, index) => `${samples[index] ?? ""}${sample}`);
-  const wanted = [...distinct.slice(0, MAX_UNITS / 2), "a", "/", "0", " ", samples.join(""), ...pairs];
-  const units = [...new Set(wanted)].filter((unit) => unit !== "").slice(0, MAX_UNITS);
-
-  // Beginnings of the expression's own text, so that what stands behind `^/var/` is reached too.
-  const prefixes = new Set([""]);
-  const step = Math.max(1, Math.ceil(samples.length / MAX_PREFIXES));
-  for (let end = 1; end <= samples.length; end += step) prefixes.add(samples.slice(0, end).join(""));
+  const pairs = singles.slice(1).map((single, index) => `${singles[index] ?? ""}${single}`);
+  const wanted = [...distinct.slice(0, MAX_UNITS / 2), "a", "/", "0", " ", singles.join(""), ...pairs];
+  const units = bounded(wanted);
   const tails = tailsFor(atoms);
-  const texts = [...prefixes].flatMap((prefix) =>
-    units.flatMap((unit) => tails.map((tail) => ({ prefix, unit, tail }))),
+  const repetitions = [{ prefix: "", units: [] }, ...sampler.repetitions(whole)];
+  const texts = repetitions.flatMap(({ prefix, units: itsOwn }) =>
+    [...new Set([...itsOwn, ...units])].flatMap((unit) => tails.map((tail) => ({ prefix, unit, tail }))),
   );
   if (!/\(\?<[=!]/.test(regex.source)) return texts;
 
   // What looks behind is compared from right to left: it begins at what follows it, and must fail at the text's head.
-  for (let count = 1; count <= Math.min(samples.length, MAX_SUFFIXES); count++) {
-    const tail = samples.slice(-count).join("");
-    texts.push(...units.map((unit) => ({ prefix: "\u0001", unit, tail })));
+  const all = [...new Set([...units, ...repetitions.flatMap((repetition) => repetition.units)])];
+  for (let taken = 1; taken <= Math.min(singles.length, MAX_SUFFIXES); taken++) {
+    const tail = singles.slice(-taken).join("");
+    texts.push(...all.map((unit) => ({ prefix: "\u0001", unit, tail })));
   }
   return texts;
 }
 
-/** `sample`: a character that it matches; `own`: the sample and those that it names; `alone`: matches just one character. */
-interface Atom {
-  readonly sample: string;
-  readonly own: readonly string[];
-  readonly alone: RegExp;
+function bounded(units: readonly string[]): string[] {
+  return [...new Set(units)].filter((unit) => unit !== "").slice(0, MAX_UNITS);
 }
 
-// Openings of groups, and counts: no atoms. An escape, a class, a single character: atoms.
-const NOT_ATOMS = String.raw`\(\?(?:[a-z-]*:|<?[=!]|<[^>]*>)|\{(?<count>\d+)(?:,\d*)?\}`;
-const ATOM = String.raw`\\(?:u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[a-zA-Z]|[pP]\{[^}]*\}|k<[^>]*>|.)|\[(?:\\.|[^\]\\])*\]|[^\\^$*+?()[\]{}|]`;
-const PART = new RegExp(`${NOT_ATOMS}|(?<atom>${ATOM})`, "gsu");
+/** What stands before a repetition, and what it may take. */
+interface Repetition {
+  readonly prefix: string;
+  readonly units: readonly string[];
+}
 
-function atomsOf(regex: RegExp): Atom[] {
-  const atoms: Atom[] = [];
-  for (const { groups } of regex.source.matchAll(PART)) {
-    const source = groups?.atom;
-    if (source === undefined) {
-      const last = atoms.at(-1);
-      // `[a-z]{3}`: what stands behind it is reached by three.
-      const more = Math.min(Number(groups?.count ?? 1), MAX_COUNT) - 1;
-      for (let added = 0; last !== undefined && added < more; added++) atoms.push(last);
-      continue;
+class Sampler {
+  /** For each atom the character of all atoms' that the most of them match: where alternatives overlap. */
+  private readonly shared = new Map<Atom, string>();
+
+  constructor(atoms: readonly Atom[]) {
+    const pool = [...new Set(atoms.flatMap(({ own }) => own))].slice(0, 4 * MAX_UNITS);
+    const ranked = pool
+      .map((character) => ({ character, count: matching(atoms, character) }))
+      .sort((left, right) => right.count - left.count);
+    for (const atom of atoms) {
+      const best = ranked.find(({ character }) => atom.alone.test(character))?.character;
+      this.shared.set(atom, best ?? atom.own[0] ?? "");
     }
-    const alone = compiled(`^(?:${source})$`, regex.flags);
-    // A class's own characters come before the candidates: where two classes overlap, one of them begins.
-    const named = source.startsWith("[") ? namedIn(source) : [decoded(source)];
-    const own = named.filter((character) => alone?.test(character));
-    const sample = own[0] ?? CANDIDATES.find((character) => alone?.test(character));
-    if (alone !== null && sample !== undefined) atoms.push({ sample, own: [sample, ...own], alone });
   }
-  return atoms;
+
+  /** A character for each atom, in order, whatever group it is in. */
+  singles(piece: Piece): string[] {
+    if (piece.atom !== null) return [piece.atom.own[0] ?? ""];
+    return piece.alternatives.flat().flatMap((inner) => this.singles(inner));
+  }
+
+  /** What may come again, from left to right, what is within another included: the first ones of them. */
+  repetitions(piece: Piece, prefix = "", found: Repetition[] = []): readonly Repetition[] {
+    if (found.length >= MAX_REPETITIONS) return found;
+    if (piece.repeats) found.push({ prefix, units: this.units(piece) });
+    for (const alternative of piece.alternatives) {
+      let before = prefix;
+      for (const inner of alternative) {
+        this.repetitions(inner, before, found);
+        before += this.sample([inner], PLAIN);
+      }
+    }
+    return found;
+  }
+
+  /** What each alternative takes, and what two of them take in a row: `(ab|c|a|bc)+` takes "abc" in two ways. */
+  private units(piece: Piece): string[] {
+    if (piece.atom !== null) return [];
+    const each = piece.alternatives.flatMap((alternative) =>
+      CHOICES.map((choice) => this.sample(alternative, choice)),
+    );
+    const plain = bounded(piece.alternatives.map((alternative) => this.sample(alternative, PLAIN)));
+    const inARow = plain.flatMap((left) => plain.map((right) => left + right));
+    return [...bounded(each), ...bounded(inARow)];
+  }
+
+  private sample(sequence: readonly Piece[], choice: Choice): string {
+    let text = "";
+    for (const { atom, alternatives, looks, least } of sequence) {
+      if (looks) continue;
+      const once =
+        atom === null
+          ? this.sample(alternatives[choice.alternative % alternatives.length] ?? [], choice)
+          : ((choice.shared ? this.shared.get(atom) : atom.own[0]) ?? "");
+      text += once.repeat(Math.max(least, Number(choice.optional)));
+      if (text.length > MAX_SAMPLE) return text.slice(0, MAX_SAMPLE);
+    }
+    return text;
+  }
 }
 
-/** null for what can't stand alone, such as `\1`. */
-function compiled(source: string, flags: string): RegExp | null {
-  try {
-    return new RegExp(source, flags);
-  } catch {
-    return null;
-  }
-}
-
-/** The characters that stand in a class, the ends of its ranges included. */
-function namedIn(classSource: string): string[] {
-  const members = new RegExp(ATOM.replace(String.raw`|\[(?:\\.|[^\]\\])*\]`, ""), "gsu");
-  return [...classSource.slice(1, -1).matchAll(members)].map(([member]) => decoded(member));
-}
-
-const CONTROLS: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", f: "\f", v: "\v", "0": "\0" };
-
-/** The character that an escape means; of one that means many, or of a plain character, its last one. */
-function decoded(source: string): string {
-  const hexadecimal = /^\\(?:u\{?|x)([0-9a-fA-F]+)\}?$/.exec(source)?.[1];
-  if (hexadecimal !== undefined) {
-    const codePoint = Number.parseInt(hexadecimal, 16);
-    return codePoint <= 0x10_ffff ? String.fromCodePoint(codePoint) : "";
-  }
-  if (/^\\c[a-zA-Z]$/.test(source)) return String.fromCharCode(source.charCodeAt(2) % 32);
-  const last = [...source].at(-1) ?? "";
-  return source.startsWith("\\") ? (CONTROLS[last] ?? last) : last;
+function matching(atoms: readonly Atom[], character: string): number {
+  return atoms.filter(({ alone }) => alone.test(character)).length;
 }
 
 /** U+0001, which nearly nothing matches, and where something does (`\W`, `[^a]`), the character that the fewest match. */
 function tailsFor(atoms: readonly Atom[]): string[] {
-  const matching = (character: string) => atoms.filter(({ alone }) => alone.test(character)).length;
   let fewest = "\u0001";
-  let count = matching(fewest);
-  const tried = count === 0 ? [] : new Set([...CANDIDATES, ...atoms.flatMap(({ own }) => own), ..."bxBX1"]);
-  for (const character of tried) {
-    const its = matching(character);
+  let count = matching(atoms, fewest);
+  if (count === 0) return [fewest];
+  // For a negated class the character that it names is the only one that stops it.
+  for (const character of new Set([...CANDIDATES, ...atoms.flatMap(({ named }) => named), ..."bxBX1"])) {
+    const its = matching(atoms, character);
     if (its < count) [fewest, count] = [character, its];
   }
-  // For a negated class the character that it names is the only one that stops it.
-  return [...new Set(["\u0001", fewest])];
+  // Where every character goes on (`.`), the text's end stops it.
+  return [...new Set(["\u0001", fewest, ...(count === 0 ? [] : [""])])];
 }
