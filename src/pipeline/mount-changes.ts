@@ -91,10 +91,17 @@ export class MountChanges {
       const text = pathText(path);
       for (const mount of here) {
         if (!isAtOrBelow(text, mount.mountPoint) || mountOf(before, text) !== mount) continue;
+        // A directory above it was renamed, of which an event tells.
+        if (watched.recursive && this.isMountedBelow(watched.path, mount)) continue;
         watched.unmounted.set(mount.mountPoint, { type: mount.type, sinceMs: this.lostMs });
         this.pointsLostBy(watched).add(mount.mountPoint);
       }
     }
+  }
+
+  private isMountedBelow(path: string, { id, device, root }: Mount): boolean {
+    const isIt = (one: Mount) => one.id === id && one.device === device && one.root === root;
+    return this.watching.filesystems.mounts.some((one) => isIt(one) && isAtOrBelow(one.mountPoint, path));
   }
 
   private pointsLostBy(watched: WatchedPath): Set<string> {

@@ -1,6 +1,7 @@
 // A managed path while the daemon runs: its filter, its log, the lines that wait for it, and what is counted
 // of it.
 import { hostname } from "node:os";
+import { isAtOrBelow } from "../containment.ts";
 import type { ManagedPath, PathState, PathStatus } from "../event.ts";
 import { type CaptureFilter, compileFilter } from "../filter/filter.ts";
 import { formatFilters } from "../filter/flags.ts";
@@ -10,6 +11,7 @@ import type { WatchInfo } from "../log/state.ts";
 import type { LogWriter } from "../log/writer.ts";
 import type { Attachment } from "../resolve/filesystems/attach.ts";
 import type { Mount } from "../resolve/filesystems/mounts.ts";
+import type { Renaming } from "../resolve/filesystems/renamed-above.ts";
 import type { Watch } from "../resolve/watch.ts";
 
 /** A filesystem that was mounted at or below a managed path. */
@@ -77,6 +79,16 @@ export class WatchedPath implements Watch {
   get unmountedSinceMs(): number | null {
     const sinceMs = [...this.unmounted.values()].map((one) => one.sinceMs);
     return sinceMs.length === 0 ? null : Math.min(...sinceMs);
+  }
+
+  /** A directory above mount points was renamed. */
+  moveUnmounted(renamed: Renaming): void {
+    for (const [mountPoint, one] of this.unmounted) {
+      const now = renamed(mountPoint);
+      if (now === mountPoint) continue;
+      this.unmounted.delete(mountPoint);
+      if (isAtOrBelow(now, this.path)) this.unmounted.set(now, one);
+    }
   }
 
   take(attachment: Attachment, mounts: readonly Mount[]): void {

@@ -1,5 +1,6 @@
 // What is under watch: managed paths on the one side, filesystems with their marks and directory trees on the
 // other, and how the two stay together while paths appear, vanish, are mounted over and unmounted.
+import { isAtOrBelow } from "../containment.ts";
 import type { ManagedPath } from "../event.ts";
 import type { LogWriter } from "../log/writer.ts";
 import { attach, type ChildAt, kindOf, SYMLINK_IN_PLACE } from "../resolve/filesystems/attach.ts";
@@ -8,11 +9,12 @@ import { countDirectories } from "../resolve/filesystems/extent.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
 import { Filesystems } from "../resolve/filesystems/filesystems.ts";
 import { InodeScanner } from "../resolve/filesystems/inode-scanner.ts";
-import { MountWatch } from "../resolve/filesystems/mounts.ts";
+import { leadsToMount, MountWatch } from "../resolve/filesystems/mounts.ts";
+import { followRenaming, renamingOf } from "../resolve/filesystems/renamed-above.ts";
 import { TreeScanner } from "../resolve/filesystems/scanner.ts";
 import type { Learner } from "../resolve/learn.ts";
 import type { StructureListener } from "../resolve/structure.ts";
-import type { Watch } from "../resolve/watch.ts";
+import { pathText, type Watch } from "../resolve/watch.ts";
 import { type Loss, Rescanning } from "./rescanning.ts";
 import { WatchedPath } from "./watched-path.ts";
 
@@ -204,6 +206,19 @@ export class Watching implements StructureListener {
 
   isThere(watch: Watch): boolean {
     return this.byWatch(watch)?.state === "watched";
+  }
+
+  directoryRenamed(from: Uint8Array, to: Uint8Array, exchange: boolean): readonly Watch[] {
+    const [old, now] = [pathText(from), pathText(to)];
+    const renamed = renamingOf(old, now, exchange);
+    for (const watched of this.paths.values()) watched.moveUnmounted(renamed);
+    const { mounts } = this.filesystems;
+    if (!leadsToMount(mounts, old) && !(exchange && leadsToMount(mounts, now))) return [];
+    followRenaming(this.filesystems, renamed);
+    const reaches = ({ recursive, path }: Watch, other: string) => recursive && isAtOrBelow(other, path);
+    const isNew = (watch: Watch) =>
+      exchange ? reaches(watch, old) !== reaches(watch, now) : reaches(watch, now) && !reaches(watch, old);
+    return [...this.paths.values()].filter(isNew);
   }
 
   needsAttach(watch: Watch): void {

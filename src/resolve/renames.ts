@@ -7,7 +7,7 @@ import { type Ride, tellCarriedAway } from "./carried.ts";
 import type { Endings } from "./endings/endings.ts";
 import { sameHandle } from "./endings/orphans.ts";
 import { entryPath, entryPlaces } from "./entry.ts";
-import { Exchanges } from "./exchanges.ts";
+import { Exchanges, type Half } from "./exchanges.ts";
 import type { Filesystem } from "./filesystems/filesystem.ts";
 import { NOT_FOUND, NOWHERE } from "./filesystems/tree.ts";
 import { type Journey, Journeys } from "./journeys.ts";
@@ -84,7 +84,7 @@ export class RenameResolver {
     this.endings.freeRenamed(fs, batch, i, oldNode, newNode, half === "first", out);
     const from = this.endOf(fs, batch, i, oldNode, fan.DIR_AT, fan.NAME_AT);
     const to = this.endOf(fs, batch, i, newNode, fan.NEW_DIR_AT, fan.NEW_NAME_AT);
-    const rides = quiet ? null : this.tell(fs, batch, i, from, to, half !== null, out);
+    const rides = quiet ? null : this.tell(fs, batch, i, from, to, half, out);
     const { bytes } = batch;
     if (oldNode !== NOT_FOUND && half === null)
       entryGone(fs, oldNode, bytes, from.nameAt, from.nameBytes, this.listener);
@@ -131,7 +131,7 @@ export class RenameResolver {
     i: number,
     from: End,
     to: End,
-    exchange: boolean,
+    half: Half | null,
     out: Occurrences,
   ): { there: Ride; back: Ride } | null {
     const { bytes } = batch;
@@ -145,6 +145,9 @@ export class RenameResolver {
     if (from.entries.length === 0 && to.entries.length === 0 && led.length === 0) return null;
     const fromPath = this.endPath(fs, batch, i, from);
     const toPath = this.endPath(fs, batch, i, to);
+    // One of two that are exchanged may be no directory: the first half stands for both.
+    if (fromPath !== null && toPath !== null && (half === null ? directory : half === "first"))
+      this.listener.directoryRenamed(fromPath, toPath, half !== null);
     const journey = this.journeys.travel(fs, batch, i, directory);
     const told = journey.occurrences;
     const pid = batch.get(i, fan.PID);
@@ -153,7 +156,7 @@ export class RenameResolver {
       const one = out.add(mask, pid, places, directory);
       one.concerns(fs, batch, i, end.nameAt, end.nameBytes);
       one.otherEnd = otherEnd;
-      one.exchange = exchange;
+      one.exchange = half !== null;
       one.moved = (mask & abi.FAN_MOVED_TO) !== 0;
       told.push(one);
     };

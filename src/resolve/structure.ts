@@ -16,6 +16,12 @@ export interface StructureListener {
   /** Whether the managed path is there, by all that was told up to now. */
   isThere(watch: Watch): boolean;
   /**
+   * A directory was renamed, or exchanged for something else.
+   *
+   * @returns managed paths into which it brought something that is mounted
+   */
+  directoryRenamed(from: Uint8Array, to: Uint8Array, exchange: boolean): readonly Watch[];
+  /**
    * Directories above the managed path were moved into place: it is to be looked for.
    *
    * @param arrival how it came, if it turns out to be there; null where that is not to be told
@@ -43,6 +49,12 @@ export class Deferred implements StructureListener {
 
   isThere(watch: Watch): boolean {
     return this.listener.isThere(watch);
+  }
+
+  directoryRenamed(from: Uint8Array, to: Uint8Array, exchange: boolean): readonly Watch[] {
+    const reached = this.listener.directoryRenamed(from, to, exchange);
+    for (const watch of reached) if (!this.waiting.has(watch)) this.waiting.set(watch, null);
+    return reached;
   }
 
   needsAttach(watch: Watch, arrival: Arrival | null): void {

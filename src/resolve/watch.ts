@@ -62,6 +62,11 @@ export function sameBytes(a: Uint8Array, b: Uint8Array, bAt: number, bBytes: num
   return true;
 }
 
+/** Levels from a managed path down to another one. */
+export function depthBelow(managed: string, path: string): number {
+  return path.slice(managed.length).split("/").length - (managed === "/" ? 0 : 1);
+}
+
 /** The path of a place as text. */
 export function pathText(path: Uint8Array): string {
   return path.length === 0 ? "/" : Buffer.from(path).toString();

@@ -5,8 +5,10 @@ import { mkdirSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, run, runShell } from "../support/filesystem.ts";
+import { Hands } from "../support/hands.ts";
 import { Mounts } from "../support/mounts.ts";
 import { until } from "../support/wait.ts";
+import { Workload } from "../support/workload.ts";
 
 describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () => {
   let mounts: Mounts;
@@ -96,6 +98,69 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     expect(second!.gap_to! > first!.gap_to!).toBe(true);
     const states = daemon.lines(root).filter((line) => line.event_type === "WATCH");
     expect(states.map((line) => line.state)).toEqual(["started", "changed"]);
+  });
+
+  test("a directory above one is renamed: what is done there has its new path, and nothing is lost", async () => {
+    mkdirSync(join(root, "w/up/q"), { recursive: true });
+    const w = join(root, "w");
+    mounts.tmpfs(join(w, "up/q"));
+    await add(w, "-r", "-t", "create,delete,moved_to");
+    daemon.signal("SIGSTOP");
+    try {
+      writeFileSync(join(w, "up/q/a"), "");
+      for (const [from, to] of [
+        ["w/up", "w/up2"],
+        ["w/up2", "w/up3"],
+        ["w/up3", "out"],
+        ["out", "w/back"],
+      ] as const) {
+        renameSync(join(root, from), join(root, to));
+        writeFileSync(join(root, to, "q", `in-${to.replace("/", "-")}`), "");
+      }
+    } finally {
+      daemon.signal("SIGCONT");
+    }
+    await daemon.settle(w);
+    const done = words(w);
+    expect(done).toEqual([
+      "CREATE up/q/a",
+      "MOVED_TO up2",
+      "CREATE up2/q/in-w-up2",
+      "MOVED_TO up3",
+      "CREATE up3/q/in-w-up3",
+      "MOVED_TO back",
+      "CREATE back/q/in-w-back",
+    ]);
+    // Another mount makes the daemon look at all of them.
+    mounts.tmpfs(join(w, "other"));
+    await until("it is watched", () => {
+      writeFileSync(join(w, "other", `probe-${performance.now()}`), "");
+      return words(w).some((line) => line.includes("probe"));
+    });
+    writeFileSync(join(w, "back/q/last"), "");
+    await until("it is logged", () => words(w).includes("CREATE back/q/last"));
+    expect(gaps(w)).toEqual([]);
+    expect((await managed(w))?.reason).toBeNull();
+    run(["umount", join(w, "back/q")]);
+    await until("the unmounting is logged", () => gaps(w).length === 1);
+    expect((await managed(w))?.reason).toContain(`${join(w, "back/q")} is unmounted`);
+  });
+
+  test("directories above two are exchanged, and one of them for a file", async () => {
+    for (const one of ["a", "b"]) mounts.tmpfs(join(root, one, "q"));
+    writeFileSync(join(root, "f"), "");
+    await add(root, "-r", "-t", "create");
+    const workload = new Workload("hands");
+    const hands = new Hands(workload.program, root);
+    try {
+      hands.do(["x a b", "f a/q/was-b", "f b/q/was-a", "x f a", "f f/q/was-b-too"]);
+      await until("it is logged", () => words().length >= 3);
+      expect(words()).toEqual(["CREATE a/q/was-b", "CREATE b/q/was-a", "CREATE f/q/was-b-too"]);
+    } finally {
+      await hands.end();
+      workload.remove();
+      for (const one of ["f", "b"]) run(["umount", join(root, one, "q")]);
+    }
   });
 
   test("one after another: each was away from its own umount on, and what was recorded isn't told again", async () => {

@@ -82,6 +82,9 @@ export class Told implements StructureListener {
   isThere(): boolean {
     return false;
   }
+  directoryRenamed(): readonly Watch[] {
+    return [];
+  }
   needsAttach(one: Watch): void {
     this.words.push(`attach ${one.path}`);
   }

@@ -5,7 +5,7 @@ import { lstatSync } from "node:fs";
 import { isAtOrBelow } from "../../containment.ts";
 import { handleOf } from "../../kernel/handles.ts";
 import { markRefusal } from "../../kernel/mark-refusal.ts";
-import type { Watch } from "../watch.ts";
+import { depthBelow, type Watch } from "../watch.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { Filesystems } from "./filesystems.ts";
 import { type Mount, mountOf, prefixes } from "./mounts.ts";
@@ -158,8 +158,7 @@ function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
       const node = known === NOT_FOUND ? fs.tree.put(handle, 0, NOWHERE, Buffer.alloc(0)) : known;
       // A bind mount of a directory that this managed path covers already: its events come under that path.
       if (fs.placesOf(node).some((place) => place.watch === watch && place.onlyName === null)) continue;
-      const depth =
-        mount.mountPoint.slice(watch.path.length).split("/").length - (watch.path === "/" ? 0 : 1);
+      const depth = depthBelow(watch.path, mount.mountPoint);
       fs.addAnchor(node, { watch, path: pathBytes(mount.mountPoint), depth });
       const refused = fs.inodeMarks === null ? 0 : filesystems.markDirectory(fs, node);
       if (refused < 0) {

@@ -1,7 +1,8 @@
 // Where managed paths begin in a filesystem's tree, and the directories above them in which their entries are looked out for. Kept by
 // directory, for events, and by managed path, of which there may be thousands: none is looked for among all.
 
-import type { Anchor, Expectation, Watch } from "../watch.ts";
+import { isAtOrBelow } from "../../containment.ts";
+import { type Anchor, depthBelow, type Expectation, pathText, type Watch } from "../watch.ts";
 
 type Kind = "anchors" | "expectations";
 
@@ -53,6 +54,20 @@ export class Beginnings {
   forget(node: number): void {
     this.forgetIn("anchors", this.anchors, node);
     this.forgetIn("expectations", this.expectations, node);
+  }
+
+  /** Directories above mounts were renamed: what begins at those has another path from now on, or is out of reach. */
+  moveMounted(renamed: (path: string) => string): void {
+    // A copy: each is looked at once, or two that are exchanged would be so for ever.
+    for (const [node, list] of [...this.anchors]) {
+      const moved = list.map((anchor) => (anchor.depth === 0 ? anchor : movedBy(renamed, anchor)));
+      if (moved.every((anchor, k) => anchor === list[k])) continue;
+      const left = moved.filter((anchor) => anchor !== null);
+      const lost = list.filter((_, k) => moved[k] === null);
+      this.anchors.set(node, lost);
+      this.forgetIn("anchors", this.anchors, node);
+      if (left.length > 0) this.anchors.set(node, left);
+    }
   }
 
   watches(): Iterable<Watch> {
@@ -116,4 +131,14 @@ function keep<T>(lists: Map<number, T[]>, node: number, stays: (one: T) => boole
   if (kept.length === 0) lists.delete(node);
   else lists.set(node, kept);
   return kept;
+}
+
+/** Where the mount of an anchor is after a renaming; null where its managed path doesn't reach. */
+function movedBy(renamed: (path: string) => string, anchor: Anchor): Anchor | null {
+  const { watch } = anchor;
+  const before = pathText(anchor.path);
+  const path = renamed(before);
+  if (path === before) return anchor;
+  if (!isAtOrBelow(path, watch.path) || watch.excludesDirectory(path)) return null;
+  return { watch, path: Buffer.from(path), depth: depthBelow(watch.path, path) };
 }

@@ -18,6 +18,7 @@ import {
   type MountWatch,
   mountKey,
   mountOf,
+  mountsOf,
   readMounts,
 } from "./mounts.ts";
 import { ParkedTrees } from "./parked-trees.ts";
@@ -82,10 +83,15 @@ export class Filesystems {
     for (const fs of this.byDevice.values()) if (!this.isMarked(fs, marked)) return true;
     const isConcerned = concernedBy(changed.map(({ mountPoint }) => mountPoint));
     for (const path of paths) if (isConcerned(path)) return true;
-    this.mounts = now;
-    // Mounts are compared by identity.
-    for (const fs of this.byDevice.values()) fs.mounts = this.mountsOf(fs.device);
+    this.takeMounts(now);
     return false;
+  }
+
+  /** Mounts are compared by identity: all that is known of them changes at once. */
+  takeMounts(mounts: Mount[]): void {
+    this.access.release();
+    this.mounts = mounts;
+    for (const fs of this.byDevice.values()) fs.mounts = mountsOf(mounts, fs.device);
   }
 
   /**
@@ -94,13 +100,11 @@ export class Filesystems {
    * @returns also mounts that are there no more (`vanished`), and where something was mounted or unmounted
    */
   refreshMounts(): { gone: readonly Filesystem[]; vanished: readonly Mount[]; points: readonly string[] } {
-    this.access.release();
     const before = this.mounts;
-    this.mounts = readMounts();
+    this.takeMounts(readMounts());
     const marked = this.queues.shared.markedDevices();
     const gone: Filesystem[] = [];
     for (const fs of [...this.byDevice.values()]) {
-      fs.mounts = this.mountsOf(fs.device);
       if (fs.mounts.length > 0 && this.isMarked(fs, marked)) continue;
       gone.push(fs);
       this.forget(fs);
@@ -167,7 +171,7 @@ export class Filesystems {
     const fs = markNew(this.nextId, mount, this.access, this.queues, isTaken);
     if (typeof fs === "string") return fs;
     this.nextId++;
-    fs.mounts = this.mountsOf(fs.device);
+    fs.mounts = mountsOf(this.mounts, fs.device);
     fs.probe = this.servers.probeOf(mount);
     const tree = this.parked.take(fs);
     if (tree !== null) fs.compareWith(tree);
@@ -255,13 +259,6 @@ export class Filesystems {
       if (typeof opened === "number") return opened === -errnoOf("ETIMEDOUT") || this.mountWatch.hasChanged();
       return fs.group.hasMark("inode", opened.fd);
     });
-  }
-
-  /** Mounts of a filesystem that paths lead to, the one that shows most of it first. */
-  private mountsOf(device: string): Mount[] {
-    return this.mounts
-      .filter((mount) => mount.device === device && mountOf(this.mounts, mount.mountPoint) === mount)
-      .sort((a, b) => a.root.length - b.root.length);
   }
 
   /** Lends a descriptor on the filesystem, for opening handles by. release() gives it back: a held one keeps the filesystem in use. */

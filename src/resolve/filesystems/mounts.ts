@@ -79,11 +79,25 @@ function nextMount(mounted: readonly Mount[], path: string): Mount | null {
   return first;
 }
 
+/** Mounts of a filesystem that paths lead to, the one that shows most of it first. */
+export function mountsOf(mounts: readonly Mount[], device: string): Mount[] {
+  return mounts
+    .filter((mount) => mount.device === device && mountOf(mounts, mount.mountPoint) === mount)
+    .sort((a, b) => a.root.length - b.root.length);
+}
+
 interface MountIndex {
   /** Those that are mounted on nothing that can be seen: the root, as a rule. */
   tops: readonly Mount[];
   /** What is mounted on each, by id. */
   children: ReadonlyMap<number, readonly Mount[]>;
+  /** Directories at and above mount points. */
+  above: ReadonlySet<string>;
+}
+
+/** Whether something is mounted at or below a path. */
+export function leadsToMount(mounts: readonly Mount[], path: string): boolean {
+  return indexOf(mounts).above.has(path);
 }
 
 /** A list of mounts never changes; a machine full of containers has thousands, and each is asked about. */
@@ -103,7 +117,8 @@ function indexOf(mounts: readonly Mount[]): MountIndex {
       else siblings.push(mount);
     }
   }
-  const index = { tops, children };
+  const above = new Set(mounts.flatMap(({ mountPoint }) => prefixes(mountPoint)));
+  const index = { tops, children, above };
   indexes.set(mounts, index);
   return index;
 }
