@@ -146,6 +146,31 @@ describe.skipIf(captureObstacle !== null)("mounts (needs root and mounts)", () =
     expect((await managed(w))?.reason).toContain(`${join(w, "back/q")} is unmounted`);
   });
 
+  test("a file that is mounted over another one: it is said that it isn't recorded, until it is unmounted", async () => {
+    mkdirSync(join(root, "w"));
+    for (const one of ["real", "w/named", "w/itself"]) writeFileSync(join(root, one), "");
+    const [w, named, itself] = [join(root, "w"), join(root, "w/named"), join(root, "w/itself")];
+    run(["mount", "--bind", join(root, "real"), named]);
+    run(["mount", "--bind", itself, itself]);
+    try {
+      for (const flags of [["-r"], []]) {
+        await add(w, ...flags, "-t", "close_write");
+        expect((await managed(w))?.reason).toContain(`${named}: a file from elsewhere is mounted there`);
+        expect((await managed(w))?.reason).not.toContain(itself);
+      }
+      writeFileSync(itself, "recorded");
+      await until("it is logged", () => words(w).includes("CLOSE_WRITE itself"));
+      const refused = await daemon.fsmon("add", named);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toContain("a file from elsewhere is mounted there");
+    } finally {
+      for (const one of [itself, named]) run(["umount", one]);
+    }
+    await until("it is noticed", async () => (await managed(w))?.reason === null);
+    writeFileSync(named, "recorded");
+    await until("it is logged", () => words(w).includes("CLOSE_WRITE named"));
+  });
+
   test("directories above two are exchanged, and one of them for a file", async () => {
     for (const one of ["a", "b"]) mounts.tmpfs(join(root, one, "q"));
     writeFileSync(join(root, "f"), "");

@@ -2,6 +2,7 @@
 // directory above it that would lead to it. As it was at the place of the queue up to which events are told, where the queue can
 // say that; else as it is on the disk now.
 import { lstatSync } from "node:fs";
+import { join, relative } from "node:path";
 import { isAtOrBelow } from "../../containment.ts";
 import { handleOf } from "../../kernel/handles.ts";
 import { markRefusal } from "../../kernel/mark-refusal.ts";
@@ -20,6 +21,9 @@ export type ChildAt = (fs: Filesystem, parent: Uint8Array, name: Uint8Array) => 
 
 /** Why a managed path isn't watched. */
 export const SYMLINK_IN_PLACE = "a symlink stands in its place";
+/** An event of a file tells the directory and the name that it was opened by, which a bind mount of a file doesn't change. */
+const FILE_MOUNTED =
+  "a file from elsewhere is mounted there, of which the kernel tells under the name that it has where it comes from: it isn't recorded";
 /** How often a path that changes under our eyes is looked at again before it is taken as it is. */
 const LOOKS_MAX = 5;
 
@@ -32,6 +36,10 @@ export function attach(filesystems: Filesystems, watch: Watch, childAt: ChildAt)
     const silent = filesystems.servers.silentOn(filesystems.mounts, watch.path);
     if (silent !== null) {
       return { state: "impossible", reason: silenceOf(silent), filesystemType: silent.type };
+    }
+    const over = mountOf(filesystems.mounts, watch.path);
+    if (over?.mountPoint === watch.path && isForeignFile(filesystems.mounts, over)) {
+      return { state: "impossible", reason: FILE_MOUNTED, filesystemType: over.type };
     }
     const deepest = deepestDirectory(watch.path);
     const fs = filesystems.open(deepest);
@@ -54,7 +62,11 @@ export function attach(filesystems: Filesystems, watch: Watch, childAt: ChildAt)
         state: "watched",
         filesystem: fs,
         reason: null,
-        notes: [...limitsOf(fs), ...(watch.recursive ? attachMountsBelow(filesystems, watch) : [])],
+        notes: [
+          ...limitsOf(fs),
+          ...(watch.recursive ? attachMountsBelow(filesystems, watch) : []),
+          ...foreignFiles(filesystems, watch),
+        ],
       };
     }
     return { ...stateOf(watch.path), filesystem: fs, notes: limitsOf(fs) };
@@ -172,6 +184,32 @@ function attachMountsBelow(filesystems: Filesystems, watch: Watch): string[] {
     }
   }
   return notes;
+}
+
+/** Files that are mounted where a managed path covers them, each with the reason why nothing is recorded of it. */
+function foreignFiles({ mounts, servers }: Filesystems, watch: Watch): string[] {
+  const covers = ({ mountPoint }: Mount) =>
+    mountPoint !== watch.path &&
+    isAtOrBelow(mountPoint, watch.path) &&
+    (watch.recursive || depthBelow(watch.path, mountPoint) === 1) &&
+    !watch.excludesDirectory(mountPoint);
+  return mounts
+    .filter(
+      (mount) =>
+        covers(mount) &&
+        mountOf(mounts, mount.mountPoint) === mount &&
+        servers.silentOn(mounts, mount.mountPoint) === null &&
+        isForeignFile(mounts, mount),
+    )
+    .map(({ mountPoint }) => `${mountPoint}: ${FILE_MOUNTED}`);
+}
+
+/** Whether a mount shows a single file, and not the one that has its path anyway. */
+function isForeignFile(mounts: readonly Mount[], mount: Mount): boolean {
+  if (kindOf(mount.mountPoint) !== "file") return false;
+  const below = mounts.find(({ id }) => id === mount.parentId);
+  if (below?.device !== mount.device) return true;
+  return join(below.root, relative(below.mountPoint, mount.mountPoint)) !== mount.root;
 }
 
 function silenceOf({ mountPoint, type }: Mount): string {
