@@ -142,7 +142,13 @@ export class Attribution {
     const exe = image.exe === undefined && !process.exited ? readExe(process.pid) : null;
     // A dead process's number may belong to another by now: what wasn't read while it lived stays unknown.
     const lives = isStill(process);
-    if (image.exe === undefined) image.exe = lives && exe !== null ? exe : this.executables.pathOf(image);
+    let path = image.exe;
+    if (path === undefined) {
+      path = lives && exe !== null ? exe : this.executables.pathOf(image);
+      // What /proc shows of a child may be a program that it executed just now: that isn't its parent's.
+      if (image.pid !== process.pid) process.image = { ...image, exe: path };
+      else image.exe = path;
+    }
     const login = surroundings(process, lives, "login", readLogin);
     const group =
       (details & GROUP_BITS) === 0
@@ -164,7 +170,7 @@ export class Attribution {
       user: user?.name ?? null,
       userReason: user?.reason ?? null,
       parentPid: process.parentPid === 0 ? null : process.parentPid,
-      exe: named ? (image.exe ?? null) : null,
+      exe: named ? path : null,
       uid: user === null || user.name === String(process.uid) ? null : process.uid,
       euid: user === null || process.euid === process.uid ? null : process.euid,
       login: loginUser?.name ?? null,

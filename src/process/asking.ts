@@ -72,7 +72,9 @@ export function answer(process: Process): void {
     process.nameBy = "exit";
   }
   if (isOpen(process.userBy)) {
-    process.uid = process.euid = end.uid;
+    // The end tells the real user alone. What is assumed came from the parent, and no change since then was told.
+    if (process.userBy === "unread" || process.uid !== end.uid) process.euid = end.uid;
+    process.uid = end.uid;
     process.userBy = "exit";
   }
 }

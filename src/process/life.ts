@@ -110,8 +110,8 @@ function execute(process: Process, timeNs: number, tells: Tells): void {
 }
 
 /** The connector's EXEC has no name. */
-export function executeUnnamed(process: Process, timeNs: number): void {
-  newImage(process, timeNs);
+export function executeUnnamed(process: Process, timeNs: number, tells: Tells): void {
+  execute(process, timeNs, tells);
   process.comm = UNREAD;
   process.nameBy = "unread";
   // Its end can be told before its youngest records (streams.ts holds them back for a drain).

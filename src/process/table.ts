@@ -16,7 +16,7 @@ import {
 } from "./life.ts";
 import { Losses, toldBefore } from "./losses.ts";
 import { ProcessNumbers } from "./numbers.ts";
-import { inherit, type Process, type Unknowable, unknownProcess } from "./process.ts";
+import { inherit, type Process, UNKNOWN_IMAGE, type Unknowable, unknownProcess } from "./process.ts";
 import { type ProcStatus, readPids, readStartNs, readStatus, START_ACCURACY_NS } from "./procfs.ts";
 import { Provisional } from "./provisional.ts";
 import { repair } from "./repair.ts";
@@ -126,7 +126,7 @@ export class ProcessTable {
           if (record.pid === record.tid) this.exit(record.pid, record.timeNs);
           break;
         case "exec":
-          if (process !== undefined) executeUnnamed(process, record.timeNs);
+          if (process !== undefined) executeUnnamed(process, record.timeNs, this.tells);
           break;
         case "end":
           if (record.pid === record.tid) this.end(record);
@@ -201,6 +201,8 @@ export class ProcessTable {
     if (this.lookedFor.has(pid)) return this.numbers.get(pid);
     this.lookedFor.add(pid);
     const status = readStatus(pid);
+    // An end that was told is of a first thread then, behind which others go on, or which one of them has replaced.
+    if (status !== null && !this.isYoung(pid)) return this.addFromProc(pid, status);
     // After it: whoever had the number before the one that was read is told of by now.
     this.since.tellEnds();
     const dead = this.numbers.get(pid);
@@ -216,9 +218,13 @@ export class ProcessTable {
 
   /** Nobody told of it: it is older than the streams, or it was forgotten and the number is another's by now. */
   private findInProc(pid: number): Process | null {
+    return this.isYoung(pid) ? null : this.readFromProc(pid);
+  }
+
+  /** Whether the number can have been another's in this batch. */
+  private isYoung(pid: number): boolean {
     const startNs = readStartNs(pid);
-    const young = startNs === null || startNs > this.batchSinceNs - START_ACCURACY_NS;
-    return young ? null : this.readFromProc(pid);
+    return startNs === null || startNs > this.batchSinceNs - START_ACCURACY_NS;
   }
 
   /** Without looking at /proc. */
@@ -316,6 +322,7 @@ export class ProcessTable {
     }
     // Of the one that /proc showed in this batch: whoever had the number before was told of right after the reading.
     its.nameBy = its.userBy = "unread";
+    if (its.comm !== record.comm) its.image = UNKNOWN_IMAGE;
     its.end = record;
     answer(its);
     if (its.exited) return;

@@ -185,6 +185,16 @@ describe("the keys of a line", () => {
     for (const pid of [CHILD, CHILD + 1]) expect(keysOf(attribution, pid)).not.toHaveProperty("who");
   });
 
+  test("have a child's executable in its own line alone: it may have executed it just now", () => {
+    const comm = readFileSync("/proc/self/comm", "latin1").slice(0, -1);
+    const { attribution } = known(fork(process.pid, PARENT, 5), {
+      ...exec(process.pid, comm, 6),
+      exec: false,
+    } as ProcessRecord);
+    expect(keysOf(attribution, process.pid)).toMatchObject({ cmd: comm, exe: process.execPath });
+    expect(keysOf(attribution, PARENT)).not.toHaveProperty("exe");
+  });
+
   test("say that threads of the process act as other users, until they don't", () => {
     const { attribution, table } = known();
     table.apply([threadUid(CHILD, CHILD + 7, 33)]);

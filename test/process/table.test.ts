@@ -314,6 +314,15 @@ describe("an exec from a thread that isn't the first", () => {
     expect(table.find(CHILD)).toMatchObject({ exited: false });
   });
 
+  test("has that thread's users, also where the record of it has no name", () => {
+    for (const record of [exec(CHILD, "taken-over"), { kind: "exec", timeNs: nowNs, pid: CHILD } as const]) {
+      const table = tableWithShell();
+      const its = { ...uid(CHILD, 33), tid: CHILD + 1 } as ProcessRecord;
+      table.apply([fork(CHILD, SHELL), thread(CHILD, CHILD + 1), its, exit(CHILD), record]);
+      expect(table.peek(CHILD)).toMatchObject({ uid: 33, euid: 33, mixedUsers: false });
+    }
+  });
+
   test("isn't answered by the end of the thread that it replaced, whether told before or after it", () => {
     for (const toldBefore of [true, false]) {
       const table = tableWithShell({ forks: true, names: true, users: false, ends: true });
@@ -380,6 +389,12 @@ describe("a child of which only the connector tells", () => {
     table.apply([fork(CHILD, SHELL), fork(CHILD + 1, CHILD), exit(CHILD + 1), exit(CHILD)]);
     const inherited = { comm: "sh", uid: 1000, nameBy: "inherited", userBy: "inherited" };
     for (const pid of [CHILD, CHILD + 1]) expect(table.find(pid)).toMatchObject(inherited);
+  });
+
+  test("keeps its parent's effective user where its end tells the same real one", () => {
+    const table = tableOfConnector(true);
+    table.apply([uid(SHELL, 33, 0), fork(CHILD, SHELL), exit(CHILD), end(CHILD, "maker", 33)]);
+    expect(table.find(CHILD)).toMatchObject({ uid: 33, euid: 0, userBy: "exit" });
   });
 
   test("has those of its end where that is told", () => {
@@ -460,8 +475,17 @@ describe("a number of which only ends are told", () => {
       uid: 33,
       nameBy: "exit",
       earlier: null,
+      // It may be another program's name.
+      image: { exe: null },
     });
     expect(table.hasReused(2000)).toBe(false);
+  });
+
+  test("is whoever /proc shows, if older than the batch: the end that was told is of its first thread", () => {
+    const table = new ProcessTable(tells);
+    table.beginBatch(monotonicNs() + 1e9);
+    table.apply([end(process.pid, "first", 1)]);
+    expect(table.find(process.pid)).toMatchObject({ nameBy: "proc", userBy: "proc", uid: process.getuid!() });
   });
 
   test("is nobody's where the end of another was told after /proc was read, or of several", () => {
