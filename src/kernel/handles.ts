@@ -131,7 +131,7 @@ const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 
 /** Of what path names, a final symlink itself; null where nothing is there, or can't be asked. */
-export function timesOf(path: string): ObjectTimes | null {
+export function timesOf(path: string | Uint8Array): ObjectTimes | null {
   return asTimes(helper().fh_times(cPath(path), times, times.length));
 }
 

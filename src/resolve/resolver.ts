@@ -138,7 +138,7 @@ export class Resolver {
     else if (batch.get(i, fan.DIR_AT) < 0) this.nameless.resolve(fs, batch, i, out);
     else if ((mask & abi.FAN_RENAME) !== 0) this.rename(fs, batch, i, out);
     else if (isItself(batch, i)) this.directoryItself(fs, batch, i, out);
-    else this.entry(fs, batch, i, out);
+    else if (!this.endings.unnamed.takes(fs, batch, i, out)) this.entry(fs, batch, i, out);
     if (this.structure.isEmpty && fs.fresh.size === 0) return;
     if (batch === this.live) this.learner.place += batch.get(i, fan.EVENT_BYTES);
     this.structure.attach(out);

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -79,6 +80,21 @@ describe.skipIf(captureObstacle !== null)("names and depth (needs root and mount
   /** The lines that tell of one kind, without those of the sentinel. */
   const ofType = (path: string, type: string) =>
     daemon.events(path).filter((line) => line.event_type === type);
+
+  test("a file that is called as the kernel calls those without a name is one like others, also when it isn't there any more", async () => {
+    const root = await managed("number", "-t", "close_write");
+    const file = join(root, "file");
+    writeFileSync(file, "");
+    const numbered = join(root, `#${statSync(file).ino}`);
+    await settled(daemon, root);
+    daemon.signal("SIGSTOP");
+    renameSync(file, numbered);
+    writeFileSync(numbered, "1");
+    renameSync(numbered, file);
+    daemon.signal("SIGCONT");
+    await settled(daemon, root);
+    expect(ofType(root, "CLOSE_WRITE").map(({ path }) => path)).toEqual([file, numbered]);
+  });
 
   describe("any bytes", () => {
     let root: string;

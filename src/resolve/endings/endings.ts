@@ -14,6 +14,7 @@ import { Burials } from "./burial.ts";
 import { DyingDirectories } from "./dying.ts";
 import type { Graves } from "./graves.ts";
 import type { HeldNames } from "./nameless.ts";
+import { Unnamed } from "./unnamed.ts";
 
 type Batch = fan.EventBatch;
 
@@ -26,6 +27,7 @@ interface FileEnd {
 export class Endings implements HeldNames {
   readonly burials: Burials;
   readonly dying: DyingDirectories;
+  readonly unnamed: Unnamed;
   private readonly brief = new BriefLives();
   /** Files whose names are told behind the event at a place. */
   private readonly filesDue = new Map<number, FileEnd>();
@@ -36,6 +38,7 @@ export class Endings implements HeldNames {
     private readonly selfPid: number,
   ) {
     this.burials = new Burials(graves);
+    this.unnamed = new Unnamed(graves);
     this.dying = new DyingDirectories(this.burials, selfPid);
   }
 
@@ -65,6 +68,7 @@ export class Endings implements HeldNames {
 
   /** Hot. Tells what was waiting for the event at this place. */
   tellDue(place: number, out: Occurrences): void {
+    this.unnamed.tellDue(place, out);
     if (this.filesDue.size > 0) {
       const due = this.filesDue.get(place);
       this.filesDue.delete(place);
@@ -93,6 +97,7 @@ export class Endings implements HeldNames {
 
   /** An event's object takes its name: what had it before, and was removed in one breath, ended before. */
   freeName(fs: Filesystem, batch: Batch, i: number, node: number, column: number, out: Occurrences): void {
+    if (column === fan.NAME_AT) this.unnamed.made(fs, batch, i, node);
     if (this.brief.empty) return;
     const key = () => objectKey(fs, batch, i);
     this.freeEntry(fs, node, batch.bytes, batch.get(i, column), batch.get(i, column + 1), key, out);
@@ -132,6 +137,7 @@ export class Endings implements HeldNames {
     swaps: boolean,
     out: Occurrences,
   ): void {
+    this.unnamed.renamed(fs, batch, i, newNode);
     if (this.brief.empty) return;
     if (oldNode !== NOT_FOUND) {
       const key = () => objectKey(fs, batch, i);
