@@ -207,10 +207,12 @@ export class Pipeline {
   /** Everything the kernel has queued by now is written when this returns. */
   drain(): void {
     while (!this.mountChanges.isDone) this.mountChanges.step();
+    while (!this.watching.isSurveyed) this.watching.survey();
     // Bounded by what is there as it begins: a storm that never ends must not hold up whoever waits for this.
     let left = this.ahead.pendingEvents();
     do {
       const { events, emptied } = this.round();
+      while (!this.watching.isSurveyed) this.watching.survey();
       left -= events;
       if (emptied) left = 0;
     } while (left > 0);
@@ -258,9 +260,14 @@ export class Pipeline {
       this.pauseTurn();
       return;
     }
+    if (!this.watching.isSurveyed) {
+      this.watching.survey();
+      this.pauseTurn();
+      return;
+    }
     let events = 0;
     let emptied = false;
-    for (let i = 0; i < BATCHES_PER_TURN && !emptied; i++) {
+    for (let i = 0; i < BATCHES_PER_TURN && !emptied && this.watching.isSurveyed; i++) {
       if (this.reading.waits(this.emptiedNs)) {
         this.schedule(Reading.againMs);
         return;
@@ -278,7 +285,7 @@ export class Pipeline {
       this.processes.attribution.refresh();
       this.mountChanges.look(this.awake.look(Date.now()));
     }
-    if (!this.mountChanges.isDone) {
+    if (!this.mountChanges.isDone || !this.watching.isSurveyed) {
       this.pauseTurn();
       return;
     }

@@ -145,6 +145,18 @@ export class Watching implements StructureListener {
     this.filesystems.coverLater();
   }
 
+  /** False while it isn't known yet where directories are now, after events were lost: no event may be resolved until then. */
+  get isSurveyed(): boolean {
+    for (const fs of this.filesystems.all()) if (fs.inodeMarks?.survey?.isDone === false) return false;
+    return true;
+  }
+
+  /** Looks for where they are, for a few milliseconds. */
+  survey(): void {
+    const untilMs = performance.now() + SCAN_SLICE_MS;
+    for (const fs of this.filesystems.all()) fs.inodeMarks?.survey?.slice(this.filesystems, untilMs);
+  }
+
   /** Looks at the disk for paths whose way there was moved into place by the last batch. */
   attachMoved(): void {
     if (this.toAttach.size === 0) return;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { captureObstacle, type FilesystemKind, TestFilesystem } from "../support/filesystem.ts";
 import { Dice, Ground } from "../support/ground.ts";
 import { Hands } from "../support/hands.ts";
+import { Mounts } from "../support/mounts.ts";
 import { TreeModel } from "../support/replay.ts";
 import { Watcher } from "../support/watcher.ts";
 import { Workload } from "../support/workload.ts";
@@ -123,6 +124,36 @@ describe.skipIf(captureObstacle !== null)(
         expect(gaps).toEqual(["queue_overflow"]);
         const replayed = before.replay(watcher.lines.filter((line) => line.dir === true));
         return [...replayed.oddities, ...replayed.differences()];
+      });
+      expect(found).toEqual({});
+    });
+
+    test("after a loss where each directory is marked: what moved leaves its old place", async () => {
+      const found = await differences("tmpfs", 10, async (_top, _hands, dice) => {
+        const mounts = new Mounts();
+        const top = mounts.overlay("ovl").merged;
+        mkdirSync(join(top, "m"));
+        const hands = new Hands(workload.program, top);
+        try {
+          const ground = new Ground(dice, true);
+          hands.do(ground.draw(BEFORE));
+          Bun.sleepSync(TICK_MS);
+          watcher.add(join(top, "m"));
+          watcher.finish();
+          const before = TreeModel.of(top);
+          hands.do(FLOOD.map((operation) => operation.replace("o/", "m/")));
+          hands.do(ground.draw(LOST));
+          Bun.sleepSync(TICK_MS);
+          watcher.finish();
+          const gaps = watcher.lines.filter((line) => line.event_type === "GAP").map((line) => line.reason);
+          expect(gaps).toEqual(["queue_overflow"]);
+          const replayed = before.replay(watcher.lines.filter((line) => line.dir === true));
+          return [...replayed.oddities, ...replayed.differences()];
+        } finally {
+          watcher.remove();
+          await hands.end();
+          mounts.destroy();
+        }
       });
       expect(found).toEqual({});
     });

@@ -222,22 +222,22 @@ export class Filesystems {
   markDirectory(fs: Filesystem, node: number): number {
     const [place] = [...(fs.begins.anchors.get(node) ?? []), ...(fs.begins.expectations.get(node) ?? [])];
     if (place === undefined) return 0;
-    const fd = this.openDirectory(fs, place.path, node);
+    const fd = this.openDirectory(fs, place.path, fs.tree.handleOf(node));
     if (fd < 0) return fd;
     const refused = fs.group.mark("inode", fd, fs.markedMask);
     closeSync(fd);
     return refused;
   }
 
-  /** The directory of a node by its path, or -errno: ESTALE when another stands there. */
-  openDirectory(fs: Filesystem, path: Uint8Array, node: number): number {
+  /** The directory with that handle by its path, or -errno: ESTALE when another stands there. */
+  openDirectory(fs: Filesystem, path: Uint8Array, handle: Uint8Array): number {
     const mount = mountOf(this.mounts, pathText(path));
     if (mount === null || mount.device !== fs.device) return -errnoOf("ESTALE");
     const opened = this.access.open(mount);
     if (typeof opened === "number") return opened;
     const point = mount.mountPoint === "/" ? 0 : Buffer.byteLength(mount.mountPoint);
     const below = path.subarray(Math.min(path.length, point + 1));
-    return openDirectory(opened.fd, below, fs.tree.handleOf(node));
+    return openDirectory(opened.fd, below, handle);
   }
 
   /** A mark's change, through whatever mount the kernel takes for it. */
@@ -292,7 +292,7 @@ export class Filesystems {
     fs: Filesystem,
     handle: Uint8Array,
   ): handles.DirectoryEntry | { readonly mountPoint: Uint8Array | null } | null {
-    if (fs.inodeMarks !== null) return null;
+    if (fs.inodeMarks !== null) return fs.inodeMarks.survey?.placeOf(handle) ?? null;
     let asked = fs.mounts.length > 0;
     for (const mount of fs.mounts) {
       const opened = this.access.open(mount);
@@ -318,6 +318,7 @@ export class Filesystems {
 
   /** Of a directory; null when it is gone, or can't be asked. */
   timesOf(fs: Filesystem, handle: Uint8Array): handles.ObjectTimes | null {
+    if (fs.inodeMarks !== null) return fs.inodeMarks.survey?.timesOf(handle) ?? null;
     return this.withMount(fs, (mountFd) => handles.timesOfHandle(mountFd, handle), null);
   }
 

@@ -7,6 +7,7 @@
 // another layer, and inside a container that layer can't be reached at all.
 import type { Place, Watch } from "../watch.ts";
 import { isTold, type Newborn } from "./newborn.ts";
+import type { Survey } from "./survey.ts";
 
 /** A directory that wasn't where the tree has it: renamed since, and the event still queued. */
 const ATTEMPTS_MAX = 3;
@@ -18,6 +19,8 @@ export class InodeMarks {
   readonly strayed = new Set<number>();
   /** Where reading has shown directories that the tree has where the event of their leaving, still queued, takes them from. */
   readonly seen = new Map<number, { parent: number; name: Uint8Array }>();
+  /** While the tree is compared with the disk after a loss: what the disk had. */
+  survey: Survey | null = null;
   private readonly missed = new Map<number, number>();
   /** Managed paths with directories that can't be marked or read, and the first of these, in words. */
   private readonly unmarked = new Map<Watch, string>();

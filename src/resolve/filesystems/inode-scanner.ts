@@ -52,7 +52,7 @@ export class InodeScanner {
       marks.forget(node);
       return true;
     }
-    const fd = this.filesystems.openDirectory(fs, whole.path, node);
+    const fd = this.filesystems.openDirectory(fs, whole.path, fs.tree.handleOf(node));
     if (fd < 0) {
       if (ELSEWHERE.has(errnoName(-fd))) return false;
       marks.lost(whole, markRefusal(fs.type, -fd));

@@ -8,6 +8,7 @@ import type { Learner } from "../learn.ts";
 import type { Occurrences } from "../occurrence.ts";
 import type { Filesystem } from "./filesystem.ts";
 import { fromBelow, type Known, spanOf, tellEntry, tellVanished } from "./rescan.ts";
+import { Survey } from "./survey.ts";
 import { NOT_FOUND, NOWHERE } from "./tree.ts";
 import { Verified } from "./verified.ts";
 
@@ -140,7 +141,10 @@ export class TreeScanner {
  */
 export function beginVerification(fs: Filesystem, wasWhole: boolean): void {
   fs.wasWhole = wasWhole;
-  fs.inodeMarks?.clear();
+  if (fs.inodeMarks !== null) {
+    fs.inodeMarks.clear();
+    fs.inodeMarks.survey = new Survey(fs);
+  }
   fs.verified = new Verified(fs.tree);
   fs.partlyScanned.clear();
   fs.unscanned.length = 0;
@@ -159,6 +163,7 @@ export function endVerification(fs: Filesystem, found: Occurrences, tell: () => 
   const { verified, tree } = fs;
   if (verified === null) return;
   fs.verified = null;
+  if (fs.inodeMarks !== null) fs.inodeMarks.survey = null;
   fs.wasWhole = false;
   const gone: number[] = [];
   tree.forEach((node) => {
