@@ -165,11 +165,11 @@ export class Daemon {
   watch(managed: ManagedPath, atStart: boolean, accept?: (watched: WatchedPath) => void): WatchedPath {
     const { path } = managed;
     const changed = this.pipeline.watching.paths.has(path);
-    let gap: Gap | null = null;
+    let gaps: readonly Gap[] = [];
     const openItsLog = () => {
       const current = () => this.pipeline.watching.paths.get(path)?.managed ?? managed;
       const opened = this.logs.open(this.config, managed, atStart, this.pipeline.now(), current);
-      gap = opened.gap;
+      gaps = opened.gaps;
       return opened.log;
     };
     const watched = this.whole(() => this.pipeline.add(managed, openItsLog));
@@ -183,9 +183,10 @@ export class Daemon {
     this.logs.use(path);
     this.unwatched.delete(path);
     const timeMs = this.pipeline.now();
-    if (gap !== null) this.pipeline.gap(watched, gap, timeMs);
+    for (const gap of gaps) this.pipeline.gap(watched, gap, timeMs);
     watched.log.watch(changed ? "changed" : "started", timeMs);
-    if (gap !== null) this.pipeline.rescan(watched, gap);
+    const [first, last] = [gaps[0], gaps.at(-1)];
+    if (first && last) this.pipeline.rescan(watched, { ...last, fromMs: first.fromMs });
     return watched;
   }
 
@@ -325,7 +326,7 @@ export class Daemon {
       surely(() => log.close());
       recordedUntilMs = Math.min(recordedUntilMs, log.incompleteSinceMs ?? timeMs);
     }
-    this.lifetime.stop(recordedUntilMs);
+    this.lifetime.stop(recordedUntilMs, this.logs.owed(this.openLogs(), timeMs));
     return this.faulty ? EXIT.failed : code;
   }
 }

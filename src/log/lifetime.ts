@@ -17,6 +17,7 @@ import { asOwner, type Identity } from "../kernel/identity.ts";
 import { lockIfPossible } from "../kernel/lock.ts";
 import { parseObject, stringifySafely } from "./json-text.ts";
 import { closeQuietly, isSameFile, makeLogDir, openForUpdate } from "./open.ts";
+import { type OwedGaps, owedFields, parseOwed } from "./owed.ts";
 import { readRange } from "./tail.ts";
 import { formatTime, parseTime } from "./time.ts";
 
@@ -29,6 +30,8 @@ export interface PreviousRun {
   endedMs: number | null;
   /** When it began; null where that isn't known. */
   startedMs: number | null;
+  /** What it could not write into its logs any more; known after a clean stop only. */
+  owed: OwedGaps;
 }
 
 export const LOCK_NAME = "daemon.lock";
@@ -45,8 +48,8 @@ const TAKE_WAIT_MS = 3000;
 const LOOK_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** More than we ever write there: a path of 4,095 bytes, each of them escaped. */
 const CONTENT_MAX_BYTES = 32 * 1024;
-/** One block of most filesystems holds it, whatever the reason's characters take when escaped. */
-const PADDED_BYTES = 1024;
+/** One block of most filesystems: room for what some 20 logs are owed, and for the reason whatever its characters take when escaped. */
+const PADDED_BYTES = 4096;
 const REASON_MAX_CHARACTERS = 300;
 
 export class Lifetime {
@@ -151,10 +154,11 @@ export class Lifetime {
    * The daemon stops in good order, and gives the directory back.
    *
    * @param recordedUntilMs now, or since when a log is incomplete
+   * @param owed what logs lack
    */
-  stop(recordedUntilMs: number): void {
+  stop(recordedUntilMs: number, owed: OwedGaps = new Map()): void {
     try {
-      this.write(recordedUntilMs);
+      this.write(recordedUntilMs, owed);
     } catch {
       // Then the next start takes it for a crash, and the GAP begins at the last heartbeat: true all the same.
     }
@@ -201,8 +205,8 @@ export class Lifetime {
   }
 
   /** Overwrites in place, padded to one length: on a full disk that needs no further block. */
-  private write(cleanStopMs: number | null): void {
-    const content = {
+  private write(cleanStopMs: number | null, owed: OwedGaps = new Map()): void {
+    const content: Record<string, unknown> = {
       pid: process.pid,
       started: formatTime(this.startedMs),
       managed_file: this.managedFile,
@@ -211,6 +215,9 @@ export class Lifetime {
         cleanStopMs === null ? (this.uncontrollable?.slice(0, REASON_MAX_CHARACTERS) ?? null) : null,
       boot: bootId(),
     };
+    if (owed.size > 0) {
+      content.owed = owedFields(owed, PADDED_BYTES - Buffer.byteLength(stringifySafely(content)));
+    }
     const bytes = Buffer.from(`${stringifySafely(content).padEnd(PADDED_BYTES - 1)}\n`);
     writeSync(this.fd, bytes, 0, bytes.length, 0);
     if (fstatSync(this.fd).size > bytes.length) ftruncateSync(this.fd, bytes.length);
@@ -296,15 +303,18 @@ export function recordedUntil(logDir: string, owner: Identity): number | null {
 }
 
 function readPrevious(content: Buffer, mtimeMs: number): PreviousRun {
-  if (content.length === 0) return { kind: "none", endedMs: null, startedMs: null };
-  const { clean_stop, started, boot } = fieldsOf(content);
+  if (content.length === 0) return { kind: "none", endedMs: null, startedMs: null, owed: new Map() };
+  const { clean_stop, started, boot, ...fields } = fieldsOf(content);
   const sinceMs = parseTime(String(started));
   const startedMs = Number.isNaN(sinceMs) ? null : sinceMs;
   // Without an id on either side the machine may have gone down: better a GAP that is too long.
   const unwrittenMs = boot === bootId() && boot !== null ? 0 : WRITEBACK_MS;
+  const owed = parseOwed(fields.owed, unwrittenMs);
   const cleanStopMs = parseTime(String(clean_stop));
-  if (!Number.isNaN(cleanStopMs)) return { kind: "stopped", endedMs: cleanStopMs - unwrittenMs, startedMs };
-  return { kind: "crashed", endedMs: Math.floor(mtimeMs) - unwrittenMs, startedMs };
+  if (!Number.isNaN(cleanStopMs)) {
+    return { kind: "stopped", endedMs: cleanStopMs - unwrittenMs, startedMs, owed };
+  }
+  return { kind: "crashed", endedMs: Math.floor(mtimeMs) - unwrittenMs, startedMs, owed };
 }
 
 /** Another one after each start of the machine; null where it can't be read. */

@@ -1,6 +1,7 @@
 // What a log holds in memory while it can't be written: whole batches up to a bound, and a count of those beyond it.
 // Batches go in, batches come out in the same order; what had to be dropped becomes one GAP. No I/O here.
 import type { GapReason } from "../event.ts";
+import type { Gap } from "./state.ts";
 import { lineTimeBytes } from "./time.ts";
 
 /** Kept for one log while its disk is full or broken: 4 MiB is some 25,000 lines, seconds of a storm and hours of ordinary life. */
@@ -15,6 +16,7 @@ export interface KeptBatch {
   /** Events among the lines; state lines don't count as lost events. */
   eventCount: number;
   timeMs: number;
+  isGap: boolean;
 }
 
 /** Of all outages that last. */
@@ -27,6 +29,7 @@ export class Outage {
   private readonly batches: KeptBatch[] = [];
   private heldBytes = 0;
   private lostCount = 0;
+  private hasLostGap = false;
   private firstLostMs: number | null = null;
   /** From when on something is missing should nothing that waits be written. */
   private keptFromMs = Number.POSITIVE_INFINITY;
@@ -41,6 +44,12 @@ export class Outage {
     return this.lostCount;
   }
 
+  /** What is missing so far. Without a count where a GAP line is lost as well: it told of events that nobody has counted. */
+  gap(toMs: number): Gap {
+    const lost = this.hasLostGap ? null : this.lostCount;
+    return { reason: this.reason, fromMs: this.gapFromMs, toMs, lost };
+  }
+
   get keptBytes(): number {
     return this.heldBytes;
   }
@@ -49,23 +58,29 @@ export class Outage {
    * Copies whole lines, or counts them as lost. Once events were dropped, all later ones are: the GAP stays one span.
    *
    * @param eventCount 0 for state lines
-   * @param speaksFromMs of a GAP, its beginning: were it lost, the next one has to begin there
+   * @param gapFromMs of a GAP, its beginning: were it lost, the next one has to begin there
    */
-  keep(bytes: Uint8Array, eventCount: number, timeMs: number, speaksFromMs = timeMs): void {
+  keep(bytes: Uint8Array, eventCount: number, timeMs: number, gapFromMs?: number): void {
     if (bytes.length === 0) return;
     const firstMs = lineTimeBytes(bytes, 0);
-    const fromMs = Math.min(speaksFromMs, Number.isNaN(firstMs) ? timeMs : firstMs);
+    const fromMs = Math.min(gapFromMs ?? timeMs, Number.isNaN(firstMs) ? timeMs : firstMs);
     if (
       eventCount === 0 ? this.fits(bytes, STATE_MAX_BYTES) : this.firstLostMs === null && this.fits(bytes, 0)
     ) {
       // Not slice(): a Buffer's makes a view, and the caller uses its buffer again.
-      this.batches.push({ bytes: Uint8Array.from(bytes), eventCount, timeMs });
+      this.batches.push({
+        bytes: Uint8Array.from(bytes),
+        eventCount,
+        timeMs,
+        isGap: gapFromMs !== undefined,
+      });
       this.count(bytes.length);
       this.keptFromMs = Math.min(this.keptFromMs, fromMs);
       return;
     }
     this.firstLostMs = Math.min(this.firstLostMs ?? fromMs, fromMs);
     this.lostCount += eventCount;
+    if (gapFromMs !== undefined) this.hasLostGap = true;
   }
 
   private fits({ length }: Uint8Array, moreBytes: number): boolean {
@@ -96,13 +111,16 @@ export class Outage {
     }
     const left = batch.bytes.slice(writtenBytes);
     const eventCount = Math.min(batch.eventCount, countLines(left));
-    this.batches[0] = { bytes: left, eventCount, timeMs: batch.timeMs };
+    this.batches[0] = { ...batch, bytes: left, eventCount };
   }
 
   /** Everything kept that will never be written: counted as lost. */
   giveUp(): number {
     if (this.batches.length > 0) this.firstLostMs = Math.min(this.gapFromMs, this.sinceMs, this.keptFromMs);
-    for (const batch of this.batches) this.lostCount += batch.eventCount;
+    for (const { eventCount, isGap } of this.batches) {
+      this.lostCount += eventCount;
+      if (isGap) this.hasLostGap = true;
+    }
     this.batches.length = 0;
     this.count(-this.heldBytes);
     return this.lostCount;

@@ -189,19 +189,19 @@ export class LogWriter {
     this.recover(timeMs);
   }
 
-  /** Until when everything is on the disk; null while nothing is missing. A GAP owed at the end of a life begins here. */
+  /** Until when everything is on the disk; null while nothing is missing. */
   get incompleteSinceMs(): number | null {
     return this.outage?.gapFromMs ?? null;
+  }
+
+  /** What a closed log lacks and has no word on, up to the end of this life; null where everything is written. */
+  owed(endMs: number): Gap | null {
+    return this.outage?.gap(endMs) ?? null;
   }
 
   /** Nothing waits in memory, or in a file that has lost its name. */
   get complete(): boolean {
     return this.outage === null && !this.file.unsettled;
-  }
-
-  /** Events that could not be kept, of the outage that lasts. */
-  get lost(): number {
-    return this.outage?.lost ?? 0;
   }
 
   /** For a log that was opened and isn't wanted after all: one without a line leaves no file. */
@@ -238,7 +238,7 @@ export class LogWriter {
     this.file.close();
   }
 
-  private accept(lines: Uint8Array, eventCount: number, timeMs: number, speaksFromMs = timeMs): void {
+  private accept(lines: Uint8Array, eventCount: number, timeMs: number, gapFromMs?: number): void {
     if (lines.length === 0) return;
     if (this.outage === null) {
       try {
@@ -251,7 +251,7 @@ export class LogWriter {
         eventCount = Math.min(eventCount, countLines(lines));
       }
     }
-    this.outage?.keep(lines, eventCount, timeMs, speaksFromMs);
+    this.outage?.keep(lines, eventCount, timeMs, gapFromMs);
     this.recover(timeMs);
   }
 
@@ -282,11 +282,9 @@ export class LogWriter {
         outage.firstWritten(batch.bytes.length);
       }
       const timeMs = Math.max(nowMs, this.file.lastTimeMs);
-      const { reason, lost } = outage;
-      const gap: Gap = { reason, fromMs: outage.gapFromMs, toMs: timeMs, lost };
-      this.file.append(this.gapLine(gap, timeMs), timeMs);
+      this.file.append(this.gapLine(outage.gap(timeMs), timeMs), timeMs);
       this.outage = null;
-      this.options.onTrouble(`The log "${this.path}" can be written again: ${lost} events were lost`);
+      this.options.onTrouble(`The log "${this.path}" can be written again: ${outage.lost} events were lost`);
       this.afterwards(timeMs);
     } catch (error) {
       this.begin(error, nowMs);

@@ -140,9 +140,87 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
     }
   });
 
-  for (const [how, signal, reason] of [
-    ["stopped", "SIGTERM", "daemon_stopped"],
-    ["killed", "SIGKILL", "daemon_crashed"],
+  test("a disk that is full when the daemon is stopped: what waited in memory is a GAP with its count, and health says so", async () => {
+    await startOnFullDisk(10);
+    const last = daemon.lines(root).at(-1);
+    expect(await daemon.stop()).toBe(0);
+    const stoppedMs = Date.now();
+    unlinkSync(filler());
+    await daemon.start();
+    await settled(daemon, root);
+    const told = daemon.events(root).filter(({ origin }) => origin === undefined);
+    const [lost, stopped, ...more] = daemon.gaps(root);
+    expect(more).toEqual([]);
+    expect(lost).toMatchObject({ reason: "disk_full", lost: 60 - told.length });
+    expect(stopped).toMatchObject({ reason: "daemon_stopped", lost: null, gap_from: lost!.gap_to });
+    expect(Date.parse(lost!.gap_from!)).toBeGreaterThanOrEqual(Date.parse(last!.time));
+    expect(Date.parse(lost!.gap_to!)).toBeLessThanOrEqual(stoppedMs);
+    expect(known()).toEqual(range(0, 60));
+    expect(await daemon.fsmon("health")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("1 GAP line since the start: disk_full"),
+    });
+    // It is told once.
+    expect(await daemon.stop()).toBe(0);
+    await daemon.start();
+    expect(daemon.gaps(root).map(({ reason }) => reason)).toEqual([
+      "disk_full",
+      "daemon_stopped",
+      "daemon_stopped",
+    ]);
+  });
+
+  test("more logs than have room in the lock file, on a disk that is full when the daemon is stopped: none of them says that it was only stopped", async () => {
+    const roots = range(0, 40).map((i) => join(filesystem.path, `one-of-many-${i}`));
+    run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "fsmon-test", daemon.logDir]);
+    await start("");
+    for (const one of roots) {
+      mkdirSync(one);
+      await daemon.add(one, "--types", "CREATE");
+    }
+    fill();
+    for (const one of roots) makeFiles(one, 0, 50);
+    for (const one of roots) {
+      const log = join(daemon.logDir, liveName(logHash(one)));
+      await until("the daemon says so", () => daemon.stderr.includes(`Cannot write the log "${log}"`));
+    }
+    expect(await daemon.stop()).toBe(0);
+    unlinkSync(filler());
+    await daemon.start();
+    const gaps = roots.map((one) => daemon.gaps(one));
+    const reasons = gaps.map((some) => some.map(({ reason }) => reason));
+    expect(reasons).toEqual(roots.map(() => ["disk_full", "daemon_stopped"]));
+    const unknown = gaps.filter(([lost]) => lost?.lost === null).length;
+    expect(unknown).toBeGreaterThan(0);
+    expect(unknown).toBeLessThan(roots.length);
+  });
+
+  test("a daemon that is killed before it could write a line behind the end of the run before: the GAP is a crash's", async () => {
+    run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "fsmon-test", daemon.logDir]);
+    await start("");
+    expect(await daemon.stop()).toBe(0);
+    const last = daemon.lines(root).at(-1);
+    const log = join(daemon.logDir, liveName(logHash(root)));
+    // Its only page has no room for a line.
+    writeFileSync(log, `${readFileSync(log, "utf8").trimEnd().padEnd(4095)}\n`);
+    fill();
+    await daemon.start();
+    make(0, 50);
+    await until("the daemon says so", () => daemon.stderr.includes("(ENOSPC)"));
+    daemon.signal("SIGKILL");
+    await daemon.ended();
+    expect(daemon.lines(root).at(-1)).toEqual(last!);
+    unlinkSync(filler());
+    await daemon.start();
+    await settled(daemon, root);
+    expect(daemon.gaps(root)).toMatchObject([{ reason: "daemon_crashed", gap_from: last!.time }]);
+    expect(known()).toEqual(range(0, 50));
+  });
+
+  for (const [how, signal, reasons] of [
+    // Nobody has counted what happened between two lives: the GAP of all of them has no number.
+    ["stopped", "SIGTERM", ["disk_full", "daemon_stopped"]],
+    ["killed", "SIGKILL", ["daemon_crashed"]],
   ] as const) {
     test(`a disk that is still full when the daemon is ${how} and started, again and again: the GAP begins no later than the last line`, async () => {
       await startOnFullDisk(10);
@@ -163,13 +241,14 @@ describe.skipIf(captureObstacle !== null)("the log on a disk in trouble (needs r
       expect(known()).toEqual(all);
       const told = daemon.events(root).filter(({ origin }) => origin === undefined);
       expect(told.slice(-30).map(({ path }) => basename(path))).toEqual(range(300, 330).map((i) => `f${i}`));
-      const [gap, full, ...more] = daemon.gaps(root);
-      expect(more).toEqual([]);
-      expect(gap).toMatchObject({ reason, lost: null });
+      const gaps = daemon.gaps(root);
+      const full = gaps.pop();
+      const [gap] = gaps;
+      expect(gaps).toMatchObject(reasons.map((reason) => ({ reason, lost: null })));
       expect(full).toMatchObject({ reason: "disk_full", lost: 0 });
       expect(gap!.gap_from! <= last!.time).toBe(true);
-      expect(Date.parse(gap!.gap_to!)).toBeLessThanOrEqual(startedMs);
-      expect(full!.gap_from! >= gap!.gap_to!).toBe(true);
+      expect(Date.parse(gaps.at(-1)!.gap_to!)).toBeLessThanOrEqual(startedMs);
+      expect(full!.gap_from! >= gaps.at(-1)!.gap_to!).toBe(true);
       expect(await daemon.stop()).toBe(0);
     });
   }

@@ -10,8 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Lifetime, LOCK_NAME, runningDaemon, withoutDaemon } from "../../src/log/lifetime.ts";
-import { LogDir, OWNER } from "./log-dir.ts";
+import { Lifetime, LOCK_NAME, runningDaemon, WRITEBACK_MS, withoutDaemon } from "../../src/log/lifetime.ts";
+import { logHash } from "../../src/log/names.ts";
+import { OTHERS } from "../../src/log/owed.ts";
+import type { Gap } from "../../src/log/state.ts";
+import { LogDir, OWNER, range } from "./log-dir.ts";
 import { Storm } from "./storm.ts";
 
 const T0 = Date.UTC(2026, 4, 7, 10);
@@ -19,10 +22,10 @@ const T0 = Date.UTC(2026, 4, 7, 10);
 test("Lifetime knows a first start, a clean stop and a crash", () => {
   using dir = new LogDir();
   const first = new Lifetime(dir.path, OWNER, T0);
-  expect(first.previousLife()).toEqual({ kind: "none", endedMs: null, startedMs: null });
+  expect(first.previousLife()).toEqual({ kind: "none", endedMs: null, startedMs: null, owed: new Map() });
   first.stop(T0 + 5000);
   const second = new Lifetime(dir.path, OWNER, T0 + 60_000);
-  expect(second.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000, startedMs: T0 });
+  expect(second.previousLife()).toMatchObject({ kind: "stopped", endedMs: T0 + 5000, startedMs: T0 });
 });
 
 test("Lifetime.beat() makes the end of a crashed life true to ten seconds", async () => {
@@ -78,11 +81,45 @@ test("Lifetime.abandon() leaves the run before as it was told, a clean stop as w
   stopped.stop(T0 + 5000);
   new Lifetime(dir.path, OWNER, T0 + 60_000).abandon();
   const next = new Lifetime(dir.path, OWNER, T0 + 120_000);
-  expect(next.previousLife()).toEqual({ kind: "stopped", endedMs: T0 + 5000, startedMs: T0 });
+  expect(next.previousLife()).toMatchObject({ kind: "stopped", endedMs: T0 + 5000, startedMs: T0 });
   next.abandon();
   using fresh = new LogDir();
   new Lifetime(fresh.path, OWNER, T0).abandon();
   expect(new Lifetime(fresh.path, OWNER, T0).previousLife().kind).toBe("none");
+});
+
+test("Lifetime.stop() tells what logs are owed in one block, however many they are", () => {
+  const gap = (lost: number | null, fromMs = T0 + 1000): Gap => {
+    return { reason: "disk_full", fromMs, toMs: T0 + 5000, lost };
+  };
+  const owed = (count: number) =>
+    new Map(range(0, count).map((i) => [logHash(`/${i}`), gap(Number.MAX_SAFE_INTEGER - i, T0 + i)]));
+  for (const count of [0, 1, 20, 3000]) {
+    using dir = new LogDir();
+    const lock = join(dir.path, LOCK_NAME);
+    const life = new Lifetime(dir.path, OWNER, T0, `/home/${"x".repeat(100)}/managed.jsonl`);
+    const { size } = statSync(lock);
+    life.stop(T0, owed(count));
+    expect(statSync(lock).size).toBe(size);
+    const next = new Lifetime(dir.path, OWNER, T0 + 9000);
+    const told = next.previousLife().owed;
+    next.abandon();
+    const named = [...told].filter(([hash]) => hash !== OTHERS);
+    expect(named).toEqual([...owed(count)].slice(0, named.length));
+    expect(named.length).toBeGreaterThanOrEqual(Math.min(count, 20));
+    // The rest is all of the others, from the first one on.
+    expect(told.get(OTHERS)).toEqual(named.length === count ? undefined : gap(null, T0 + named.length));
+    if (count === 0) continue;
+    const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    writeFileSync(lock, readFileSync(lock, "utf8").replace(bootId, bootId.toUpperCase()));
+    const afterReboot = new Lifetime(dir.path, OWNER, T0 + 9000);
+    expect([...afterReboot.previousLife().owed.values()][0]).toEqual(gap(null, T0 - WRITEBACK_MS));
+    afterReboot.abandon();
+    writeFileSync(lock, readFileSync(lock, "utf8").replaceAll("disk_full", "no_reason"));
+    const foreign = new Lifetime(dir.path, OWNER, T0 + 9000);
+    expect(foreign.previousLife().owed.size).toBe(0);
+    foreign.stop(T0);
+  }
 });
 
 test("runningDaemon() reads the store, and why a daemon can't be controlled as long as that is so", async () => {

@@ -96,8 +96,8 @@ describe.skipIf(!allowed)("LogWriter on a disk in trouble (needs root and mounts
     const writer = disk.openWriter();
     disk.fill(0);
     const from = Date.now();
-    while (writer.lost < 5000) disk.put(writer, 500);
-    const { lost } = writer;
+    while ((writer.owed(0)?.lost ?? 0) < 5000) disk.put(writer, 500);
+    const lost = writer.owed(0)?.lost ?? 0;
     disk.empty();
     await until(() => writer.incompleteSinceMs === null);
     disk.put(writer, 5);
