@@ -16,7 +16,8 @@ export interface KeptBatch {
   /** Events among the lines; state lines don't count as lost events. */
   eventCount: number;
   timeMs: number;
-  isGap: boolean;
+  /** The one that its line tells of. */
+  gap: Gap | undefined;
 }
 
 /** Of all outages that last. */
@@ -58,12 +59,12 @@ export class Outage {
    * Copies whole lines, or counts them as lost. Once events were dropped, all later ones are: the GAP stays one span.
    *
    * @param eventCount 0 for state lines
-   * @param gapFromMs of a GAP, its beginning: were it lost, the next one has to begin there
+   * @param gap what a GAP line tells of: were it lost, the next one has to begin with it
    */
-  keep(bytes: Uint8Array, eventCount: number, timeMs: number, gapFromMs?: number): void {
+  keep(bytes: Uint8Array, eventCount: number, timeMs: number, gap?: Gap): void {
     if (bytes.length === 0) return;
     const firstMs = lineTimeBytes(bytes, 0);
-    const fromMs = Math.min(gapFromMs ?? timeMs, Number.isNaN(firstMs) ? timeMs : firstMs);
+    const fromMs = Math.min(gap?.fromMs ?? timeMs, Number.isNaN(firstMs) ? timeMs : firstMs);
     if (
       eventCount === 0 ? this.fits(bytes, STATE_MAX_BYTES) : this.firstLostMs === null && this.fits(bytes, 0)
     ) {
@@ -72,7 +73,7 @@ export class Outage {
         bytes: Uint8Array.from(bytes),
         eventCount,
         timeMs,
-        isGap: gapFromMs !== undefined,
+        gap,
       });
       this.count(bytes.length);
       this.keptFromMs = Math.min(this.keptFromMs, fromMs);
@@ -80,7 +81,7 @@ export class Outage {
     }
     this.firstLostMs = Math.min(this.firstLostMs ?? fromMs, fromMs);
     this.lostCount += eventCount;
-    if (gapFromMs !== undefined) this.hasLostGap = true;
+    if (gap !== undefined) this.hasLostGap = true;
   }
 
   private fits({ length }: Uint8Array, moreBytes: number): boolean {
@@ -117,9 +118,9 @@ export class Outage {
   /** Everything kept that will never be written: counted as lost. */
   giveUp(): number {
     if (this.batches.length > 0) this.firstLostMs = Math.min(this.gapFromMs, this.sinceMs, this.keptFromMs);
-    for (const { eventCount, isGap } of this.batches) {
+    for (const { eventCount, gap } of this.batches) {
       this.lostCount += eventCount;
-      if (isGap) this.hasLostGap = true;
+      if (gap !== undefined) this.hasLostGap = true;
     }
     this.batches.length = 0;
     this.count(-this.heldBytes);

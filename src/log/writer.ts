@@ -125,16 +125,19 @@ export class LogWriter {
   /** A GAP of reason `clock` starts a new segment, so that times never go back within one. */
   gap(gap: Gap, timeMs: number): void {
     const lineMs = gap.reason === "clock" ? timeMs : this.stateTime(timeMs);
-    if (gap.reason === "clock" && this.outage === null) {
-      // A clock set back is written down by the new segment itself.
-      const back = timeMs < this.file.lastTimeMs ? { fromMs: Math.max(gap.fromMs, gap.toMs) } : null;
-      try {
-        if (this.file.seal(timeMs, back) && back !== null) return;
-      } catch (error) {
-        this.begin(error, timeMs);
-      }
+    try {
+      if (this.outage === null && this.beginsSegment(gap, timeMs)) return;
+    } catch (error) {
+      this.begin(error, timeMs);
     }
-    this.accept(this.gapLine(gap, lineMs), 0, lineMs, gap.fromMs);
+    this.accept(this.gapLine(gap, lineMs), 0, lineMs, gap);
+  }
+
+  /** @returns whether the new segment says the GAP itself: a clock that was set back */
+  private beginsSegment(gap: Gap, timeMs: number): boolean {
+    if (gap.reason !== "clock") return false;
+    const back = timeMs < this.file.lastTimeMs ? { fromMs: Math.max(gap.fromMs, gap.toMs) } : null;
+    return this.file.seal(timeMs, back) && back !== null;
   }
 
   /**
@@ -238,7 +241,7 @@ export class LogWriter {
     this.file.close();
   }
 
-  private accept(lines: Uint8Array, eventCount: number, timeMs: number, gapFromMs?: number): void {
+  private accept(lines: Uint8Array, eventCount: number, timeMs: number, gap?: Gap): void {
     if (lines.length === 0) return;
     if (this.outage === null) {
       try {
@@ -251,7 +254,7 @@ export class LogWriter {
         eventCount = Math.min(eventCount, countLines(lines));
       }
     }
-    this.outage?.keep(lines, eventCount, timeMs, gapFromMs);
+    this.outage?.keep(lines, eventCount, timeMs, gap);
     this.recover(timeMs);
   }
 
@@ -274,7 +277,8 @@ export class LogWriter {
     try {
       for (let batch = outage.first(); batch !== undefined; batch = outage.first()) {
         try {
-          this.file.append(batch.bytes, batch.timeMs);
+          const { bytes, timeMs, gap } = batch;
+          if (gap === undefined || !this.beginsSegment(gap, timeMs)) this.file.append(bytes, timeMs);
         } catch (error) {
           outage.firstWritten(writtenBytesOf(error));
           throw error;

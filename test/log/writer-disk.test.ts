@@ -91,6 +91,28 @@ describe.skipIf(!allowed)("LogWriter on a disk in trouble (needs root and mounts
     ]);
   });
 
+  for (const [how, ms] of [
+    ["ahead", 3_600_000],
+    ["back", -3_600_000],
+  ] as const) {
+    test(`a clock that is set ${how} meanwhile begins a segment with its one GAP`, async () => {
+      using disk = new SmallDisk(4 * 1024 * 1024);
+      const writer = disk.openWriter();
+      disk.put(writer, 10);
+      disk.fill(0);
+      disk.put(writer, 500);
+      const setMs = Date.now() + 1000;
+      writer.gap({ reason: "clock", fromMs: setMs, toMs: setMs + ms, lost: 0 }, setMs + ms);
+      disk.empty();
+      await until(() => writer.incompleteSinceMs === null);
+      writer.close();
+      const segments = disk.names().map((name) => parsed(readFileSync(join(disk.path, name), "utf8")));
+      const gaps = segments.map((lines) => lines.flatMap(({ reason }) => reason ?? []));
+      expect(gaps).toEqual([[], ["clock", "disk_full"]]);
+      expect(numbersIn(disk.text())).toEqual(range(0, 510));
+    });
+  }
+
   test("loses no more than the GAP says once its memory is full, and what it lost is one span", async () => {
     using disk = new SmallDisk(12 * 1024 * 1024);
     const writer = disk.openWriter();
