@@ -1,6 +1,5 @@
 // Sizes of a batch's files: all by one call, under the names they had. A file that has another name by now, in an event that
 // isn't read yet, is asked for once more by its handle; so is one that was renamed in this batch.
-import { TYPE_BITS } from "../event.ts";
 import { handleOf, timesOfHandle } from "../kernel/handles.ts";
 import { SizeBatch } from "../kernel/sizes.ts";
 import type { Filesystem } from "../resolve/filesystems/filesystem.ts";
@@ -10,7 +9,6 @@ import type { Occurrence } from "../resolve/occurrence.ts";
 export type WithMount = <T>(fs: Filesystem, work: (mountFd: number) => T, otherwise: T) => T;
 
 const SLASH = Buffer.from("/");
-const CREATE_AND_DELETE = TYPE_BITS.CREATE | TYPE_BITS.DELETE;
 
 export class FileSizes {
   private readonly batch = new SizeBatch();
@@ -80,8 +78,7 @@ export class FileSizes {
   /** A file that was made, removed while it was open or linked elsewhere, and made anew (lock files): the name is the new one's. */
   private isReplaced(one: Occurrence): boolean {
     const { bytes, objectAt, objectBytes, filesystem } = one;
-    if (!one.merged || (one.mask & CREATE_AND_DELETE) !== CREATE_AND_DELETE || one.directory) return false;
-    if (filesystem === null || filesystem.inodeMarks !== null || objectAt < 0) return false;
+    if (!one.unlinked || filesystem === null || filesystem.inodeMarks !== null || objectAt < 0) return false;
     if (this.batch.sizeAt(one.sizeIndex) < 0) return false;
     const name = bytes.subarray(one.nameAt, one.nameAt + one.nameBytes);
     const now = handleOf(Buffer.concat([one.places[0]!.path, SLASH, name]));

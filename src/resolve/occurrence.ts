@@ -24,6 +24,8 @@ export class Occurrence {
   moved = false;
   /** The object has lost this name: whatever the name stands for now is something else, and its size another's. */
   gone = false;
+  /** The kernel has merged its removal into this event: whatever its name stands for now may be something else. */
+  unlinked = false;
   /**
    * Absolute path of a rename's other end: `to` for MOVED_FROM, `from` for MOVED_TO; null where unknown or no
    * rename.
@@ -90,6 +92,7 @@ export class Occurrences {
     one.exchange = false;
     one.gone = false;
     one.moved = false;
+    one.unlinked = false;
     one.otherEnd = null;
     one.found = false;
     one.rescan = null;

@@ -1,6 +1,5 @@
 // A batch of kernel events → occurrences with places, in kernel order; on the way the directory trees follow
-// what happened to directories. Hot: runs for every event of every marked filesystem. What is out of scope
-// leaves after one look-up in the tree.
+// what happened to directories. Hot: runs for every event of every marked filesystem. What is out of scope leaves after one look-up.
 
 import * as fan from "../decode/fan.ts";
 import * as abi from "../kernel/abi.ts";
@@ -52,7 +51,6 @@ export class Resolver {
   private live: Batch | null = null;
   /** True once the kernel said in the last batch that it dropped events. */
   overflowed = false;
-
   constructor(
     private readonly filesystems: Filesystems,
     listener: StructureListener,
@@ -190,10 +188,12 @@ export class Resolver {
     if (types === 0) return;
     const one = out.add(types, batch.get(i, fan.PID), places, isDirectory);
     one.concerns(fs, batch, i, nameAt, nameBytes);
-    one.gone = gone || (!isDirectory && this.nameless.diesInBatch(batch, i));
-    if (isDirectory || (types & abi.FAN_DELETE) === 0 || (types & abi.FAN_DELETE_SELF) !== 0) return;
-    // CREATE and DELETE in one mask: the file was linked and unlinked, in an order that the disk decides.
-    if ((mask & abi.FAN_CREATE) !== 0) one.merged = true;
+    if (isDirectory) return;
+    one.gone = gone || this.nameless.diesInBatch(batch, i);
+    one.unlinked = isMergedRemoval(mask);
+    if ((types & abi.FAN_DELETE) === 0 || (types & abi.FAN_DELETE_SELF) !== 0) return;
+    // The file was linked and unlinked, in an order that the disk decides.
+    one.merged = (mask & abi.FAN_CREATE) !== 0;
     this.endings.remember(fs, batch, i, places);
   }
 
