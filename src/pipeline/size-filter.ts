@@ -19,14 +19,13 @@ interface Learned {
 
 /** Whether an occurrence is of use for the sizes of files, wanted or not. Hot. */
 export function tellsSize(one: Occurrence): boolean {
-  return !one.directory && one.error === 0 && (one.mask & TELLS) !== 0;
+  return !one.directory && one.error === 0 && (one.mask & (TELLS | TYPE_BITS.DELETE)) !== 0;
 }
 
 export class SizeFilter {
+  /** By name; and, with the place's number inverted, of the last file that lost the name and may die under it later. */
   private readonly known = new LastSizes();
   private readonly learned = new Map<string, Learned>();
-  /** Sizes of what a rename of this batch put another file in the place of, by place and name. */
-  private readonly victims = new Map<string, number>();
 
   /**
    * Takes notice of an occurrence; call it in order, for each that concerns a path with a size filter. Hot.
@@ -36,17 +35,20 @@ export class SizeFilter {
    * @returns the last known size of what is gone by this occurrence; -1 when it isn't known, or nothing is gone
    */
   follow(one: Occurrence, place: number, sizeBytes: number): number {
-    if (one.directory || one.error !== 0 || (one.mask & (TELLS | GONE)) === 0) return -1;
     const { mask, bytes, nameAt, nameBytes } = one;
+    if (one.directory || one.error !== 0 || (mask & (TELLS | GONE)) === 0) return -1;
+    // The death of what has lost its name before, held open or overwritten by a rename: the name may be another file's by now.
+    if (one.gone && (mask & (TELLS | GONE)) === TYPE_BITS.DELETE_SELF) {
+      return this.known.get(~place, bytes, nameAt, nameBytes);
+    }
+    const beforeBytes = this.known.get(place, bytes, nameAt, nameBytes);
     // Changed and gone within one event: the size in between was never seen.
-    const lastBytes = (mask & GONE) !== 0 && (mask & CHANGES) === 0 ? this.lastOf(one, place) : -1;
+    const lastBytes = (mask & GONE) !== 0 && (mask & CHANGES) === 0 ? beforeBytes : -1;
+    if ((mask & TYPE_BITS.DELETE) !== 0) this.known.set(~place, bytes, nameAt, nameBytes, lastBytes);
+    else if ((mask & TYPE_BITS.MOVED_TO) !== 0) this.known.set(~place, bytes, nameAt, nameBytes, beforeBytes);
     const key = keyOf(one, place);
     this.learned.delete(key);
     if ((mask & TELLS) === 0) return lastBytes;
-    if ((mask & TYPE_BITS.MOVED_TO) !== 0) {
-      const victim = this.known.get(place, bytes, nameAt, nameBytes);
-      if (victim >= 0) this.victims.set(key, victim);
-    }
     this.known.set(place, bytes, nameAt, nameBytes, -1);
     if (sizeBytes >= 0) {
       this.learned.set(key, { place, name: bytes.slice(nameAt, nameAt + nameBytes), sizeBytes });
@@ -56,19 +58,11 @@ export class SizeFilter {
 
   /** What was learned counts from the next batch on. */
   endBatch(): void {
-    if (this.learned.size > 0) {
-      for (const { place, name, sizeBytes } of this.learned.values()) {
-        this.known.set(place, name, 0, name.length, sizeBytes);
-      }
-      this.learned.clear();
+    if (this.learned.size === 0) return;
+    for (const { place, name, sizeBytes } of this.learned.values()) {
+      this.known.set(place, name, 0, name.length, sizeBytes);
     }
-    if (this.victims.size > 0) this.victims.clear();
-  }
-
-  private lastOf(one: Occurrence, place: number): number {
-    const isVictim = one.gone && (one.mask & (TYPE_BITS.DELETE | TYPE_BITS.MOVED_FROM)) === 0;
-    const victim = isVictim && this.victims.size > 0 ? this.victims.get(keyOf(one, place)) : undefined;
-    return victim ?? this.known.get(place, one.bytes, one.nameAt, one.nameBytes);
+    this.learned.clear();
   }
 }
 

@@ -1,9 +1,11 @@
 // Each filter and pairs of them, on real work: what the log has is what was asked for, and nothing that was is missing.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
+  closeSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -212,6 +214,44 @@ describe.skipIf(captureObstacle !== null)("filters on real work (needs root and 
       ["DELETE_SELF", "other", 0, 6000],
     ]);
   });
+
+  for (const sizeBytes of [50, 9000]) {
+    test(`--min-size knows the ${sizeBytes} bytes of a file that a rename put in another's place`, async () => {
+      const root = await manage("echo old > target", "--min-size", "4K", "-t", "attrib,delete,delete_self");
+      shell(root, `head -c ${sizeBytes} /dev/zero > new`);
+      await logged(root);
+      shell(root, "mv new target");
+      await logged(root);
+      shell(root, `head -c ${sizeBytes} /dev/zero > new`);
+      await logged(root);
+      // Now the size of what it overwrites is known too.
+      shell(root, "mv new target");
+      await logged(root);
+      shell(root, "rm target");
+      const lines = (await logged(root)) as (LogLine & { last_size?: number })[];
+      const deleted = lines.filter((line) => line.event_type === "DELETE").map((line) => line.last_size);
+      expect(deleted).toEqual(sizeBytes === 50 ? [] : [9000]);
+    });
+  }
+
+  for (const taking of ["rm f; head -c 9000 /dev/zero > f", "mv large f"]) {
+    test(`--min-size judges a file by its own size that is held open while its name is taken: ${taking}`, async () => {
+      const root = await manage("", "--min-size", "4K", "-t", "delete,delete_self");
+      shell(root, "head -c 50 /dev/zero > f; head -c 9000 /dev/zero > large");
+      await logged(root);
+      const held = openSync(join(root, "f"), "r");
+      shell(root, taking);
+      await logged(root);
+      closeSync(held);
+      expect(await logged(root)).toEqual([]);
+      shell(root, "rm f");
+      const lines = (await logged(root)) as (LogLine & { last_size?: number })[];
+      expect(lines.map((line) => [line.event_type, line.last_size])).toEqual([
+        ["DELETE", 9000],
+        ["DELETE_SELF", 9000],
+      ]);
+    });
+  }
 
   test("--min-size never takes another file's size for that of one that is gone", async () => {
     const root = await manage("mkdir d e", "--min-size", "4K", "-t", "delete,delete_self");
