@@ -72,9 +72,7 @@ export class Daemon {
         options.say(`wrote the default config to ${config.configFile}`);
       }
       const stored = loadStore(config.managedFile, owner, checkPatterns);
-      for (const { line, reason } of stored.broken) {
-        this.notes.add(`line ${line} of ${config.managedFile} is not used: ${reason}`);
-      }
+      this.notes.broken(config.managedFile, stored);
       this.pipeline = new Pipeline({
         queueEvents: queueBound(),
         sources,
@@ -166,13 +164,16 @@ export class Daemon {
     const { path } = managed;
     const changed = this.pipeline.watching.paths.has(path);
     let gaps: readonly Gap[] = [];
+    let made: WatchedPath | null = null;
     const openItsLog = () => {
-      const current = () => this.pipeline.watching.paths.get(path)?.managed ?? managed;
+      // Also after it was removed: `stopped` names the filters that were in force.
+      const current = () => made?.managed ?? managed;
       const opened = this.logs.open(this.config, managed, atStart, this.pipeline.now(), current);
       gaps = opened.gaps;
       return opened.log;
     };
     const watched = this.whole(() => this.pipeline.add(managed, openItsLog));
+    made = watched;
     try {
       accept?.(watched);
     } catch (error) {
@@ -194,6 +195,7 @@ export class Daemon {
   unwatch(path: string): string {
     const { logDir } = this.config;
     this.unwatched.delete(path);
+    this.notes.drop(path);
     const watched = this.whole(() => this.pipeline.remove(path));
     if (watched === null) return join(logDir, liveName(logHash(path)));
     watched.log.watch("stopped", this.pipeline.now());
@@ -213,7 +215,7 @@ export class Daemon {
   reload(): void {
     this.service.reloading();
     try {
-      for (const note of reload(this)) this.notes.add(note);
+      reload(this);
     } finally {
       this.service.ready(this.watchingText());
     }

@@ -13,11 +13,8 @@ const FIXED = {
   managedFile: "[managed] file",
 } as const;
 
-/**
- * @returns what a person should know besides
- * @throws {Failure} when they can't be used; everything is as before then
- */
-export function reload(daemon: Daemon): string[] {
+/** @throws {Failure} when they can't be used; everything is as before then */
+export function reload(daemon: Daemon): void {
   const { owner, places, flags } = daemon.options;
   const { paths } = daemon.pipeline.watching;
   const config = loadConfig({ owner, env: process.env, flags, places });
@@ -27,17 +24,14 @@ export function reload(daemon: Daemon): string[] {
   const leaving = [...paths.keys(), ...daemon.unwatched.keys()].filter((path) => !wanted.has(path));
   refuseBroken(stored, leaving, config.managedFile);
 
-  const notes = stored.broken.map(
-    ({ line, reason }) => `line ${line} of ${config.managedFile} is not used: ${reason}`,
-  );
+  daemon.notes.broken(config.managedFile, stored);
   daemon.configure(config);
   for (const path of leaving) daemon.unwatch(path);
   for (const managed of wanted.values()) {
     const known = paths.get(managed.path)?.managed;
     if (known !== undefined && Bun.deepEquals(known, managed)) continue;
-    notes.push(...daemon.unwatched.watchStored(managed));
+    daemon.unwatched.watchStored(managed);
   }
-  return notes;
 }
 
 function refuseFixed(before: Config, after: Config): void {

@@ -65,24 +65,22 @@ export class UnwatchedPaths {
   /** A client asks for something that concerns this path: its turn comes at once, if it is one of these. */
   watchNow(path: string): void {
     const one = this.paths.get(path);
-    if (one !== undefined) for (const note of this.watchStored(one.managed)) this.notes.add(note);
+    if (one !== undefined) this.watchStored(one.managed);
   }
 
-  /**
-   * Puts a path of the store under watch, or gives it its filters.
-   *
-   * @returns what a person should know of it
-   */
-  watchStored(managed: ManagedPath): string[] {
+  /** Puts a path of the store under watch, or gives it its filters, and notes what a person should know of it. */
+  watchStored(managed: ManagedPath): void {
     const { path } = managed;
+    this.notes.drop(path);
     try {
       // One whose log could not be opened until now was managed all the time.
       const { state, reason, notes } = this.watch(managed, this.paths.has(path));
-      return state === "watched" ? [...notes] : [`${path} is ${state}: ${reason}`, ...notes];
+      if (state !== "watched") this.notes.add(`${path} is ${state}: ${reason}`, path);
+      for (const note of notes) this.notes.add(note, path);
     } catch (error) {
       const reason = causeOf(error);
       this.paths.set(path, { managed, reason });
-      return [`${path} is not watched: ${reason}`];
+      this.notes.add(`${path} is not watched: ${reason}`, path);
     }
   }
 

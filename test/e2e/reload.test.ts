@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import type { ManagedPath } from "../../src/event.ts";
 import { encodeEntry } from "../../src/managed/entry.ts";
-import { TestDaemon } from "../support/daemon.ts";
+import { type LogLine, TestDaemon } from "../support/daemon.ts";
 import { captureObstacle, TestFilesystem } from "../support/filesystem.ts";
 import { managedPath } from "../support/managed-path.ts";
 import { until } from "../support/wait.ts";
@@ -65,6 +65,19 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     expect(daemon.gaps(root)).toEqual([]);
     expect(states(root)).toEqual(["started", ...Array.from({ length: round }, () => "changed")]);
     storm.remove();
+  });
+
+  test("the `stopped` of a path whose filters were changed names those that it had at the end", async () => {
+    const root = directory("root");
+    await daemon.start();
+    await daemon.add(root, "-r", "-m", "1000");
+    await daemon.add(root, "-r", "-t", "delete");
+    await daemon.fsmon("remove", root);
+    const lines = daemon.lines(root) as (LogLine & { filters?: string })[];
+    const filters = lines.flatMap((line) => (line.event_type === "WATCH" ? [line.filters] : []));
+    expect(filters).toHaveLength(3);
+    expect(filters[2]).toBe(filters[1]!);
+    expect(filters[2]).not.toBe(filters[0]!);
   });
 
   test("SIGHUP takes up paths that came, went or changed in the store, and settings of the config", async () => {
@@ -165,6 +178,15 @@ describe.skipIf(captureObstacle !== null)("a running daemon (needs root and moun
     expect([managed.code, managed.stdout.split("\n").length]).toEqual([1, 2]);
     expect(states(root)).toEqual(["started"]);
     expect(readFileSync(storeFile(), "utf8")).toStartWith(byHand);
+    // Mended, it is said no more; nor what was said of a path that is managed no more.
+    const absent = join(directory("none"), "absent");
+    const notes = async () => (await daemon.fsmon("health", "--json")).stdout;
+    writeFileSync(storeFile(), byHand + entry(root) + entry(absent));
+    await hup();
+    expect(await notes()).toContain(`${absent} is pending`);
+    writeFileSync(storeFile(), entry(root));
+    await hup();
+    expect(await notes()).not.toMatch(/is not used|is pending/);
   });
 
   for (const kind of ["a path", "an abstract name"] as const) {
