@@ -269,8 +269,8 @@ export class Resolver {
     } else {
       places = fs.placesOf(node);
       if ((types & abi.FAN_DELETE_SELF) !== 0 && places.length > 0) {
-        const at = batch.get(i, fan.DIR_AT);
-        this.endings.dying.hold(handleKey(fs, batch.bytes, at, batch.get(i, fan.DIR_BYTES)), fs, node, pid);
+        const key = handleKey(fs, batch.bytes, batch.get(i, fan.DIR_AT), batch.get(i, fan.DIR_BYTES));
+        this.endings.dying.hold(key, fs, node, pid, out);
         types &= ~abi.FAN_DELETE_SELF;
       }
     }

@@ -39,6 +39,11 @@ export class Burials {
     this.gone.length = 0;
   }
 
+  /** Who removed a directory in this batch; undefined for one that nobody has. */
+  removerOf(fs: Filesystem, node: number): number | undefined {
+    return this.gone.findLast((one) => one.fs === fs && one.node === node)?.pid;
+  }
+
   /** Hot. Places of a directory that is gone, by the handle in a column of the event; none when it isn't remembered. */
   placesOf(fs: Filesystem, batch: EventBatch, event: number, column: number): readonly Place[] {
     return this.graveOf(fs, batch, event, column)?.places ?? NO_PLACES;

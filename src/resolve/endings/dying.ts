@@ -27,8 +27,12 @@ export class DyingDirectories {
     private readonly selfPid: number,
   ) {}
 
-  hold(key: string, fs: Filesystem, node: number, pid: number): void {
-    this.dying.set(key, { fs, node, pid, places: ownPlaces(fs.placesOf(node)), waited: 0 });
+  hold(key: string, fs: Filesystem, node: number, pid: number, out: Occurrences): void {
+    const places = ownPlaces(fs.placesOf(node));
+    // It dies by our own hand where a scan has it open while it is removed, so behind its DELETE.
+    const remover = pid === this.selfPid ? this.burials.removerOf(fs, node) : undefined;
+    if (remover === undefined) this.dying.set(key, { fs, node, pid, places, waited: 0 });
+    else if (places.length > 0) out.add(FAN_DELETE_SELF, remover, places, true);
   }
 
   get empty(): boolean {

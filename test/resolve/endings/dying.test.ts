@@ -15,7 +15,7 @@ function dyingIn(...ended: readonly string[]) {
   const dying = new DyingDirectories(burials, 0);
   for (const path of ended) {
     const handle = fs.tree.handleOf(node(path));
-    dying.hold(handleKey(fs, handle, 0, handle.length), fs, node(path), 1);
+    dying.hold(handleKey(fs, handle, 0, handle.length), fs, node(path), 1, new Occurrences());
   }
   const told = (tell: (out: Occurrences) => void): string[] => {
     const out = new Occurrences();
@@ -23,7 +23,7 @@ function dyingIn(...ended: readonly string[]) {
     burials.bury();
     return Array.from({ length: out.count }, (_, i) => shown(out.at(i).places).join());
   };
-  return { fs, node, dying, told };
+  return { fs, node, burials, dying, told };
 }
 
 describe("DyingDirectories", () => {
@@ -57,6 +57,16 @@ describe("DyingDirectories", () => {
       true,
       true,
     ]);
+  });
+
+  test("tell at once one that dies by our own hand, behind its DELETE: by whoever removed it", () => {
+    const { fs, node, burials, dying, told } = dyingIn();
+    burials.later(fs, node("/w/other"), 7);
+    const out = new Occurrences();
+    dying.hold("its key", fs, node("/w/other"), 0, out);
+    expect([out.count, out.at(0).pid, shown(out.at(0).places).join()]).toEqual([1, 7, "/w: /w/other 1"]);
+    expect(told((later) => dying.finish(later))).toEqual([]);
+    expect(dying.empty).toBe(true);
   });
 
   test("leave alone the directory that has the number of one by now", () => {
