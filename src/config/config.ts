@@ -35,6 +35,9 @@ type Tables = Readonly<Record<string, unknown>>;
 // The default config has some 2 KB. A hostile or mistaken file must not fill the memory.
 const MAX_CONFIG_BYTES = 2 ** 20;
 
+/** Characters of a value that isn't accepted. */
+const SHOWN_MAX = 100;
+
 /**
  * A missing config means the defaults; so does an empty one.
  *
@@ -200,9 +203,14 @@ function isTable(value: unknown): value is Tables {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
+function cut(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
 function shown(value: unknown): string {
-  if (typeof value === "string") return `"${value.length > 100 ? `${value.slice(0, 100)}…` : value}"`;
-  if (Array.isArray(value)) return "a list";
+  if (typeof value === "string") return `"${cut(value)}"`;
+  if (Array.isArray(value))
+    return value.some(isTable) ? "a list" : `the list [${cut(value.map(shown).join(", "))}]`;
   if (value instanceof Date) return "a date";
   return isTable(value) ? "a table" : String(value);
 }
