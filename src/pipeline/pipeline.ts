@@ -304,7 +304,7 @@ export class Pipeline {
     this.goOn();
   }
 
-  /** One batch through all the stages. */
+  /** One batch through all the stages. After a loss the queue is read once more: what comes then is by those who are known again. */
   private round(): { events: number; emptied: boolean } {
     const { occurrences } = this;
     const { batch } = this.ahead;
@@ -328,7 +328,7 @@ export class Pipeline {
       this.emptiedMs = timeMs;
       this.emptiedNs = beforeNs;
     }
-    return { events: batch.count, emptied };
+    return { events: batch.count, emptied: emptied && lost === null };
   }
 
   /** The kernel doesn't say which filesystem lost what, nor how much: every log is concerned. */
