@@ -5,7 +5,7 @@ import type { Process } from "./process.ts";
 
 /**
  * About 300 bytes each, 20 MB at the most. A batch spans milliseconds and a fork takes 50 µs, so hundreds are normal;
- * the bound matters when the daemon itself was stopped: the rings of 10 CPUs hold as many.
+ * the bound matters when the daemon itself was stopped: the rings of three CPUs hold as many.
  */
 export const DEAD_MAX = 65536;
 /** How often zombies are looked at: nobody may have waited for them for hours. */
